@@ -1,0 +1,2 @@
+//! The larkline binary.
+fn main() {}

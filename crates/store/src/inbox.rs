@@ -1,0 +1,104 @@
+//! The inbox: every event of every type, committed before its ack.
+
+use larkline_proto::id::{ChatId, EventId, MessageId, OpenId};
+use serde::{Deserialize, Serialize};
+
+use crate::task::NewTask;
+
+/// Row number of an accepted event; rises in order of acceptance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InboxId(pub i64);
+
+/// An event about to be committed.
+#[derive(Clone, Debug, Default)]
+pub struct NewEvent {
+    /// Name of the app in the configuration.
+    pub app: String,
+    /// The platform's event id, or one made from the frame for payloads that have none.
+    pub event_id: EventId,
+    /// Keys that make a second delivery a duplicate, for example `e:<event id>` and, for a
+    /// received message, `m:<message id>`. Never empty.
+    pub keys: Vec<String>,
+    /// Event type verbatim.
+    pub kind: String,
+    /// The message it is about, when there is one.
+    pub message_id: Option<MessageId>,
+    /// The chat it happened in, when known.
+    pub chat_id: Option<ChatId>,
+    /// `p2p`, `group`, …, when known.
+    pub chat_type: Option<String>,
+    /// Who caused it, when known.
+    pub sender: Option<OpenId>,
+    /// The platform's creation time, Unix ms; 0 when absent.
+    pub created_ms: i64,
+    /// When the last part arrived, Unix ms.
+    pub received_ms: i64,
+    /// First words of the text, for lists; empty when previews are off.
+    pub preview: String,
+    /// The payload exactly as received.
+    pub payload: Vec<u8>,
+    /// The boot that received it.
+    pub boot_id: String,
+}
+
+/// What became of one offered event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Committed for the first time.
+    New(InboxId),
+    /// One of its keys was seen before.
+    Duplicate {
+        /// The original.
+        of: InboxId,
+        /// How often it has been redelivered, this one included.
+        times: u32,
+    },
+}
+
+/// An event read back.
+#[derive(Clone, Debug)]
+pub struct InboxItem {
+    /// Its row.
+    pub id: InboxId,
+    /// Name of the app in the configuration.
+    pub app: String,
+    /// The platform's event id.
+    pub event_id: EventId,
+    /// Event type verbatim.
+    pub kind: String,
+    /// When it was received, Unix ms.
+    pub received_ms: i64,
+    /// The payload exactly as received.
+    pub payload: Vec<u8>,
+}
+
+/// Where an event goes.
+#[derive(Clone, Debug)]
+pub struct RouteDecision {
+    /// The event.
+    pub inbox: InboxId,
+    /// When it was decided, Unix ms.
+    pub at_ms: i64,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// The router's word on one event.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// No handler gets it, for this reason (`not_mentioned`, `no_route`, …).
+    Filtered {
+        /// A word from a closed list.
+        why: &'static str,
+    },
+    /// It could not be understood (`decode`).
+    Failed {
+        /// A word from a closed list.
+        why: &'static str,
+        /// What was wrong, for the story.
+        detail: String,
+    },
+    /// One task per matching route; never empty.
+    Queue(Vec<NewTask>),
+}

@@ -1,0 +1,142 @@
+//! Durability: what the gateway promised to keep, and where each thing stands.
+//!
+//! One trait, [`Store`], whose laws are functions in [`contract`] and run against every
+//! backend. Callers pass wall-clock milliseconds; the store reads no clock. Nothing here
+//! knows the platform or a handler: bodies are bytes.
+//!
+//! ```text
+//! accept ──> inbox row (received) ──route──> filtered(why) | failed(why)
+//!                                    └─────> task rows ──claim──settle──> outbox rows ──claim──settle
+//! ```
+//!
+//! An event's verdict is `waiting` until all its tasks and outbox rows are terminal; then
+//! `failed` if any of them died, else `replied`. [`Tally`] counts deliveries so that
+//! `received = replied + filtered + failed + waiting` at every quiet moment.
+
+pub mod error;
+pub mod inbox;
+pub mod outbox;
+pub mod record;
+pub mod session;
+pub mod task;
+
+use std::pin::Pin;
+
+pub use error::StoreError;
+use inbox::{Accepted, InboxId, InboxItem, NewEvent, RouteDecision};
+use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
+use record::{BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot, Pruned, Record, Story, StoryKey, Tally};
+use session::Session;
+use task::{ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
+
+/// A store operation in flight.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The gateway's memory. Every write that returned `Ok` survives `kill -9` and power loss,
+/// except where a method says otherwise.
+pub trait Store: Send + Sync + 'static {
+    /// Records that a process started, closes records of boots that never ended, and gives
+    /// back every lease they held. Returns what is known of the previous boot.
+    fn begin_boot(&self, boot: NewBoot) -> StoreFuture<'_, BootRecord>;
+
+    /// Records an orderly end.
+    fn end_boot(&self, end: EndOfBoot) -> StoreFuture<'_, ()>;
+
+    /// Commits events before their acks; one result per event, in order. An event any of whose
+    /// keys was seen within the retention (also earlier in the same batch) is a duplicate: it
+    /// makes no row, is counted, and is added to the original's story.
+    fn accept(&self, events: Vec<NewEvent>) -> StoreFuture<'_, Vec<Accepted>>;
+
+    /// Notes when acks left. May be lost in a crash: an event without it was perhaps acked.
+    fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()>;
+
+    /// The oldest events that have no routing decision yet, at most `limit`.
+    fn unrouted(&self, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
+
+    /// Stores routing decisions. A second decision for the same event is ignored, so routing
+    /// again after a crash does no harm.
+    fn route(&self, decisions: Vec<RouteDecision>) -> StoreFuture<'_, ()>;
+
+    /// Claims due heads of free lanes for one handler: at most one task a lane, oldest lanes
+    /// first. Within a lane tasks run in order of their events.
+    fn claim_tasks(&self, claim: TaskClaim) -> StoreFuture<'_, Vec<ClaimedTask>>;
+
+    /// Moves a lease's end. [`StoreError::Fenced`] when somebody else holds it by now.
+    fn extend_task(&self, lease: TaskLease, until_ms: i64) -> StoreFuture<'_, ()>;
+
+    /// Ends an attempt: one transaction settles the task, frees the lane and inserts the
+    /// replies. [`StoreError::Fenced`] when the lease is no longer ours; nothing is written.
+    fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()>;
+
+    /// Adds replies to a task that waits for them (`TaskSettlement::Await`), and completes it.
+    fn late_reply(&self, task: TaskId, replies: Vec<NewOutbox>, now_ms: i64) -> StoreFuture<'_, LateReply>;
+
+    /// Kills awaiting tasks whose time is over (`code` `no_reply`); returns them with their
+    /// events so that a notice can be sent.
+    fn expire_awaiting(&self, now_ms: i64) -> StoreFuture<'_, Vec<InboxItem>>;
+
+    /// Inserts outgoing messages that answer no task (`send`, notices). A repeated key
+    /// (`NewOutbox::key`) inserts nothing and returns the existing id.
+    fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>>;
+
+    /// Claims due heads of free outbox lanes of one app, highest priority first, then the lane
+    /// served longest ago, so that one busy chat cannot starve the others.
+    fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
+
+    /// Ends a send attempt, fenced as [`Store::settle_task`]. A dead row does not block its lane.
+    fn settle_outbox(&self, lease: OutboxLease, settlement: OutboxSettlement) -> StoreFuture<'_, ()>;
+
+    /// Gives back the leases of one owner at once, at an orderly stop.
+    fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;
+
+    /// Earliest moment at which a task or an outbox row becomes due, for the workers' timers.
+    fn next_due(&self) -> StoreFuture<'_, Option<i64>>;
+
+    /// Counts since the store was made, by app and verdict.
+    fn tally(&self) -> StoreFuture<'_, Vec<Tally>>;
+
+    /// How much waits now, and how old the oldest is.
+    fn depths(&self) -> StoreFuture<'_, Depths>;
+
+    /// What came in and went out, newest first.
+    fn records(&self, query: MessageQuery) -> StoreFuture<'_, Vec<Record>>;
+
+    /// Chats seen, most recently active first.
+    fn chats(&self) -> StoreFuture<'_, Vec<ChatRecord>>;
+
+    /// Remembers a chat's name.
+    fn name_chat(&self, app: String, chat: String, name: String) -> StoreFuture<'_, ()>;
+
+    /// One event's whole story.
+    fn story(&self, key: StoryKey) -> StoreFuture<'_, Option<Story>>;
+
+    /// Dead tasks and outbox rows, newest first.
+    fn dead(&self, limit: usize) -> StoreFuture<'_, Vec<DeadLetter>>;
+
+    /// Makes a dead item due again with fresh attempts; its event is `waiting` again. `false`
+    /// when there is no such dead item. An outbox row gets a new `uuid` (the old one's window
+    /// may be over) unless it is younger than an hour.
+    fn retry_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool>;
+
+    /// Closes a dead item for good; it leaves the list, its event stays `failed`.
+    fn drop_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool>;
+
+    /// Reads a conversation's session.
+    fn session(&self, key: String) -> StoreFuture<'_, Option<Session>>;
+
+    /// Writes a conversation's session.
+    fn put_session(&self, session: Session) -> StoreFuture<'_, ()>;
+
+    /// Sessions, most recently used first.
+    fn sessions(&self, limit: usize) -> StoreFuture<'_, Vec<Session>>;
+
+    /// Deletes finished events, their rows and dedupe keys older than `before_ms`, in bounded
+    /// bites; never anything unfinished. The tally keeps its counts.
+    fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned>;
+
+    /// Proves that a write reaches the disk now: the recovery probe after a failure.
+    fn probe(&self) -> StoreFuture<'_, ()>;
+
+    /// Writes everything back and closes. Later calls answer [`StoreError::Closed`].
+    fn close(&self) -> StoreFuture<'_, ()>;
+}
