@@ -8,3 +8,6 @@
 pub mod frame;
 pub mod header;
 pub mod id;
+pub mod content;
+pub mod event;
+pub mod rate;
