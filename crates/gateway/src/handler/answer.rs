@@ -1,0 +1,114 @@
+//! What a handler gives back, and its form as JSON.
+
+use std::time::Duration;
+
+use larkline_proto::content::Outgoing;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Most messages one answer may hold; more is refused, so that a runaway handler cannot flood
+/// a chat.
+pub const MESSAGES_MAX: usize = 20;
+
+/// A handler's answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Messages for the chat, in order; none is a fine answer.
+    pub messages: Vec<Outgoing>,
+    /// For callbacks: the JSON that travels inside the ack (`toast`, `card`).
+    pub callback: Option<Value>,
+    /// True when the answer comes later to the reply URL.
+    pub later: bool,
+}
+
+/// A handler failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct HandlerError {
+    /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
+    /// `spawn`, `http_status`, `http_transport`, `bad_answer`, `cancelled`, `panic`.
+    pub code: &'static str,
+    /// What happened, for the operator: exit code, last lines of stderr, status.
+    pub detail: String,
+    /// Whether another attempt makes sense.
+    pub retry: Retry,
+}
+
+/// Whether to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// By the handler's policy.
+    Policy,
+    /// Not before this long, as the other side asked.
+    After(Duration),
+    /// Never: the same input will fail again.
+    Never,
+    /// The work was cut off by a stop: put it back, the attempt does not count.
+    Stopped,
+}
+
+/// The JSON is not an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// Not JSON, or unknown fields.
+    #[error("the answer is not the JSON larkline understands: {0}")]
+    Json(String),
+    /// More messages than an answer may hold.
+    #[error("the answer holds {0} messages, {MESSAGES_MAX} are allowed")]
+    TooMany(usize),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    messages: Vec<WireMessage>,
+    #[serde(default)]
+    callback: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum WireMessage {
+    Text(String),
+    Markdown(String),
+    Card(Value),
+}
+
+impl Answer {
+    /// One plain text; nothing when it is blank.
+    pub fn text(text: &str) -> Self {
+        let text = text.trim_end();
+        let messages = if text.is_empty() { Vec::new() } else { vec![Outgoing::text(text)] };
+        Self { messages, ..Self::default() }
+    }
+
+    /// Reads `{"text":"…"}` or `{"messages":[{"text"|"markdown"|"card":…}], "callback":{…}}`.
+    ///
+    /// # Errors
+    /// [`AnswerError`] when it is not such JSON, or too much of it.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let wire: Wire =
+            serde_json::from_slice(bytes).map_err(|e| AnswerError::Json(e.to_string()))?;
+        let first = wire.text.map(|t| Self::text(&t).messages).unwrap_or_default();
+        let messages: Vec<Outgoing> =
+            first.into_iter().chain(wire.messages.into_iter().map(Outgoing::from)).collect();
+        if messages.len() > MESSAGES_MAX {
+            return Err(AnswerError::TooMany(messages.len()));
+        }
+        Ok(Self { messages, callback: wire.callback, later: false })
+    }
+}
+
+impl From<WireMessage> for Outgoing {
+    fn from(message: WireMessage) -> Self {
+        match message {
+            WireMessage::Text(text) => Self::text(&text),
+            WireMessage::Markdown(text) => Self::markdown(&text),
+            WireMessage::Card(card) => Self::card(&card),
+        }
+    }
+}
