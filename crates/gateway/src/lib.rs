@@ -2,3 +2,10 @@
 //! die after. `ARCHITECTURE.md` has the picture.
 
 pub mod handler;
+pub mod callback;
+pub mod clock;
+pub mod governor;
+pub mod instance;
+pub mod metrics;
+pub mod outgoing;
+pub mod supervisor;

@@ -1,0 +1,14 @@
+//! The gateway's wall clock: the one place that reads it.
+
+/// Now, in milliseconds since the Unix epoch. Deadlines inside the process use
+/// `tokio::time::Instant` instead: this one may jump.
+#[expect(clippy::disallowed_methods, reason = "the single reader of the wall clock")]
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A duration as whole milliseconds.
+pub fn ms(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,220 @@
+//! One governor for all that goes out: a permit before every send.
+//!
+//! The platform allows an app 50 calls a second and 1 000 a minute, and one chat 5 messages a
+//! second from all bots together. A [`Permit`] takes a place in each of these windows and
+//! holds it until it is completed; see `larkline_proto::rate` for why completion counts.
+//! What is not here: order (a chat has one row in flight, the store sees to that) and
+//! fairness between chats (the store hands out the lane served longest ago).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use larkline_proto::rate::{Nanos, Rate, Ready, Window, nanos};
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Chats whose windows are kept before idle ones are swept.
+const CHATS_SWEEP: usize = 1024;
+
+/// The rates a governor enforces.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// Per app; all of them hold at once.
+    pub app: Vec<Rate>,
+    /// Per chat.
+    pub chat: Rate,
+}
+
+/// Grants permits for one app.
+#[derive(Debug)]
+pub struct Governor {
+    epoch: Instant,
+    state: Mutex<State>,
+    completed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    rates: Rates,
+    app: Vec<Window>,
+    chats: HashMap<String, Window>,
+    granted: u64,
+    throttled: u64,
+    waiting: u64,
+}
+
+/// What the governor is doing, for `status`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct GovernorStatus {
+    /// Permits granted since the start.
+    pub granted: u64,
+    /// Times the platform said that a limit was hit all the same.
+    pub throttled: u64,
+    /// Sends that wait for a permit now.
+    pub waiting: u64,
+}
+
+/// Leave to make one call.
+#[derive(Debug)]
+#[must_use = "dropping a permit gives its place back as if the call had never been made"]
+pub struct Permit {
+    governor: Arc<Governor>,
+    chat: String,
+    done: bool,
+}
+
+/// The platform's word on a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// No limit was hit.
+    Fine,
+    /// This chat's limit; nothing to it for so long.
+    Chat(Duration),
+    /// The app's limit; nothing at all for so long.
+    App(Duration),
+}
+
+impl Governor {
+    /// A governor with empty windows.
+    pub fn new(rates: Rates) -> Arc<Self> {
+        let app = rates.app.iter().map(|r| Window::new(*r)).collect();
+        Arc::new(Self {
+            epoch: Instant::now(),
+            state: Mutex::new(State {
+                rates,
+                app,
+                chats: HashMap::new(),
+                granted: 0,
+                throttled: 0,
+                waiting: 0,
+            }),
+            completed: Notify::new(),
+        })
+    }
+
+    /// Waits until a call to `chat` is within every limit, and takes its place.
+    pub async fn acquire(self: &Arc<Self>, chat: &str) -> Permit {
+        let _waiting = Waiting::new(self);
+        loop {
+            // Registered before the look, so that a completion in between is not missed.
+            let completed = self.completed.notified();
+            match self.try_take(chat) {
+                Ready::Now => {
+                    return Permit { governor: Arc::clone(self), chat: chat.to_owned(), done: false };
+                }
+                Ready::At(at) => {
+                    let at = self.epoch + Duration::from_nanos(at);
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at) => {}
+                        () = completed => {}
+                    }
+                }
+                Ready::OnCompletion => completed.await,
+            }
+        }
+    }
+
+    /// What the governor is doing.
+    pub fn status(&self) -> GovernorStatus {
+        let state = self.lock();
+        GovernorStatus {
+            granted: state.granted,
+            throttled: state.throttled,
+            waiting: state.waiting,
+        }
+    }
+
+    fn try_take(&self, chat: &str) -> Ready {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.chats.len() >= CHATS_SWEEP && !state.chats.contains_key(chat) {
+            state.chats.retain(|_, window| !window.is_idle(now));
+        }
+        let chat_rate = state.rates.chat;
+        let chat = state.chats.entry(chat.to_owned()).or_insert_with(|| Window::new(chat_rate));
+        let latest = state.app.iter_mut().map(|w| w.ready(now)).fold(chat.ready(now), later);
+        if latest == Ready::Now {
+            chat.take(now);
+            state.app.iter_mut().for_each(|w| w.take(now));
+            state.granted += 1;
+        }
+        latest
+    }
+
+    fn finish(&self, chat: &str, made: bool, hint: Hint) {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let end = |w: &mut Window| if made { w.complete(now) } else { w.cancel() };
+        state.app.iter_mut().for_each(end);
+        if let Some(window) = state.chats.get_mut(chat) {
+            end(window);
+        }
+        match hint {
+            Hint::Fine => {}
+            Hint::Chat(wait) => {
+                state.throttled += 1;
+                if let Some(window) = state.chats.get_mut(chat) {
+                    window.block(now.saturating_add(nanos(wait)));
+                }
+            }
+            Hint::App(wait) => {
+                state.throttled += 1;
+                state.app.iter_mut().for_each(|w| w.block(now.saturating_add(nanos(wait))));
+            }
+        }
+        self.completed.notify_waiters();
+    }
+
+    fn now(&self) -> Nanos {
+        nanos(self.epoch.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// The call was made and is over.
+    pub fn complete(mut self, hint: Hint) {
+        self.done = true;
+        self.governor.finish(&self.chat, true, hint);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.done {
+            self.governor.finish(&self.chat, false, Hint::Fine);
+        }
+    }
+}
+
+/// Counts a waiter for as long as it lives, also when its future is dropped.
+struct Waiting<'a>(&'a Governor);
+
+impl<'a> Waiting<'a> {
+    fn new(governor: &'a Governor) -> Self {
+        governor.lock().waiting += 1;
+        Self(governor)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
+/// The more restrictive of two answers.
+fn later(a: Ready, b: Ready) -> Ready {
+    match (a, b) {
+        (Ready::Now, other) | (other, Ready::Now) => other,
+        (Ready::At(x), Ready::At(y)) => Ready::At(x.max(y)),
+        (Ready::OnCompletion, _) | (_, Ready::OnCompletion) => Ready::OnCompletion,
+    }
+}

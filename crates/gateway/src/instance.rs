@@ -1,0 +1,125 @@
+//! One instance per app on a host.
+//!
+//! The platform gives each event to *one* of an app's connections at random, so a second
+//! instance does not add anything: it takes half of the events away from the first. An
+//! exclusive lock per app id, held by the kernel for as long as the process lives, refuses it
+//! by pid; with `--takeover` the running instance is asked to drain and leave.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use larkline_proto::id::AppId;
+use serde::{Deserialize, Serialize};
+
+/// Longest note a lock file may hold.
+const NOTE_BYTES_MAX: u64 = 4096;
+
+/// Who holds a lock, as written in its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// Its boot id.
+    pub boot_id: String,
+    /// Its admin socket.
+    pub socket: PathBuf,
+}
+
+/// Held locks; dropped with the process.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _files: Vec<File>,
+}
+
+/// The lock could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another instance runs.
+    #[error("app {app_id} is already served by process {} on this host", holder.pid)]
+    Held {
+        /// Which app.
+        app_id: AppId,
+        /// By whom.
+        holder: Holder,
+    },
+    /// The lock directory belongs to somebody else.
+    #[error("{} belongs to another user", .0.display())]
+    ForeignDirectory(PathBuf),
+    /// The file could not be made or locked.
+    #[error("cannot lock {}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The default directory of lock files: per user, gone after a reboot.
+pub fn lock_dir(env: impl Fn(&str) -> Option<String>) -> PathBuf {
+    let uid = rustix::process::getuid().as_raw();
+    match env("LARKLINE_LOCK_DIR").or_else(|| env("XDG_RUNTIME_DIR").map(|d| d + "/larkline")) {
+        Some(dir) if !dir.is_empty() => dir.into(),
+        _ => std::env::temp_dir().join(format!("larkline-{uid}")),
+    }
+}
+
+impl InstanceLock {
+    /// Locks every app id for this process.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] with the holder when another process serves one of them.
+    pub fn acquire(dir: &Path, apps: &[AppId], me: &Holder) -> Result<Self, LockError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LockError::Io { path, source }
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))?;
+        let owner = std::fs::metadata(dir).map_err(io(dir))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(LockError::ForeignDirectory(dir.to_owned()));
+        }
+        let mut files = Vec::with_capacity(apps.len());
+        for app_id in apps {
+            let name: String =
+                app_id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let path = dir.join(format!("{name}.lock"));
+            let mut file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(io(&path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LockError::Held { app_id: app_id.clone(), holder: read_note(&file) });
+                }
+                Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
+            }
+            write_note(&mut file, me).map_err(io(&path))?;
+            files.push(file);
+        }
+        Ok(Self { _files: files })
+    }
+}
+
+/// The note of a file that somebody else holds; empty when it cannot be read.
+fn read_note(file: &File) -> Holder {
+    let mut text = String::new();
+    match file.take(NOTE_BYTES_MAX).read_to_string(&mut text) {
+        Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
+        Err(_) => Holder::default(),
+    }
+}
+
+fn write_note(file: &mut File, me: &Holder) -> std::io::Result<()> {
+    let note = serde_json::to_vec(me)?;
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&note)
+}

@@ -1,0 +1,160 @@
+//! Every instrument of the gateway, declared once.
+//!
+//! Names are `larkline_<noun>_<unit>[_total]`; labels come from closed sets, never ids, text
+//! or error messages. Figures that the store or the link keeps anyway (verdicts, depths, link
+//! state) are copied here when somebody scrapes, so that metrics, `status` and the store
+//! cannot disagree.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Buckets for latencies on the event path, seconds.
+const LATENCY_BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
+/// Buckets for handlers, seconds.
+const HANDLER_BUCKETS: [f64; 11] =
+    [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
+/// One app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AppLabel {
+    /// Name in the configuration.
+    pub app: String,
+}
+
+/// An app and a verdict with its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct VerdictLabel {
+    /// Name in the configuration.
+    pub app: String,
+    /// `waiting`, `replied`, `filtered`, `failed`.
+    pub verdict: String,
+    /// The reason, from a closed list.
+    pub why: String,
+}
+
+/// A handler and how an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AttemptLabel {
+    /// Name in the configuration.
+    pub handler: String,
+    /// `ok`, `later`, or the error's code.
+    pub result: String,
+}
+
+/// A call of the platform's API and its code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabel {
+    /// Name in the configuration.
+    pub app: String,
+    /// `reply`, `send`, ….
+    pub endpoint: String,
+    /// Platform code, or our word for failures without one.
+    pub code: String,
+}
+
+/// A kind of waiting work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueueLabel {
+    /// `unrouted`, `tasks`, `awaiting`, `outbox`, `dead`.
+    pub queue: &'static str,
+}
+
+/// The gateway's instruments.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Deliveries by verdict, since the store was made.
+    pub events: Family<VerdictLabel, Gauge>,
+    /// Waiting work.
+    pub queue_items: Family<QueueLabel, Gauge>,
+    /// 1 while the link is verified.
+    pub link_verified: Family<AppLabel, Gauge>,
+    /// Sockets that were verified since the start.
+    pub link_connects: Family<AppLabel, Gauge>,
+    /// Frames that could not be read since the start.
+    pub link_malformed: Family<AppLabel, Gauge>,
+    /// Seconds since the last frame.
+    pub link_last_frame_age: Family<AppLabel, Gauge>,
+    /// From the frame's arrival to its ack handed to the socket.
+    pub ack_seconds: Histogram,
+    /// From the frame's arrival to the handler's start.
+    pub handler_wait_seconds: Histogram,
+    /// How long an attempt took.
+    pub handler_seconds: Family<AttemptLabel, Histogram>,
+    /// Calls of the platform's API.
+    pub api_calls: Family<CallLabel, Counter>,
+    /// 1 while the store takes writes.
+    pub store_writable: Gauge,
+    /// Workers started over after a failure.
+    pub worker_restarts: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut m = Self {
+            registry: Registry::with_prefix("larkline"),
+            events: Family::default(),
+            queue_items: Family::default(),
+            link_verified: Family::default(),
+            link_connects: Family::default(),
+            link_malformed: Family::default(),
+            link_last_frame_age: Family::default(),
+            ack_seconds: Histogram::new(LATENCY_BUCKETS),
+            handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
+            handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
+            api_calls: Family::default(),
+            store_writable: Gauge::default(),
+            worker_restarts: Gauge::default(),
+        };
+        m.register();
+        m
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("events", "Deliveries by verdict since the store was made", self.events.clone());
+        r.register("queue_items", "Waiting work", self.queue_items.clone());
+        r.register("link_verified", "1 while the link is verified", self.link_verified.clone());
+        r.register("link_connects", "Sockets verified since the start", self.link_connects.clone());
+        r.register("link_malformed_frames", "Unreadable frames since the start", self.link_malformed.clone());
+        r.register("link_last_frame_age_seconds", "Seconds since the last frame", self.link_last_frame_age.clone());
+        r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
+        r.register("handler_wait_seconds", "Arrival of a frame to its handler's start", self.handler_wait_seconds.clone());
+        r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
+        r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
+        r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
+        r.register("worker_restarts", "Workers started over after a failure", self.worker_restarts.clone());
+    }
+
+    /// Notes one handler attempt.
+    pub fn attempt(&self, handler: &str, result: &str, took: Duration) {
+        let label = AttemptLabel { handler: handler.to_owned(), result: result.to_owned() };
+        self.handler_seconds.get_or_create(&label).observe(took.as_secs_f64());
+    }
+
+    /// Notes one API call.
+    pub fn call(&self, app: &str, endpoint: &str, code: &str) {
+        let label =
+            CallLabel { app: app.to_owned(), endpoint: endpoint.to_owned(), code: code.to_owned() };
+        self.api_calls.get_or_create(&label).inc();
+    }
+
+    /// All figures in the text format of OpenMetrics.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing into a String does not fail; an empty page is the honest rest.
+            Err(std::fmt::Error) => String::new(),
+        }
+    }
+}

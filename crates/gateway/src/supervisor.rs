@@ -1,0 +1,113 @@
+//! Every long-lived task has a name, an owner, and a rule for failure and for stop.
+//!
+//! A worker is a function that makes its future, so that it can be made again: a panic or an
+//! early return is a failure, is logged, and the worker starts over after a growing wait.
+//! Workers end when their stage of the shutdown is cancelled; [`Supervisor::join`] waits for
+//! them with a deadline and aborts what remains.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Shortest wait before a failed worker starts over.
+const RESTART_FIRST: Duration = Duration::from_millis(200);
+/// Longest wait before a failed worker starts over.
+const RESTART_MAX: Duration = Duration::from_secs(30);
+/// A worker that ran this long before it failed starts over after the shortest wait.
+const RESTART_RESET: Duration = Duration::from_secs(60);
+
+/// Owner of the workers of one stage of the shutdown.
+pub struct Supervisor {
+    stage: &'static str,
+    cancel: CancellationToken,
+    workers: JoinSet<()>,
+    restarts: Arc<AtomicU64>,
+}
+
+impl Supervisor {
+    /// An owner whose workers end when `cancel` is cancelled.
+    pub fn new(stage: &'static str, cancel: CancellationToken) -> Self {
+        Self { stage, cancel, workers: JoinSet::new(), restarts: Arc::default() }
+    }
+
+    /// The token that ends this stage's workers.
+    pub fn cancel_token(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// How often workers of this stage were started over.
+    pub fn restarts(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.restarts)
+    }
+
+    /// Starts a worker. `make` is called again after each failure.
+    pub fn spawn<F, Fut>(&mut self, name: impl Into<String>, make: F)
+    where
+        F: Fn() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let watch = Watch {
+            name: name.into(),
+            cancel: self.cancel.clone(),
+            restarts: Arc::clone(&self.restarts),
+        };
+        self.workers.spawn(watch.run(make));
+    }
+
+    /// Ends the stage: cancels, waits until `deadline`, aborts the rest. Returns how many
+    /// had to be aborted.
+    pub async fn join(mut self, deadline: Instant) -> usize {
+        self.cancel.cancel();
+        while let Ok(Some(_)) = timeout_at(deadline, self.workers.join_next()).await {}
+        let aborted = self.workers.len();
+        if aborted > 0 {
+            tracing::warn!(stage = self.stage, aborted, "workers did not end in time");
+        }
+        self.workers.shutdown().await;
+        aborted
+    }
+}
+
+struct Watch {
+    name: String,
+    cancel: CancellationToken,
+    restarts: Arc<AtomicU64>,
+}
+
+impl Watch {
+    async fn run<F, Fut>(self, make: F)
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut wait = RESTART_FIRST;
+        loop {
+            let started = Instant::now();
+            // A set of its own, so that a panic is caught and a drop of this watch aborts it.
+            let mut worker = JoinSet::new();
+            worker.spawn(make());
+            let end = worker.join_next().await;
+            if self.cancel.is_cancelled() {
+                return;
+            }
+            let cause = match end {
+                Some(Err(e)) if e.is_panic() => "panic",
+                Some(Err(_)) => "aborted",
+                Some(Ok(())) | None => "early return",
+            };
+            self.restarts.fetch_add(1, Ordering::Relaxed);
+            if started.elapsed() > RESTART_RESET {
+                wait = RESTART_FIRST;
+            }
+            tracing::error!(worker = self.name, cause, wait_ms = wait.as_millis(), "worker failed, starting over");
+            tokio::select! {
+                () = self.cancel.cancelled() => return,
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(RESTART_MAX),
+            }
+        }
+    }
+}
