@@ -1,2 +1,56 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: what CI runs is what a developer runs, and it is this.
+//!
+//! `main` chooses the task; each task is a module. Nothing here is part of the product, and nothing
+//! in the product depends on it. Benches are not here yet.
+#![expect(clippy::print_stdout, reason = "a developer's tool talks on its stdout")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+mod deps;
+mod process;
+mod test;
+mod tidy;
+mod workspace;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the tests whose name contains it
+       cargo xtask tidy            the house rules that the compiler cannot check
+       cargo xtask deps            licences, banned crates, C code, duplicates";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the task that `args` name; `true` means that every check passed.
+fn run(args: &[&str]) -> Result<bool> {
+    let workspace = Workspace::find()?;
+    match args {
+        ["test"] => test::run(&workspace, None),
+        ["test", filter] => test::run(&workspace, Some(filter)),
+        ["tidy"] => Ok(report("tidy", &tidy::check(&workspace)?)),
+        ["deps"] => Ok(report("deps", &deps::check(&workspace)?)),
+        _ => anyhow::bail!("unknown task\n{USAGE}"),
+    }
+}
+
+/// Prints every problem on a line of its own; `true` if there is none.
+fn report(task: &str, problems: &[String]) -> bool {
+    for problem in problems {
+        println!("{task}: {problem}");
+    }
+    println!("{task}: {} problems", problems.len());
+    problems.is_empty()
+}

@@ -1,0 +1,136 @@
+//! `docs/requirements.md`: every requirement that is called done names a test that exists.
+//!
+//! Whether the test proves the requirement is for the reviewer; that it ran is for the runner.
+
+use std::collections::BTreeSet;
+
+use super::text;
+use crate::workspace::Source;
+
+const PATH: &str = "docs/requirements.md";
+/// How a requirement is shown.
+const HOW: [&str; 4] = ["unit", "sim", "proc", "doc"];
+
+/// Checks every row of the table.
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let Some(document) = text(sources, PATH) else {
+        return vec![format!("{PATH} is missing")];
+    };
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (at, line) in document.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
+        if cells.first().is_some_and(|id| *id == "id" || id.starts_with("---")) {
+            continue;
+        }
+        let mut say = |what: String| problems.push(format!("{PATH}:{}: {what}", at + 1));
+        let [id, how, tests] = cells.as_slice() else {
+            say("a row has three cells: id, how, test".to_owned());
+            continue;
+        };
+        if !is_id(id) {
+            say(format!("`{id}` is no id like W-01 or C3"));
+        }
+        if !seen.insert(*id) {
+            say(format!("{id} has a row already; put all its tests into one"));
+        }
+        if !how.split(", ").all(|how| HOW.contains(&how)) {
+            say(format!("{id}: `{how}` is none of {}", HOW.join(", ")));
+        }
+        let references: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if references.is_empty() {
+            say(format!("{id} names no test; write `path/to/file.rs#test_name`"));
+        }
+        for reference in references {
+            if let Err(what) = exists(sources, reference) {
+                say(format!("{id}: {what}"));
+            }
+        }
+    }
+    problems
+}
+
+/// One or two capital letters, perhaps a dash, digits.
+fn is_id(id: &str) -> bool {
+    let digits = id.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let letters = id.len() - digits.len();
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    (1..=2).contains(&letters) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `path#name`: a function of that name in code, a heading of that anchor in a document.
+fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
+    let (path, name) = reference
+        .split_once('#')
+        .ok_or_else(|| format!("`{reference}` is not `path/to/file.rs#test_name`"))?;
+    let text = text(sources, path).ok_or_else(|| format!("{path} does not exist"))?;
+    let declared = |line: &str| match path.rsplit('.').next() {
+        Some("rs") => line.contains(&format!("fn {name}(")),
+        Some("py") => line.starts_with(&format!("def {name}(")),
+        Some("md") => line.starts_with('#') && anchor(line) == name,
+        _ => false,
+    };
+    let found = text.lines().any(declared);
+    found.then_some(()).ok_or_else(|| format!("{path} has no `{name}`"))
+}
+
+/// The anchor of a heading, as forges make it.
+fn anchor(heading: &str) -> String {
+    let title = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::tree;
+
+    fn problems(row: &str) -> String {
+        let table = format!("| id | how | test |\n|---|---|---|\n{row}\n");
+        check(&tree(&[
+            (PATH, &table),
+            ("crates/x/tests/it/link.rs", "#[test]\nfn stays_up() {}\nasync fn closes() {}"),
+            ("tests/sdk/laws.py", "def reconnects(bot):\n    def inner():"),
+            ("docs/run.md", "## Stop, and start!\n"),
+        ]))
+        .join("\n")
+    }
+
+    #[test]
+    fn rows_whose_tests_exist_pass() {
+        assert_eq!(problems("| W-01 | sim | `crates/x/tests/it/link.rs#stays_up` |"), "");
+        assert_eq!(
+            problems(
+                "| C3 | sim, doc | `crates/x/tests/it/link.rs#closes`, \
+                 `tests/sdk/laws.py#reconnects`, `docs/run.md#stop-and-start` |"
+            ),
+            ""
+        );
+    }
+
+    #[test]
+    fn rows_without_an_existing_test_are_refused() {
+        assert!(problems("| W-01 | sim | soon |").contains("names no test"));
+        assert!(problems("| W-01 | sim | `stays_up` |").contains("is not `path"));
+        assert!(problems("| W-01 | sim | `crates/x/gone.rs#a` |").contains("does not exist"));
+        assert!(problems("| W-01 | sim | `crates/x/tests/it/link.rs#stays` |").contains("has no"));
+        assert!(problems("| W-01 | sim | `tests/sdk/laws.py#inner` |").contains("has no"));
+        assert!(problems("| W-01 | doc | `docs/run.md#pause` |").contains("has no"));
+    }
+
+    #[test]
+    fn malformed_rows_are_refused() {
+        let good = "`crates/x/tests/it/link.rs#closes`";
+        assert!(problems(&format!("| W- | sim | {good} |")).contains("is no id"));
+        assert!(problems(&format!("| W-01 | believed | {good} |")).contains("is none of"));
+        assert!(problems(&format!("| W-01 | {good} |")).contains("three cells"));
+        let row = format!("| W-01 | sim | {good} |");
+        assert!(problems(&format!("{row}\n{row}")).contains("a row already"));
+    }
+
+    #[test]
+    fn the_document_must_exist() {
+        assert_eq!(check(&[]), ["docs/requirements.md is missing"]);
+    }
+}
