@@ -1,0 +1,279 @@
+//! Why no connection came to be, by stage, in words an operator can act on.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The network settings themselves are wrong; nothing was dialled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// A proxy setting is not a proxy address.
+    #[error(
+        "{setting} is not a proxy address: {reason}; write it as http://host:port or socks5h://host:port"
+    )]
+    ProxyAddress {
+        /// The variable or key it came from, never its value.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A CA file cannot be read.
+    #[error("the CA file {} cannot be read; check the path and its permissions", path.display())]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A CA file holds no usable certificate, or is larger than 8 MiB.
+    #[error("the CA file {} is not a PEM bundle: {reason}; export the CA as PEM", path.display())]
+    CaBundle {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No certificate is trusted at all, or the TLS library refused its settings.
+    #[error("TLS cannot be set up: {reason}; set tls.ca_files or SSL_CERT_FILE to a PEM bundle")]
+    Tls {
+        /// What the library said.
+        reason: String,
+    },
+    /// The HTTP client could not be built.
+    #[error("the HTTP client cannot be built; this is a bug, report it")]
+    Http(#[source] reqwest::Error),
+}
+
+/// How far a dial had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialStage {
+    /// The address itself.
+    Address,
+    /// Resolving the name.
+    Dns,
+    /// Opening the TCP connection.
+    Tcp,
+    /// Reaching the proxy, or asking it to connect.
+    Proxy,
+    /// The TLS handshake.
+    Tls,
+}
+
+impl DialStage {
+    /// The stage as a word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// A dial failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// The URL has no host, or a scheme other than http, https, ws and wss.
+    #[error("{url} cannot be dialled; use an http, https, ws or wss address with a host")]
+    Address {
+        /// The URL without query and credentials.
+        url: String,
+    },
+    /// The name does not resolve.
+    #[error("{host} does not resolve; check the name and the DNS servers, or set a proxy")]
+    Dns {
+        /// Which name.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// No TCP connection to the host.
+    #[error("{to} cannot be reached; check route and firewall, or set a proxy")]
+    Tcp {
+        /// `host:port`.
+        to: String,
+        /// What the system said about the last address tried.
+        #[source]
+        source: io::Error,
+    },
+    /// The proxy itself cannot be reached.
+    #[error("the {proxy} cannot be reached; check its address, or set proxy = \"none\"")]
+    ProxyUnreachable {
+        /// The proxy, password masked.
+        proxy: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The proxy answered, and will not connect.
+    #[error("the {proxy} will not connect to {to}: {refusal}")]
+    ProxyRefused {
+        /// The proxy, password masked.
+        proxy: String,
+        /// `host:port` asked for.
+        to: String,
+        /// What it said.
+        refusal: ProxyRefusal,
+    },
+    /// The certificate chain was refused.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefused),
+    /// The TLS handshake failed for another reason.
+    #[error("TLS with {host} failed; a firewall or a plain-text port may be in the way")]
+    Tls {
+        /// Which host.
+        host: String,
+        /// What the library said.
+        #[source]
+        source: io::Error,
+    },
+    /// The time for the whole dial ran out.
+    #[error("no connection to {to} within {after:?}, stuck at {}; check route and firewall", stage.as_str())]
+    Timeout {
+        /// `host:port` of the target.
+        to: String,
+        /// Where it was stuck.
+        stage: DialStage,
+        /// The time allowed.
+        after: Duration,
+    },
+}
+
+impl DialError {
+    /// How far the dial had come.
+    pub fn stage(&self) -> DialStage {
+        match self {
+            Self::Address { .. } => DialStage::Address,
+            Self::Dns { .. } => DialStage::Dns,
+            Self::Tcp { .. } => DialStage::Tcp,
+            Self::ProxyUnreachable { .. } | Self::ProxyRefused { .. } => DialStage::Proxy,
+            Self::Certificate(_) | Self::Tls { .. } => DialStage::Tls,
+            Self::Timeout { stage, .. } => *stage,
+        }
+    }
+
+    /// A short stable word for metrics, logs and `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "dial_address",
+            Self::Dns { .. } => "dns_failed",
+            Self::Tcp { .. } => "tcp_failed",
+            Self::ProxyUnreachable { .. } => "proxy_unreachable",
+            Self::ProxyRefused { refusal, .. } => refusal.code(),
+            Self::Certificate(refused) => refused.problem.code(),
+            Self::Tls { .. } => "tls_failed",
+            Self::Timeout { .. } => "dial_timeout",
+        }
+    }
+}
+
+/// Why a proxy would not connect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyRefusal {
+    /// It wants a user and password, or refused ours (HTTP 407).
+    #[error(
+        "{detail}; put the user and password into the proxy address as http://user:password@host:port"
+    )]
+    Credentials {
+        /// The proxy's answer, with the schemes it offers.
+        detail: String,
+    },
+    /// It refused the target.
+    #[error("{detail}; ask who runs the proxy to allow the platform's hosts")]
+    Target {
+        /// The proxy's answer.
+        detail: String,
+    },
+    /// A SOCKS proxy refused us or the target.
+    #[error(
+        "{detail}; check user and password in the proxy address, and whether it allows the platform's hosts"
+    )]
+    Socks {
+        /// The proxy's answer.
+        detail: String,
+    },
+    /// It does not speak the protocol of its address, or hung up.
+    #[error("{detail}; check that the scheme of the proxy address is right")]
+    Protocol {
+        /// What came instead.
+        detail: String,
+    },
+}
+
+impl ProxyRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => "proxy_auth",
+            Self::Target { .. } | Self::Socks { .. } => "proxy_refused",
+            Self::Protocol { .. } => "proxy_protocol",
+        }
+    }
+}
+
+/// A presented certificate chain was refused. There is no retry without verification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate of {host} was refused: {problem} (issuer {issuer}); {}", problem.advice())]
+pub struct CertificateRefused {
+    /// The host we wanted.
+    pub host: String,
+    /// Issuer at the top of the presented chain, as `CN=…, O=…`.
+    pub issuer: String,
+    /// Why.
+    pub problem: CertificateProblem,
+}
+
+/// Why a chain was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// The chain ends in a certificate that signed itself and is not in the store.
+    #[error("self-signed certificate in chain")]
+    SelfSigned,
+    /// The chain ends at an authority that is not in the store.
+    #[error("issuer not trusted")]
+    UnknownIssuer,
+    /// The certificate's time is over.
+    #[error("expired")]
+    Expired,
+    /// The certificate's time has not begun.
+    #[error("not valid yet")]
+    NotYetValid,
+    /// The certificate is for other names.
+    #[error("hostname does not match; the certificate is for {}", presented.join(", "))]
+    Hostname {
+        /// The names it is for, at most eight.
+        presented: Vec<String>,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CertificateProblem {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::SelfSigned | Self::UnknownIssuer => "tls_untrusted",
+            Self::Expired | Self::NotYetValid => "tls_expired",
+            Self::Hostname { .. } => "tls_hostname",
+            Self::Other(_) => "tls_certificate",
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::SelfSigned | Self::UnknownIssuer => {
+                "if this is your company's CA, add its PEM file to tls.ca_files"
+            }
+            Self::Expired | Self::NotYetValid => "check this machine's clock, then the server",
+            Self::Hostname { .. } => "check the address, and what intercepts TLS on the way",
+            Self::Other(_) => "check the address, and what intercepts TLS on the way",
+        }
+    }
+}
