@@ -5,6 +5,7 @@
 //! meaning, `sim` plays the other side with the same codec (which is why the codec is also
 //! held against golden bytes made without it, in `tests/it/vectors.rs`).
 
+pub mod api;
 pub mod frame;
 pub mod header;
 pub mod id;

@@ -1,0 +1,84 @@
+//! The platform's server API as data: endpoints, bodies, envelopes, and what a code means.
+//!
+//! Codes are reused between endpoints (230002 says "not in the group" for a send and
+//! "expired" elsewhere), so a code is read together with its [`Endpoint`]. Nothing here
+//! sends anything; `client::api` does.
+
+mod disposition;
+mod envelope;
+mod reply;
+mod request;
+
+pub use disposition::{Disposition, RetryReason, of_code, of_status};
+pub use envelope::{Failure, Head, log_id_of};
+pub use reply::{
+    BotBody, BotInfo, Chat, ConnectionCount, CreatedReaction, DataBody, FileKey, ImageKey,
+    ListedChat, MessageItems, Page, RestMention, RestMessage, RestSender, TokenReply,
+};
+pub use request::{
+    EditBody, EmojiType, PatchBody, ReactionBody, ReceiveId, ReplyBody, SendBody, TokenBody,
+};
+
+/// A call of the platform's API that we make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Tenant access token of a custom app.
+    Token,
+    /// Send a message.
+    Send,
+    /// Reply to a message.
+    Reply,
+    /// Replace the content of a text or post.
+    Edit,
+    /// Replace the content of a card.
+    PatchCard,
+    /// Recall a message.
+    Recall,
+    /// Get one message.
+    GetMessage,
+    /// List a chat's or thread's messages.
+    ListMessages,
+    /// Add a reaction.
+    AddReaction,
+    /// Remove a reaction.
+    RemoveReaction,
+    /// The bot's own identity.
+    BotInfo,
+    /// How many long connections the platform sees.
+    ConnectionCount,
+    /// One chat.
+    GetChat,
+    /// The groups the bot is in.
+    ListChats,
+    /// Upload an image.
+    UploadImage,
+    /// Upload a file.
+    UploadFile,
+    /// Download an image or file of a message.
+    Download,
+}
+
+impl Endpoint {
+    /// The endpoint as a word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Send => "send",
+            Self::Reply => "reply",
+            Self::Edit => "edit",
+            Self::PatchCard => "patch_card",
+            Self::Recall => "recall",
+            Self::GetMessage => "get_message",
+            Self::ListMessages => "list_messages",
+            Self::AddReaction => "add_reaction",
+            Self::RemoveReaction => "remove_reaction",
+            Self::BotInfo => "bot_info",
+            Self::ConnectionCount => "connection_count",
+            Self::GetChat => "get_chat",
+            Self::ListChats => "list_chats",
+            Self::UploadImage => "upload_image",
+            Self::UploadFile => "upload_file",
+            Self::Download => "download",
+        }
+    }
+}
