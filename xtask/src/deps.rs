@@ -255,4 +255,17 @@ mod tests {
         tree["resolve"]["nodes"][0]["deps"][0]["dep_kinds"][0]["kind"] = json!("dev");
         assert!(problems(&tree).is_empty());
     }
+    #[test]
+    fn deny_toml_says_the_same() {
+        let deny = include_str!("../../deny.toml");
+        let banned = BANNED.iter().flat_map(|(_, names)| names.iter());
+        for name in banned {
+            assert!(deny.contains(&format!("{{ crate = \"{name}\" }}")), "{name}");
+        }
+        for licence in LICENCES {
+            assert!(deny.contains(&format!("    \"{licence}\",")), "{licence}");
+        }
+        let wrappers = C_CODE.map(|name| format!("\"{name}\"")).join(", ");
+        assert!(deny.contains(&format!("wrappers = [{wrappers}]")), "{wrappers}");
+    }
 }
