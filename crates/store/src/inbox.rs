@@ -10,6 +10,17 @@ use crate::task::NewTask;
 #[serde(transparent)]
 pub struct InboxId(pub i64);
 
+/// The dedupe key of an event id.
+pub fn event_key(event_id: &str) -> String {
+    format!("e:{event_id}")
+}
+
+/// The dedupe key of a received message: the platform sometimes delivers one message under two
+/// event ids.
+pub fn message_key(message_id: &str) -> String {
+    format!("m:{message_id}")
+}
+
 /// An event about to be committed.
 #[derive(Clone, Debug, Default)]
 pub struct NewEvent {
@@ -17,8 +28,9 @@ pub struct NewEvent {
     pub app: String,
     /// The platform's event id, or one made from the frame for payloads that have none.
     pub event_id: EventId,
-    /// Keys that make a second delivery a duplicate, for example `e:<event id>` and, for a
-    /// received message, `m:<message id>`. Never empty.
+    /// Keys that make a second delivery to the same app a duplicate: [`event_key`] and, for a
+    /// received message, [`message_key`]; [`Store::story`](crate::Store::story) finds events by
+    /// them. Never empty. They are kept as long as the event.
     pub keys: Vec<String>,
     /// Event type verbatim.
     pub kind: String,

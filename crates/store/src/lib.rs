@@ -13,11 +13,13 @@
 //! `failed` if any of them died, else `replied`. [`Tally`] counts deliveries so that
 //! `received = replied + filtered + failed + waiting` at every quiet moment.
 
+pub mod contract;
 pub mod error;
 pub mod inbox;
 pub mod outbox;
 pub mod record;
 pub mod session;
+mod sqlite;
 pub mod task;
 
 use std::pin::Pin;
@@ -25,8 +27,12 @@ use std::pin::Pin;
 pub use error::StoreError;
 use inbox::{Accepted, InboxId, InboxItem, NewEvent, RouteDecision};
 use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
-use record::{BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot, Pruned, Record, Story, StoryKey, Tally};
+use record::{
+    BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot, Pruned,
+    Record, Story, StoryKey, Tally,
+};
 use session::Session;
+pub use sqlite::{SqliteOptions, SqliteStore};
 use task::{ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
 
 /// A store operation in flight.
@@ -69,7 +75,12 @@ pub trait Store: Send + Sync + 'static {
     fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()>;
 
     /// Adds replies to a task that waits for them (`TaskSettlement::Await`), and completes it.
-    fn late_reply(&self, task: TaskId, replies: Vec<NewOutbox>, now_ms: i64) -> StoreFuture<'_, LateReply>;
+    fn late_reply(
+        &self,
+        task: TaskId,
+        replies: Vec<NewOutbox>,
+        now_ms: i64,
+    ) -> StoreFuture<'_, LateReply>;
 
     /// Kills awaiting tasks whose time is over (`code` `no_reply`); returns them with their
     /// events so that a notice can be sent.
@@ -84,7 +95,11 @@ pub trait Store: Send + Sync + 'static {
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
 
     /// Ends a send attempt, fenced as [`Store::settle_task`]. A dead row does not block its lane.
-    fn settle_outbox(&self, lease: OutboxLease, settlement: OutboxSettlement) -> StoreFuture<'_, ()>;
+    fn settle_outbox(
+        &self,
+        lease: OutboxLease,
+        settlement: OutboxSettlement,
+    ) -> StoreFuture<'_, ()>;
 
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;

@@ -1,0 +1,78 @@
+//! Accepting and routing.
+
+use super::{accepted, decide, event, new_task, verdicts};
+use crate::{
+    Store,
+    inbox::{Accepted, Decision, InboxId},
+};
+
+/// What was accepted can be read back: same order, same bytes, also bytes that are no text.
+pub async fn accepted_events_come_back_in_order_as_they_were(store: &dyn Store) {
+    let mut events: Vec<_> = (1..=5).map(event).collect();
+    events[2].payload = vec![0, 255, 10, 0];
+    let accepted = store.accept(events.clone()).await.unwrap();
+    let read = store.unrouted(10).await.unwrap();
+    assert_eq!(read.len(), events.len());
+    for ((item, event), accepted) in read.iter().zip(&events).zip(accepted) {
+        assert_eq!(accepted, Accepted::New(item.id));
+        assert_eq!(
+            (&item.app, &item.event_id, &item.kind),
+            (&event.app, &event.event_id, &event.kind)
+        );
+        assert_eq!((item.received_ms, &item.payload), (event.received_ms, &event.payload));
+    }
+    assert!(read.is_sorted_by_key(|item| item.id));
+    assert_eq!(store.unrouted(2).await.unwrap().len(), 2, "the limit is kept");
+}
+
+/// A redelivery makes no row, names the original and is counted, whichever key gives it away.
+pub async fn a_repeated_key_makes_no_second_event(store: &dyn Store) {
+    let of = accepted(store, event(1)).await;
+    let mut same_message = event(2);
+    same_message.keys = vec!["e:another".into(), "m:om_1".into()];
+    let again = store.accept(vec![event(1)]).await.unwrap();
+    let third = store.accept(vec![same_message]).await.unwrap();
+    assert_eq!(again, [Accepted::Duplicate { of, times: 1 }]);
+    assert_eq!(third, [Accepted::Duplicate { of, times: 2 }]);
+    assert_eq!(store.unrouted(10).await.unwrap().len(), 1);
+    decide(store, of, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
+    let late = store.accept(vec![event(1)]).await.unwrap();
+    assert_eq!(late, [Accepted::Duplicate { of, times: 3 }], "its state does not matter");
+}
+
+/// Two deliveries of one event in one batch are one event.
+pub async fn a_batch_recognises_its_own_repeats(store: &dyn Store) {
+    let answers = store.accept(vec![event(1), event(2), event(1)]).await.unwrap();
+    let [Accepted::New(one), Accepted::New(two), third] = answers[..] else {
+        unreachable!("unexpected {answers:?}");
+    };
+    assert!(one < two);
+    assert_eq!(third, Accepted::Duplicate { of: one, times: 1 });
+}
+
+/// Two bots in one chat receive the same message, and each has its own event.
+pub async fn keys_belong_to_one_app(store: &dyn Store) {
+    let mut other = event(1);
+    other.app = "second".into();
+    accepted(store, event(1)).await;
+    accepted(store, other).await;
+}
+
+/// What an event says plays no part in recognising it.
+pub async fn equal_texts_are_two_events(store: &dyn Store) {
+    let mut other = event(2);
+    (other.preview, other.payload) = (event(1).preview, event(1).payload);
+    accepted(store, event(1)).await;
+    accepted(store, other).await;
+}
+
+/// Routing again after a crash does no harm; an unknown event neither.
+pub async fn a_second_decision_is_ignored(store: &dyn Store) {
+    let id = accepted(store, event(1)).await;
+    decide(store, id, Decision::Filtered { why: "no_route" }).await;
+    decide(store, id, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
+    decide(store, InboxId(id.0 + 100), Decision::Filtered { why: "no_route" }).await;
+    assert!(store.unrouted(10).await.unwrap().is_empty());
+    assert_eq!(store.depths().await.unwrap().tasks, 0);
+    assert_eq!(verdicts(store).await, [("filtered".to_owned(), 1)].into());
+}

@@ -1,0 +1,256 @@
+//! Boots, lists, stories, sessions, forgetting, closing.
+
+use super::{
+    accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
+    queued, verdicts,
+};
+use crate::{
+    Store, StoreError,
+    inbox::Decision,
+    outbox::NewOutbox,
+    record::{EndOfBoot, MessageQuery, NewBoot, StoryKey},
+    session::{Session, SessionState},
+    task::TaskSettlement,
+};
+
+fn boot(boot_id: &str, at_ms: i64) -> NewBoot {
+    NewBoot { boot_id: boot_id.into(), version: "0.1.0".into(), pid: 7, at_ms }
+}
+
+/// An orderly end is told to the next run; a crash is the lack of one.
+pub async fn a_boot_knows_how_the_previous_one_ended(store: &dyn Store) {
+    let one = store.begin_boot(boot("one", 1)).await.unwrap();
+    assert_eq!((one.count, one.previous_id.as_str(), one.previous_end), (1, "", None));
+    let (boot_id, reason) = ("one".into(), "signal SIGTERM".into());
+    store.end_boot(EndOfBoot { boot_id, at_ms: 2, reason }).await.unwrap();
+    let two = store.begin_boot(boot("two", 3)).await.unwrap();
+    assert_eq!((two.count, two.previous_id.as_str(), two.previous_started_ms), (2, "one", 1));
+    assert_eq!(two.previous_end.as_deref(), Some("signal SIGTERM"));
+    let three = store.begin_boot(boot("three", 4)).await.unwrap();
+    assert_eq!((three.previous_id.as_str(), three.previous_end), ("two", None));
+}
+
+/// What a killed process held is free for the next one, which sees the attempts it made.
+pub async fn a_boot_gives_back_what_the_previous_one_held(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    store.enqueue(vec![message("1", "x")]).await.unwrap();
+    let task = claim_one(store, 10).await;
+    let row = claim_row(store, 10).await;
+    assert_eq!(store.begin_boot(boot("two", 11)).await.unwrap().released, 2);
+    let late = store.settle_task(task.lease, done(Vec::new(), 12)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(claim_one(store, 12).await.attempt, 2);
+    let again = claim_row(store, 12).await;
+    assert_eq!((again.attempt, again.uuid), (2, row.uuid));
+}
+
+/// A stop frees what its own process held, at once.
+pub async fn an_owner_gives_back_its_leases(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    assert_eq!(store.release_leases("somebody else".into()).await.unwrap(), 0);
+    assert_eq!(store.release_leases("boot-1".into()).await.unwrap(), 1);
+    let late = store.extend_task(task.lease, 50).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    claim_one(store, 10).await;
+}
+
+/// Workers sleep until the earliest start, retry or lapse.
+pub async fn the_next_due_moment_is_the_earliest(store: &dyn Store) {
+    assert_eq!(store.next_due().await.unwrap(), None);
+    let inbox = accepted(store, event(1)).await;
+    decide(store, inbox, Decision::Queue(vec![new_task("echo", "a", 500)])).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(500));
+    queued(store, 2, "b").await;
+    assert!(store.next_due().await.unwrap() <= Some(10), "a task is due already");
+    claim_one(store, 10).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(500));
+    store.enqueue(vec![message("1", "x")]).await.unwrap();
+    assert!(store.next_due().await.unwrap() <= Some(10));
+}
+
+/// Depths are what waits now.
+pub async fn depths_count_what_waits(store: &dyn Store) {
+    store.accept(vec![event(5), event(6)]).await.unwrap();
+    queued(store, 7, "a").await;
+    store.enqueue(vec![message("1", "x")]).await.unwrap();
+    let depths = store.depths().await.unwrap();
+    assert_eq!((depths.unrouted, depths.tasks, depths.outbox), (2, 1, 1));
+    assert_eq!((depths.awaiting, depths.dead, depths.oldest_ms), (0, 0, Some(5)));
+}
+
+/// Lists mix what came in and what went out, newest first, and can be narrowed.
+pub async fn records_are_listed_newest_first(store: &dyn Store) {
+    store.begin_boot(boot("boot-1", 1)).await.unwrap();
+    let one = accepted(store, event(1)).await;
+    decide(store, one, Decision::Filtered { why: "not_mentioned" }).await;
+    let mut elsewhere = event(2);
+    elsewhere.chat_id = Some("oc_2".into());
+    accepted(store, elsewhere).await;
+    let answer = NewOutbox { created_ms: 3, ..message("1", "oc_1") };
+    store.enqueue(vec![answer]).await.unwrap();
+
+    let list = async |query: MessageQuery| {
+        let records = store.records(query).await.unwrap();
+        records.into_iter().map(|record| (record.direction, record.at_ms)).collect::<Vec<_>>()
+    };
+    let line = |direction: &str, at_ms| (direction.to_owned(), at_ms);
+    let all = MessageQuery { limit: 10, ..MessageQuery::default() };
+    assert_eq!(list(all.clone()).await, [line("out", 3), line("in", 2), line("in", 1)]);
+    let newest = MessageQuery { limit: 1, ..all.clone() };
+    assert_eq!(list(newest).await, [line("out", 3)]);
+    let chat = MessageQuery { chat: Some("oc_1".into()), ..all.clone() };
+    assert_eq!(list(chat).await, [line("out", 3), line("in", 1)]);
+    for (verdict, at_ms) in [("filtered", 1), ("waiting", 2)] {
+        let of = MessageQuery { verdict: Some(verdict.into()), ..all.clone() };
+        assert_eq!(list(of).await, [line("in", at_ms)]);
+    }
+    let text = MessageQuery { text: Some("ext 2".into()), ..all.clone() };
+    assert_eq!(list(text).await, [line("in", 2)]);
+
+    let records = store.records(all).await.unwrap();
+    assert!(records.iter().all(|record| record.boot_id == "boot-1"));
+    let (out, filtered) = (&records[0], &records[2]);
+    assert_eq!((out.outcome.as_str(), out.chat_id.as_str()), ("queued", "oc_1"));
+    assert_eq!((filtered.outcome.as_str(), filtered.why.as_str()), ("filtered", "not_mentioned"));
+    assert_eq!((filtered.event_id.as_str(), filtered.message_id.as_str()), ("ev_1", "om_1"));
+}
+
+/// Chats are known from their events; a name is kept.
+pub async fn chats_are_counted_and_named(store: &dyn Store) {
+    let mut direct = event(9);
+    (direct.chat_id, direct.chat_type) = (Some("oc_2".into()), Some("p2p".into()));
+    store.accept(vec![event(1), event(2), direct]).await.unwrap();
+    store.name_chat("main".into(), "oc_1".into(), "Ops".into()).await.unwrap();
+    let chats = store.chats().await.unwrap();
+    let told: Vec<_> = chats.iter().map(|chat| (chat.chat_id.as_str(), chat.events)).collect();
+    assert_eq!(told, [("oc_2", 1), ("oc_1", 2)]);
+    assert_eq!((chats[0].chat_type.as_str(), chats[0].last_ms), ("p2p", 9));
+    assert_eq!((chats[1].name.as_str(), chats[1].chat_type.as_str()), ("Ops", "group"));
+}
+
+/// A story names each step in order of time, failed attempts with their codes among them.
+pub async fn a_story_tells_every_step_in_order(store: &dyn Store) {
+    let id = accepted(store, event(1)).await;
+    store.mark_acked(vec![(id, 2)]).await.unwrap();
+    let mut again = event(1);
+    again.received_ms = 3;
+    store.accept(vec![again]).await.unwrap();
+    let queue = Decision::Queue(vec![new_task("echo", "a", 0)]);
+    let decision = crate::inbox::RouteDecision { inbox: id, at_ms: 4, decision: queue };
+    store.route(vec![decision]).await.unwrap();
+    let task = claim_one(store, 5).await;
+    let (code, error) = ("exit_1".into(), "no such file".into());
+    let retry = TaskSettlement::Retry { at_ms: 6, due_ms: 7, code, error };
+    store.settle_task(task.lease, retry).await.unwrap();
+    let task = claim_one(store, 7).await;
+    let reply = NewOutbox { created_ms: 8, ..message("1", "oc_1") };
+    store.settle_task(task.lease, done(vec![reply], 8)).await.unwrap();
+    let row = claim_row(store, 9).await;
+    store.settle_outbox(row.lease, delivered("om_answer", 10)).await.unwrap();
+
+    let story = store.story(StoryKey::Inbox(id)).await.unwrap().unwrap();
+    let stages: Vec<_> = story.lines.iter().map(|line| (line.at_ms, line.stage.as_str())).collect();
+    let expected = [
+        (1, "received"),
+        (2, "acked"),
+        (3, "redelivered"),
+        (4, "routed"),
+        (6, "attempt"),
+        (7, "attempt"),
+        (8, "handled"),
+        (8, "queued_reply"),
+        (9, "send"),
+        (10, "delivered"),
+        (10, "verdict"),
+    ];
+    assert_eq!(stages, expected);
+    let told = |at: usize, word: &str| assert!(story.lines[at].detail.contains(word), "{story:?}");
+    told(4, "exit_1");
+    told(9, "om_answer");
+    told(9, "log-1");
+    told(10, "replied");
+}
+
+/// A story is found by row, event id, message id, the id of an answer, or words.
+pub async fn a_story_is_found_by_every_id(store: &dyn Store) {
+    let id = queued(store, 1, "a").await;
+    let task = claim_one(store, 2).await;
+    store.settle_task(task.lease, done(vec![message("1", "oc_1")], 3)).await.unwrap();
+    let row = claim_row(store, 4).await;
+    store.settle_outbox(row.lease, delivered("om_answer", 5)).await.unwrap();
+    for text in ["ev_1", "om_1", "om_answer", "ext 1"] {
+        let story = store.story(StoryKey::Text(text.into())).await.unwrap();
+        assert_eq!(story.map(|story| story.record.row), Some(id.0), "by {text}");
+    }
+    for text in ["", "nothing like it"] {
+        assert_eq!(store.story(StoryKey::Text(text.into())).await.unwrap(), None);
+    }
+}
+
+/// A session is replaced as a whole and listed by its last use.
+pub async fn sessions_are_kept(store: &dyn Store) {
+    let old = Session {
+        key: "claude/oc_1".into(),
+        handler: "claude".into(),
+        state: SessionState::New,
+        agent_session: None,
+        turns: 0,
+        created_ms: 1,
+        used_ms: 1,
+    };
+    store.put_session(old.clone()).await.unwrap();
+    store
+        .put_session(Session { key: "claude/oc_2".into(), used_ms: 2, ..old.clone() })
+        .await
+        .unwrap();
+    let state = SessionState::Suspended;
+    let new = Session { state, agent_session: Some("s-1".into()), turns: 3, used_ms: 9, ..old };
+    store.put_session(new.clone()).await.unwrap();
+    assert_eq!(store.session("claude/oc_1".into()).await.unwrap(), Some(new.clone()));
+    assert_eq!(store.session("claude/oc_3".into()).await.unwrap(), None);
+    let listed = store.sessions(10).await.unwrap();
+    assert_eq!((listed.len(), &listed[0]), (2, &new));
+    assert_eq!(store.sessions(1).await.unwrap().len(), 1);
+}
+
+/// Retention takes finished events with all that hangs on them, nothing unfinished, no counts.
+pub async fn pruning_takes_what_is_finished_and_old(store: &dyn Store) {
+    let finished = queued(store, 1, "a").await;
+    let task = claim_one(store, 2).await;
+    store.settle_task(task.lease, done(Vec::new(), 3)).await.unwrap();
+    let unfinished = queued(store, 2, "a").await;
+    let recent = accepted(store, event(100)).await;
+    decide(store, recent, Decision::Filtered { why: "no_route" }).await;
+    store.enqueue(vec![message("sent", "x"), message("waits", "y")]).await.unwrap();
+    let row = claim(store, 0, 3).await;
+    assert!(row.is_empty(), "a limit of nothing is nothing");
+    let rows = super::claim_rows(store, 1, 4).await;
+    store.settle_outbox(rows[0].lease, delivered("om_9", 5)).await.unwrap();
+    let before = verdicts(store).await;
+
+    let pruned = store.prune(100).await.unwrap();
+    assert_eq!((pruned.events, pruned.outbox, pruned.keys), (1, 1, 2));
+    assert_eq!(store.story(StoryKey::Inbox(finished)).await.unwrap(), None);
+    for kept in [unfinished, recent] {
+        assert!(store.story(StoryKey::Inbox(kept)).await.unwrap().is_some());
+    }
+    assert_eq!(verdicts(store).await, before);
+    assert_eq!(store.depths().await.unwrap().outbox, 1);
+    let again = accepted(store, event(1)).await;
+    assert!(again > recent, "numbers are not used twice");
+    assert_eq!(store.prune(100).await.unwrap(), crate::record::Pruned::default());
+}
+
+/// After closing, every call is refused, and none hangs.
+pub async fn a_closed_store_says_so(store: &dyn Store) {
+    accepted(store, event(1)).await;
+    store.probe().await.unwrap();
+    store.close().await.unwrap();
+    let write = store.accept(vec![event(2)]).await;
+    assert!(matches!(write, Err(StoreError::Closed)), "{write:?}");
+    let read = store.unrouted(10).await;
+    assert!(matches!(read, Err(StoreError::Closed)), "{read:?}");
+    let again = store.close().await;
+    assert!(matches!(again, Err(StoreError::Closed)), "{again:?}");
+}

@@ -1,0 +1,208 @@
+//! The laws of [`Store`]: what every backend promises, as functions over a fresh store.
+//!
+//! A backend's tests call [`store_laws!`](crate::store_laws) with a function that opens an empty
+//! store; each law becomes a test of its own. Not here: what only one backend can show (disk
+//! full, kill, query plans).
+
+#![expect(clippy::unwrap_used, reason = "a law that fails panics: these functions are tests")]
+#![expect(clippy::missing_panics_doc, reason = "every law panics when it is broken, as said here")]
+
+pub mod intake;
+pub mod lists;
+pub mod outbox;
+pub mod tasks;
+pub mod verdicts;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Store,
+    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, event_key, message_key},
+    outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxSettlement},
+    record::Tally,
+    task::{ClaimedTask, NewTask, TaskClaim, TaskSettlement},
+};
+
+/// Makes a test of every law. `$open` names a function that answers a future of a fresh [`Store`] and
+/// something to keep alive while it is used.
+#[macro_export]
+macro_rules! store_laws {
+    ($open:path) => {
+        $crate::store_laws! { @tests $open,
+            intake::accepted_events_come_back_in_order_as_they_were,
+            intake::a_repeated_key_makes_no_second_event,
+            intake::a_batch_recognises_its_own_repeats,
+            intake::keys_belong_to_one_app,
+            intake::equal_texts_are_two_events,
+            intake::a_second_decision_is_ignored,
+            tasks::a_lane_runs_one_task_at_a_time_in_order_of_events,
+            tasks::the_oldest_lanes_go_first,
+            tasks::a_lane_belongs_to_one_handler,
+            tasks::a_task_waits_until_it_is_due,
+            tasks::a_retrying_head_blocks_its_lane,
+            tasks::a_dead_head_lets_its_lane_go_on,
+            tasks::a_lapsed_lease_is_claimed_again_and_fenced,
+            tasks::an_extended_lease_does_not_lapse,
+            tasks::a_fenced_settlement_writes_nothing,
+            tasks::a_release_uses_up_no_attempt,
+            tasks::a_second_run_repeats_no_reply,
+            tasks::a_late_reply_completes_its_task_once,
+            tasks::an_awaiting_task_dies_when_its_time_is_over,
+            outbox::a_lane_sends_one_row_at_a_time_in_order,
+            outbox::priority_goes_before_age,
+            outbox::a_busy_lane_takes_turns_with_the_others,
+            outbox::an_app_sees_its_own_rows,
+            outbox::a_repeated_key_inserts_nothing,
+            outbox::a_retry_keeps_its_uuid_and_blocks_its_lane,
+            outbox::a_throttled_attempt_does_not_count,
+            outbox::a_replacement_is_due_at_once_with_its_own_uuid,
+            outbox::a_dead_row_lets_its_lane_go_on,
+            outbox::a_lapsed_send_is_claimed_again_and_fenced,
+            verdicts::the_equation_holds_after_every_step,
+            verdicts::an_event_waits_for_its_last_row,
+            verdicts::a_filtered_event_stays_filtered,
+            verdicts::a_failure_keeps_its_code,
+            verdicts::a_retried_dead_letter_waits_again,
+            verdicts::a_dropped_dead_letter_stays_failed,
+            verdicts::a_late_retry_takes_a_new_uuid,
+            lists::a_boot_knows_how_the_previous_one_ended,
+            lists::a_boot_gives_back_what_the_previous_one_held,
+            lists::an_owner_gives_back_its_leases,
+            lists::the_next_due_moment_is_the_earliest,
+            lists::depths_count_what_waits,
+            lists::records_are_listed_newest_first,
+            lists::chats_are_counted_and_named,
+            lists::a_story_tells_every_step_in_order,
+            lists::a_story_is_found_by_every_id,
+            lists::sessions_are_kept,
+            lists::pruning_takes_what_is_finished_and_old,
+            lists::a_closed_store_says_so,
+        }
+    };
+    (@tests $open:path, $($module:ident :: $law:ident,)+) => {$(
+        #[tokio::test]
+        async fn $law() {
+            let (store, _kept) = $open().await;
+            $crate::contract::$module::$law(&store).await;
+        }
+    )+};
+}
+
+/// The one app of most laws.
+const APP: &str = "main";
+/// The one handler of most laws.
+const HANDLER: &str = "echo";
+
+/// The `n`-th message, in chat `oc_1`, received at `n` ms.
+fn event(n: i64) -> NewEvent {
+    let (event_id, message_id) = (format!("ev_{n}"), format!("om_{n}"));
+    NewEvent {
+        app: APP.into(),
+        keys: vec![event_key(&event_id), message_key(&message_id)],
+        event_id: event_id.into(),
+        kind: "im.message.receive_v1".into(),
+        message_id: Some(message_id.into()),
+        chat_id: Some("oc_1".into()),
+        chat_type: Some("group".into()),
+        sender: Some("ou_1".into()),
+        created_ms: n,
+        received_ms: n,
+        preview: format!("text {n}"),
+        payload: format!("payload {n}").into_bytes(),
+        boot_id: "boot-1".into(),
+    }
+}
+
+/// Accepts an event that is new.
+async fn accepted(store: &dyn Store, event: NewEvent) -> InboxId {
+    match store.accept(vec![event]).await.unwrap()[..] {
+        [Accepted::New(id)] => id,
+        ref other => unreachable!("expected a new event, got {other:?}"),
+    }
+}
+
+async fn decide(store: &dyn Store, inbox: InboxId, decision: Decision) {
+    store.route(vec![RouteDecision { inbox, at_ms: 1, decision }]).await.unwrap();
+}
+
+fn new_task(handler: &str, lane: &str, due_ms: i64) -> NewTask {
+    NewTask { route: "all".into(), handler: handler.into(), lane: lane.into(), due_ms }
+}
+
+/// Accepts the `n`-th event and queues one task for it.
+async fn queued(store: &dyn Store, n: i64, lane: &str) -> InboxId {
+    let inbox = accepted(store, event(n)).await;
+    decide(store, inbox, Decision::Queue(vec![new_task(HANDLER, lane, 0)])).await;
+    inbox
+}
+
+/// Claims at most `limit` tasks at `now_ms`, for a thousand milliseconds.
+async fn claim(store: &dyn Store, limit: usize, now_ms: i64) -> Vec<ClaimedTask> {
+    let (handler, owner) = (HANDLER.into(), "boot-1".into());
+    let until_ms = now_ms + 1_000;
+    store.claim_tasks(TaskClaim { handler, limit, now_ms, until_ms, owner }).await.unwrap()
+}
+
+/// Claims the one task that can be had.
+async fn claim_one(store: &dyn Store, now_ms: i64) -> ClaimedTask {
+    let mut tasks = claim(store, 10, now_ms).await;
+    assert_eq!(tasks.len(), 1, "one task is due at {now_ms}");
+    tasks.remove(0)
+}
+
+fn done(replies: Vec<NewOutbox>, at_ms: i64) -> TaskSettlement {
+    TaskSettlement::Done { replies, at_ms }
+}
+
+fn dead(code: &str, at_ms: i64) -> TaskSettlement {
+    let (code, error) = (code.into(), "it broke".into());
+    TaskSettlement::Dead { at_ms, code, error, notices: Vec::new() }
+}
+
+/// An outgoing message that answers nothing, made at 1 ms.
+fn message(key: &str, lane: &str) -> NewOutbox {
+    NewOutbox {
+        app: APP.into(),
+        inbox: None,
+        task: None,
+        key: key.into(),
+        lane: lane.into(),
+        uuid: format!("uuid-{key}"),
+        priority: 0,
+        preview: format!("answer {key}"),
+        body: format!("body {key}").into_bytes(),
+        created_ms: 1,
+    }
+}
+
+/// Claims at most `limit` outbox rows at `now_ms`, for a thousand milliseconds.
+async fn claim_rows(store: &dyn Store, limit: usize, now_ms: i64) -> Vec<ClaimedOutbox> {
+    let (app, owner) = (APP.into(), "boot-1".into());
+    let until_ms = now_ms + 1_000;
+    store.claim_outbox(OutboxClaim { app, limit, now_ms, until_ms, owner }).await.unwrap()
+}
+
+/// Claims the one row that can be had.
+async fn claim_row(store: &dyn Store, now_ms: i64) -> ClaimedOutbox {
+    let mut rows = claim_rows(store, 10, now_ms).await;
+    assert_eq!(rows.len(), 1, "one row is due at {now_ms}");
+    rows.remove(0)
+}
+
+fn delivered(message_id: &str, at_ms: i64) -> OutboxSettlement {
+    OutboxSettlement::Delivered { at_ms, message_id: message_id.into(), log_id: "log-1".into() }
+}
+
+fn undeliverable(code: &str, at_ms: i64) -> OutboxSettlement {
+    let (code, error, log_id) = (code.into(), "refused".into(), "log-2".into());
+    OutboxSettlement::Dead { at_ms, code, error, log_id }
+}
+
+/// Deliveries by verdict, reasons and apps together.
+async fn verdicts(store: &dyn Store) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for Tally { verdict, count, .. } in store.tally().await.unwrap() {
+        *sums.entry(verdict).or_insert(0) += count;
+    }
+    sums
+}

@@ -1,0 +1,126 @@
+//! Outbox lanes: order, fairness, leases, endings.
+
+use super::{APP, claim_row, claim_rows, delivered, message, undeliverable};
+use crate::{
+    Store, StoreError,
+    outbox::{NewOutbox, OutboxClaim, OutboxSettlement},
+};
+
+async fn enqueue(store: &dyn Store, rows: &[(&str, &str)]) {
+    let rows = rows.iter().map(|(key, lane)| message(key, lane)).collect();
+    store.enqueue(rows).await.unwrap();
+}
+
+fn retry(due_ms: i64, counts: bool) -> OutboxSettlement {
+    let (code, error, log_id) = ("230020".into(), "slow down".into(), "log-3".into());
+    OutboxSettlement::Retry { at_ms: 11, due_ms, code, error, log_id, counts }
+}
+
+/// Rows of a lane leave one after the other, in the order they were stored.
+pub async fn a_lane_sends_one_row_at_a_time_in_order(store: &dyn Store) {
+    enqueue(store, &[("1", "a"), ("2", "a"), ("3", "a")]).await;
+    for key in ["1", "2", "3"] {
+        let row = claim_row(store, 10).await;
+        assert_eq!((row.uuid, row.lane.as_str(), row.attempt), (format!("uuid-{key}"), "a", 1));
+        assert_eq!((row.body, row.first_attempt_ms), (format!("body {key}").into_bytes(), 10));
+        assert!(claim_rows(store, 10, 10).await.is_empty(), "its lane is busy");
+        store.settle_outbox(row.lease, delivered("om_9", 11)).await.unwrap();
+    }
+}
+
+/// A lane whose head is urgent goes before older ones whose head is not.
+pub async fn priority_goes_before_age(store: &dyn Store) {
+    let progress = NewOutbox { priority: -1, ..message("1", "a") };
+    store.enqueue(vec![progress, message("2", "b")]).await.unwrap();
+    let order: Vec<_> = claim_rows(store, 10, 10).await.into_iter().map(|row| row.lane).collect();
+    assert_eq!(order, ["b", "a"]);
+}
+
+/// However much one lane holds, the others have their turn between its rows.
+pub async fn a_busy_lane_takes_turns_with_the_others(store: &dyn Store) {
+    enqueue(store, &[("1", "a"), ("2", "a"), ("3", "a"), ("4", "b"), ("5", "c"), ("6", "b")]).await;
+    let mut order = String::new();
+    for now_ms in 10..16 {
+        let row = claim_rows(store, 1, now_ms).await.remove(0);
+        order.push_str(&row.lane);
+        store.settle_outbox(row.lease, delivered("om_9", now_ms)).await.unwrap();
+    }
+    assert_eq!(order, "abcaba");
+}
+
+/// A sender gets the rows of its app, and a lane name under two apps is two lanes.
+pub async fn an_app_sees_its_own_rows(store: &dyn Store) {
+    let other = NewOutbox { app: "second".into(), ..message("2", "a") };
+    store.enqueue(vec![message("1", "a"), other]).await.unwrap();
+    assert_eq!(claim_row(store, 10).await.app, APP);
+    let (app, owner) = ("second".into(), "boot-1".into());
+    let rest = OutboxClaim { app, limit: 10, now_ms: 10, until_ms: 20, owner };
+    assert_eq!(store.claim_outbox(rest).await.unwrap().len(), 1);
+}
+
+/// A key is stored once, and the answer names the row it has.
+pub async fn a_repeated_key_inserts_nothing(store: &dyn Store) {
+    let once = store.enqueue(vec![message("1", "a")]).await.unwrap();
+    let twice = store.enqueue(vec![message("1", "b"), message("2", "b")]).await.unwrap();
+    assert_eq!(twice[0], once[0]);
+    assert_ne!(twice[1], once[0]);
+    assert_eq!(store.depths().await.unwrap().outbox, 2);
+}
+
+/// An attempt with an unknown end is repeated under the same `uuid`, before what came later.
+pub async fn a_retry_keeps_its_uuid_and_blocks_its_lane(store: &dyn Store) {
+    enqueue(store, &[("1", "a"), ("2", "a")]).await;
+    let row = claim_row(store, 10).await;
+    store.settle_outbox(row.lease, retry(50, true)).await.unwrap();
+    assert!(claim_rows(store, 10, 49).await.is_empty());
+    let again = claim_row(store, 50).await;
+    assert_eq!((&again.uuid, again.lease.row), (&row.uuid, row.lease.row));
+    assert_eq!((again.attempt, again.first_attempt_ms), (2, 10));
+}
+
+/// Waiting for a limit or for the link is no attempt.
+pub async fn a_throttled_attempt_does_not_count(store: &dyn Store) {
+    enqueue(store, &[("1", "a")]).await;
+    let row = claim_row(store, 10).await;
+    store.settle_outbox(row.lease, retry(50, false)).await.unwrap();
+    assert_eq!(claim_row(store, 50).await.attempt, 1);
+}
+
+/// Another form of the same message takes its place at once, with a key of its own.
+pub async fn a_replacement_is_due_at_once_with_its_own_uuid(store: &dyn Store) {
+    enqueue(store, &[("1", "a"), ("2", "a")]).await;
+    let row = claim_row(store, 10).await;
+    let (code, error) = ("230099".into(), "no such card".into());
+    let (body, uuid) = (b"plain".to_vec(), "uuid-plain".into());
+    let replace = OutboxSettlement::Replace { at_ms: 11, code, error, body, uuid };
+    store.settle_outbox(row.lease, replace).await.unwrap();
+    let again = claim_row(store, 12).await;
+    assert_eq!((again.lease.row, again.body.as_slice()), (row.lease.row, &b"plain"[..]));
+    assert_eq!((again.uuid.as_str(), again.first_attempt_ms), ("uuid-plain", 12));
+    assert_eq!(again.attempt, 2);
+}
+
+/// A row that was given up does not hold up those behind it, and is listed.
+pub async fn a_dead_row_lets_its_lane_go_on(store: &dyn Store) {
+    enqueue(store, &[("1", "oc_1"), ("2", "oc_1")]).await;
+    let row = claim_row(store, 10).await;
+    store.settle_outbox(row.lease, undeliverable("230002", 11)).await.unwrap();
+    assert_eq!(claim_row(store, 12).await.uuid, "uuid-2");
+    let letters = store.dead(10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].code.as_str(), letters[0].chat_id.as_str()), ("230002", "oc_1"));
+}
+
+/// A send whose claim lapsed is claimed again under its `uuid`; its old holder is refused.
+pub async fn a_lapsed_send_is_claimed_again_and_fenced(store: &dyn Store) {
+    enqueue(store, &[("1", "a")]).await;
+    let old = claim_row(store, 10).await;
+    assert!(claim_rows(store, 10, 1_009).await.is_empty());
+    let new = claim_row(store, 1_010).await;
+    assert_eq!((&new.uuid, new.attempt, new.first_attempt_ms), (&old.uuid, 2, 10));
+    let late = store.settle_outbox(old.lease, undeliverable("x", 1_011)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    store.settle_outbox(new.lease, delivered("om_9", 1_012)).await.unwrap();
+    let twice = store.settle_outbox(new.lease, delivered("om_9", 1_013)).await;
+    assert!(matches!(twice, Err(StoreError::Fenced)), "{twice:?}");
+}

@@ -1,0 +1,184 @@
+//! Task lanes: order, leases, fences, endings.
+
+use super::{
+    accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
+    new_task, queued,
+};
+use crate::{
+    Store, StoreError,
+    inbox::Decision,
+    task::{LateReply, TaskClaim, TaskSettlement},
+};
+
+fn retry(at_ms: i64, due_ms: i64) -> TaskSettlement {
+    TaskSettlement::Retry { at_ms, due_ms, code: "exit_1".into(), error: "exit 1".into() }
+}
+
+/// Tasks of a lane run one after the other in order of their events, however they were routed.
+pub async fn a_lane_runs_one_task_at_a_time_in_order_of_events(store: &dyn Store) {
+    let mut ids = Vec::new();
+    for n in 1..=3 {
+        ids.push(accepted(store, event(n)).await);
+    }
+    for id in ids.iter().rev() {
+        decide(store, *id, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
+    }
+    for id in ids {
+        let task = claim_one(store, 10).await;
+        assert_eq!((task.item.id, task.attempt, task.lane.as_str()), (id, 1, "a"));
+        assert_eq!(task.item.payload, format!("payload {}", task.item.received_ms).as_bytes());
+        assert!(claim(store, 10, 10).await.is_empty(), "its lane is busy");
+        store.settle_task(task.lease, done(Vec::new(), 11)).await.unwrap();
+    }
+    assert!(claim(store, 10, 10).await.is_empty());
+}
+
+/// With less room than lanes, the lanes with the oldest events are served.
+pub async fn the_oldest_lanes_go_first(store: &dyn Store) {
+    for (n, lane) in [(1, "a"), (2, "a"), (3, "b"), (4, "c")] {
+        queued(store, n, lane).await;
+    }
+    let served: Vec<_> = claim(store, 2, 10).await.into_iter().map(|task| task.lane).collect();
+    assert_eq!(served, ["a", "b"]);
+    let served: Vec<_> = claim(store, 2, 10).await.into_iter().map(|task| task.lane).collect();
+    assert_eq!(served, ["c"]);
+}
+
+/// The same lane name under two handlers is two lanes.
+pub async fn a_lane_belongs_to_one_handler(store: &dyn Store) {
+    let inbox = accepted(store, event(1)).await;
+    let both = vec![new_task("mail", "a", 0), new_task("echo", "a", 0)];
+    decide(store, inbox, Decision::Queue(both)).await;
+    assert_eq!(claim_one(store, 10).await.handler, "echo");
+    let (handler, owner) = ("mail".into(), "boot-1".into());
+    let rest = TaskClaim { handler, limit: 10, now_ms: 10, until_ms: 20, owner };
+    assert_eq!(store.claim_tasks(rest).await.unwrap().len(), 1);
+}
+
+/// A task with a later start is not claimed before it, and is claimed then.
+pub async fn a_task_waits_until_it_is_due(store: &dyn Store) {
+    let inbox = accepted(store, event(1)).await;
+    decide(store, inbox, Decision::Queue(vec![new_task("echo", "a", 50)])).await;
+    assert!(claim(store, 10, 49).await.is_empty());
+    claim_one(store, 50).await;
+}
+
+/// A head that is to be tried again keeps its place: the lane waits for it, others do not.
+pub async fn a_retrying_head_blocks_its_lane(store: &dyn Store) {
+    let head = queued(store, 1, "a").await;
+    queued(store, 2, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, retry(11, 50)).await.unwrap();
+    assert!(claim(store, 10, 49).await.is_empty());
+    queued(store, 3, "b").await;
+    assert_eq!(claim_one(store, 49).await.lane, "b");
+    let again = claim_one(store, 50).await;
+    assert_eq!((again.item.id, again.attempt), (head, 2));
+}
+
+/// A task that was given up does not hold up those behind it, and is listed.
+pub async fn a_dead_head_lets_its_lane_go_on(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let next = queued(store, 2, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, dead("exit_1", 11)).await.unwrap();
+    assert_eq!(claim_one(store, 12).await.item.id, next);
+    let letters = store.dead(10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].code.as_str(), letters[0].attempts), ("exit_1", 1));
+    assert_eq!((letters[0].handler.as_str(), letters[0].message_id.as_str()), ("echo", "om_1"));
+}
+
+/// A claim that lapsed can be had by another, the attempt counts, and its old holder is refused.
+pub async fn a_lapsed_lease_is_claimed_again_and_fenced(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let old = claim_one(store, 10).await;
+    assert!(claim(store, 10, 1_009).await.is_empty());
+    let new = claim_one(store, 1_010).await;
+    assert_eq!((new.lease.task, new.attempt), (old.lease.task, 2));
+    assert!(new.lease.epoch > old.lease.epoch);
+    let late = store.settle_task(old.lease, done(Vec::new(), 1_011)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    let late = store.extend_task(old.lease, 5_000).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    store.settle_task(new.lease, done(Vec::new(), 1_012)).await.unwrap();
+    let twice = store.settle_task(new.lease, done(Vec::new(), 1_013)).await;
+    assert!(matches!(twice, Err(StoreError::Fenced)), "{twice:?}");
+}
+
+/// A lease can be kept as long as its holder says so, also when its end just passed.
+pub async fn an_extended_lease_does_not_lapse(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.extend_task(task.lease, 5_000).await.unwrap();
+    assert!(claim(store, 10, 4_999).await.is_empty());
+    store.extend_task(task.lease, 9_000).await.unwrap();
+    assert!(claim(store, 10, 5_000).await.is_empty());
+    store.settle_task(task.lease, done(Vec::new(), 5_001)).await.unwrap();
+}
+
+/// Settling is one step: a refused one leaves no reply behind.
+pub async fn a_fenced_settlement_writes_nothing(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let old = claim_one(store, 10).await;
+    let new = claim_one(store, 2_000).await;
+    let late = store.settle_task(old.lease, done(vec![message("t:0", "oc_1")], 2_001)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert!(claim_rows(store, 10, 2_002).await.is_empty());
+    store.settle_task(new.lease, done(vec![message("t:0", "oc_1")], 2_003)).await.unwrap();
+    let row = claim_row(store, 2_004).await;
+    assert_eq!(row.inbox, Some(new.item.id), "a reply belongs to its event");
+}
+
+/// A task that was put back untouched is due at once and has lost no attempt.
+pub async fn a_release_uses_up_no_attempt(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, TaskSettlement::Release).await.unwrap();
+    let again = claim_one(store, 10).await;
+    assert_eq!(again.attempt, 1);
+    assert!(again.lease.epoch > task.lease.epoch);
+}
+
+/// Replies are keyed: a run that wrote them and was cut off writes no second copy.
+pub async fn a_second_run_repeats_no_reply(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.enqueue(vec![message("t:0", "oc_1")]).await.unwrap();
+    let replies = vec![message("t:0", "oc_1"), message("t:1", "oc_1")];
+    store.settle_task(task.lease, done(replies, 11)).await.unwrap();
+    assert_eq!(store.depths().await.unwrap().outbox, 2);
+}
+
+fn awaiting(until_ms: i64) -> TaskSettlement {
+    TaskSettlement::Await { replies: Vec::new(), at_ms: 11, until_ms }
+}
+
+/// A handler that answers later frees its lane, and its one late answer is stored.
+pub async fn a_late_reply_completes_its_task_once(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let next = queued(store, 2, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, awaiting(100)).await.unwrap();
+    assert_eq!(claim_one(store, 12).await.item.id, next);
+    assert_eq!(store.depths().await.unwrap().awaiting, 1);
+    let late = |key| store.late_reply(task.lease.task, vec![message(key, "oc_1")], 20);
+    assert_eq!(late("t:0").await.unwrap(), LateReply::Stored);
+    assert_eq!(late("t:1").await.unwrap(), LateReply::NotWaiting);
+    assert_eq!(claim_row(store, 21).await.inbox, Some(task.item.id));
+}
+
+/// A promise that is not kept in time is a dead letter, and said so once.
+pub async fn an_awaiting_task_dies_when_its_time_is_over(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, awaiting(100)).await.unwrap();
+    assert!(store.expire_awaiting(99).await.unwrap().is_empty());
+    let expired = store.expire_awaiting(100).await.unwrap();
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0].id, task.item.id);
+    assert!(store.expire_awaiting(100).await.unwrap().is_empty());
+    assert_eq!(store.dead(10).await.unwrap()[0].code, "no_reply");
+    let late = store.late_reply(task.lease.task, Vec::new(), 101).await.unwrap();
+    assert_eq!(late, LateReply::NotWaiting);
+}

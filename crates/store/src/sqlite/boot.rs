@@ -1,0 +1,48 @@
+//! Runs of the process, and the leases they leave behind.
+
+use rusqlite::params;
+
+use super::{fault::Refusal, sql, writer::Tx};
+use crate::record::{BootRecord, EndOfBoot, NewBoot};
+
+/// Runs remembered: a service that restarts every ten seconds for a day.
+const BOOTS_KEPT: i64 = 8_640;
+
+pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> {
+    let read = "SELECT boot_id, started_ms, reason FROM boot ORDER BY id DESC LIMIT 1";
+    let previous = sql::one(tx.conn, read, [], |row| {
+        Ok(BootRecord {
+            previous_id: row.get(0)?,
+            previous_started_ms: row.get(1)?,
+            previous_end: row.get(2)?,
+            ..BootRecord::default()
+        })
+    })?;
+    let close = "UPDATE boot SET ended_ms = ?1 WHERE ended_ms IS NULL";
+    sql::exec(tx.conn, close, [boot.at_ms])?;
+    let insert = "INSERT INTO boot (boot_id, version, pid, started_ms) VALUES (?1, ?2, ?3, ?4)";
+    sql::exec(tx.conn, insert, params![boot.boot_id, boot.version, boot.pid, boot.at_ms])?;
+    let count = tx.conn.last_insert_rowid();
+    sql::exec(tx.conn, "DELETE FROM boot WHERE id <= ?1", [count - BOOTS_KEPT])?;
+    Ok(BootRecord {
+        count: count.unsigned_abs(),
+        released: release(tx, None)?,
+        ..previous.unwrap_or_default()
+    })
+}
+
+pub(super) fn end(tx: &Tx<'_>, end: &EndOfBoot) -> Result<(), Refusal> {
+    let update = "UPDATE boot SET ended_ms = ?2, reason = ?3 WHERE boot_id = ?1";
+    sql::exec(tx.conn, update, params![end.boot_id, end.at_ms, end.reason])?;
+    Ok(())
+}
+
+/// Frees the leases of one owner, or all of them. Their attempts stay counted.
+pub(super) fn release(tx: &Tx<'_>, owner: Option<&str>) -> Result<u64, Refusal> {
+    let tasks = "UPDATE task SET ready_ms = 0, owner = NULL
+        WHERE ready_ms IS NOT NULL AND owner IS NOT NULL AND (?1 IS NULL OR owner = ?1)";
+    let outbox = "UPDATE outbox SET ready_ms = 0, owner = NULL
+        WHERE ready_ms IS NOT NULL AND owner IS NOT NULL AND (?1 IS NULL OR owner = ?1)";
+    let freed = sql::exec(tx.conn, tasks, [owner])? + sql::exec(tx.conn, outbox, [owner])?;
+    Ok(freed as u64)
+}

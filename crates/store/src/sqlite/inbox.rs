@@ -1,0 +1,153 @@
+//! Accepting, acking and routing events.
+
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    fault::Refusal,
+    ledger::{self, FAILED, FILTERED, WAITING},
+    sql, task,
+    writer::Tx,
+};
+use crate::inbox::{Accepted, Decision, InboxId, InboxItem, NewEvent, RouteDecision};
+
+/// Redeliveries that get a line of their own in an event's story; the rest are counted. The
+/// platform stops after four.
+const REPEATS_TOLD: u32 = 16;
+
+/// Columns of an [`InboxItem`] in a query that joins `inbox i` and `payload p`.
+pub(super) const ITEM: &str = "i.id, i.app, i.event_id, i.kind, i.received_ms, p.body";
+
+/// Reads [`ITEM`] from its place in a row.
+pub(super) fn item(row: &Row<'_>, at: usize) -> rusqlite::Result<InboxItem> {
+    Ok(InboxItem {
+        id: InboxId(row.get(at)?),
+        app: row.get(at + 1)?,
+        event_id: row.get::<_, String>(at + 2)?.into(),
+        kind: row.get(at + 3)?,
+        received_ms: row.get(at + 4)?,
+        payload: row.get(at + 5)?,
+    })
+}
+
+pub(super) fn accept(tx: &mut Tx<'_>, events: &[NewEvent]) -> Result<Vec<Accepted>, Refusal> {
+    events.iter().map(|event| accept_one(tx, event)).collect()
+}
+
+fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
+    for key in &event.keys {
+        let find = "SELECT inbox FROM seen WHERE key = ?1 AND app = ?2";
+        if let Some(of) = sql::one(tx.conn, find, params![key, event.app], |row| row.get(0))? {
+            return repeated(tx, event, of);
+        }
+    }
+    let insert = "INSERT INTO inbox (app, event_id, kind, message_id, chat_id, chat_type, sender,
+            created_ms, received_ms, boot_id, preview)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let columns = params![
+        event.app,
+        event.event_id.as_str(),
+        event.kind,
+        event.message_id.as_ref().map(AsRef::<str>::as_ref),
+        event.chat_id.as_ref().map(AsRef::<str>::as_ref),
+        event.chat_type,
+        event.sender.as_ref().map(AsRef::<str>::as_ref),
+        event.created_ms,
+        event.received_ms,
+        event.boot_id,
+        event.preview,
+    ];
+    sql::exec(tx.conn, insert, columns)?;
+    let id = tx.conn.last_insert_rowid();
+    let insert = "INSERT INTO payload (inbox, keys, body) VALUES (?1, ?2, ?3)";
+    sql::exec(
+        tx.conn,
+        insert,
+        params![id, serde_json::json!(event.keys).to_string(), event.payload],
+    )?;
+    for key in &event.keys {
+        let insert = "INSERT INTO seen (key, app, inbox) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO NOTHING";
+        sql::exec(tx.conn, insert, params![key, event.app, id])?;
+    }
+    tx.ledger.count(&event.app, WAITING, "", 1);
+    if let Some(chat) = &event.chat_id {
+        let chat_type = event.chat_type.as_deref();
+        tx.ledger.visit(&event.app, chat.as_str(), chat_type, event.received_ms);
+    }
+    Ok(Accepted::New(InboxId(id)))
+}
+
+fn repeated(tx: &mut Tx<'_>, event: &NewEvent, of: i64) -> Result<Accepted, Refusal> {
+    let update = "UPDATE inbox SET repeats = repeats + 1 WHERE id = ?1 RETURNING repeats";
+    let times = sql::one(tx.conn, update, [of], |row| sql::small(row, 0))?.unwrap_or(1);
+    if times <= REPEATS_TOLD {
+        let detail = format!("again, time {times}");
+        ledger::note(tx, of, event.received_ms, "redelivered", &detail)?;
+    }
+    tx.ledger.count(&event.app, FILTERED, "duplicate", 1);
+    Ok(Accepted::Duplicate { of: InboxId(of), times })
+}
+
+pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[(InboxId, i64)]) -> rusqlite::Result<()> {
+    for (id, at_ms) in acks {
+        sql::exec(tx.conn, "UPDATE inbox SET acked_ms = ?2 WHERE id = ?1", [id.0, *at_ms])?;
+    }
+    Ok(())
+}
+
+pub(super) fn unrouted(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<InboxItem>> {
+    let select = format!(
+        "SELECT {ITEM} FROM inbox i JOIN payload p ON p.inbox = i.id
+        WHERE i.routed_ms IS NULL ORDER BY i.id LIMIT ?1"
+    );
+    sql::all(conn, &select, [sql::limit(limit)], |row| item(row, 0))
+}
+
+pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), Refusal> {
+    for RouteDecision { inbox, at_ms, decision } in decisions {
+        let InboxId(id) = *inbox;
+        match decision {
+            Decision::Filtered { why } => conclude(tx, id, *at_ms, FILTERED, why)?,
+            Decision::Failed { why, detail } => {
+                if conclude(tx, id, *at_ms, FAILED, why)? {
+                    ledger::note(tx, id, *at_ms, "error", detail)?;
+                }
+                true
+            }
+            Decision::Queue(tasks) if tasks.is_empty() => {
+                conclude(tx, id, *at_ms, FILTERED, "no_route")?
+            }
+            Decision::Queue(tasks) => {
+                let pending = sql::limit(tasks.len());
+                let update = "UPDATE inbox SET routed_ms = ?2, pending = pending + ?3
+                    WHERE id = ?1 AND routed_ms IS NULL";
+                let fresh = sql::exec(tx.conn, update, [id, *at_ms, pending])? > 0;
+                if fresh {
+                    tasks.iter().try_for_each(|new| task::insert(tx, id, new))?;
+                }
+                fresh
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Ends an event without a task; `false` when it had been routed before.
+fn conclude(
+    tx: &mut Tx<'_>,
+    id: i64,
+    at_ms: i64,
+    verdict: &str,
+    why: &str,
+) -> Result<bool, Refusal> {
+    let update = "UPDATE inbox SET routed_ms = ?2, final = 1, verdict = ?3, why = ?4,
+            verdict_ms = ?2
+        WHERE id = ?1 AND routed_ms IS NULL RETURNING app";
+    let app: Option<String> =
+        sql::one(tx.conn, update, params![id, at_ms, verdict, why], |row| row.get(0))?;
+    if let Some(app) = &app {
+        tx.ledger.count(app, WAITING, "", -1);
+        tx.ledger.count(app, verdict, why, 1);
+    }
+    Ok(app.is_some())
+}

@@ -1,0 +1,158 @@
+//! Counts that change with an event's verdict, gathered per transaction and written once.
+//!
+//! They are written with the rows they count, so the equation `received = replied + filtered +
+//! failed + waiting` holds in every snapshot of the file.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::{fault::Refusal, sql, writer::Tx};
+
+pub(super) const WAITING: &str = "waiting";
+pub(super) const REPLIED: &str = "replied";
+pub(super) const FILTERED: &str = "filtered";
+pub(super) const FAILED: &str = "failed";
+
+/// What one transaction adds to the counts.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// By app, verdict and reason.
+    verdicts: BTreeMap<(String, String, String), i64>,
+    /// By app and chat.
+    chats: BTreeMap<(String, String), Visit>,
+}
+
+struct Visit {
+    events: i64,
+    last_ms: i64,
+    chat_type: String,
+}
+
+impl Ledger {
+    /// Counts `by` deliveries under a verdict.
+    pub(super) fn count(&mut self, app: &str, verdict: &str, why: &str, by: i64) {
+        *self.verdicts.entry((app.into(), verdict.into(), why.into())).or_insert(0) += by;
+    }
+
+    /// Counts an event in a chat.
+    pub(super) fn visit(&mut self, app: &str, chat: &str, chat_type: Option<&str>, at_ms: i64) {
+        let visit = self.chats.entry((app.into(), chat.into())).or_insert_with(|| Visit {
+            events: 0,
+            last_ms: at_ms,
+            chat_type: String::new(),
+        });
+        visit.events += 1;
+        visit.last_ms = visit.last_ms.max(at_ms);
+        if let Some(chat_type) = chat_type {
+            chat_type.clone_into(&mut visit.chat_type);
+        }
+    }
+
+    /// Writes the gathered counts into the open transaction.
+    pub(super) fn write(self, conn: &Connection) -> rusqlite::Result<()> {
+        for ((app, verdict, why), by) in self.verdicts.into_iter().filter(|(_, by)| *by != 0) {
+            let upsert = "INSERT INTO tally (app, verdict, why, count) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT DO UPDATE SET count = count + ?4";
+            sql::exec(conn, upsert, params![app, verdict, why, by])?;
+        }
+        for ((app, chat), visit) in self.chats {
+            let upsert = "INSERT INTO chat (app, chat_id, chat_type, events, last_ms)
+                VALUES (?1, ?2, ?3, ?4, ?5)
+                ON CONFLICT DO UPDATE SET events = events + ?4, last_ms = max(last_ms, ?5),
+                    chat_type = CASE ?3 WHEN '' THEN chat_type ELSE ?3 END";
+            sql::exec(
+                conn,
+                upsert,
+                params![app, chat, visit.chat_type, visit.events, visit.last_ms],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an event stands.
+struct Standing {
+    app: String,
+    pending: i64,
+    dead: i64,
+    verdict: String,
+    why: String,
+    /// The router ended it: notices about it do not reopen it.
+    fixed: bool,
+    routed: bool,
+}
+
+/// Adds to an event's open and dead ends, and moves its verdict when that decides it. `false`
+/// when the event is gone (pruned).
+pub(super) fn shift(
+    tx: &mut Tx<'_>,
+    inbox: i64,
+    pending: i64,
+    dead: i64,
+    at_ms: i64,
+) -> Result<bool, Refusal> {
+    if pending == 0 && dead == 0 {
+        return Ok(true);
+    }
+    let read = "SELECT app, pending, dead, verdict, why, final, routed_ms IS NOT NULL
+        FROM inbox WHERE id = ?1";
+    let event = sql::one(tx.conn, read, [inbox], |row| {
+        Ok(Standing {
+            app: row.get(0)?,
+            pending: row.get::<_, i64>(1)? + pending,
+            dead: row.get::<_, i64>(2)? + dead,
+            verdict: row.get(3)?,
+            why: row.get(4)?,
+            fixed: row.get(5)?,
+            routed: row.get(6)?,
+        })
+    })?;
+    let Some(Standing { app, pending, dead, verdict: old, why: old_why, fixed, routed }) = event
+    else {
+        return Ok(false);
+    };
+    if fixed {
+        let write = "UPDATE inbox SET pending = ?2, dead = ?3 WHERE id = ?1";
+        sql::exec(tx.conn, write, [inbox, pending, dead])?;
+        return Ok(true);
+    }
+    let (verdict, why) = if pending > 0 || !routed {
+        (WAITING, String::new())
+    } else if dead > 0 {
+        (FAILED, cause_of_death(tx, inbox)?)
+    } else {
+        (REPLIED, String::new())
+    };
+    let decided_ms = (verdict != WAITING).then_some(at_ms);
+    let write = "UPDATE inbox SET pending = ?2, dead = ?3, verdict = ?4, why = ?5, verdict_ms = ?6
+        WHERE id = ?1";
+    sql::exec(tx.conn, write, params![inbox, pending, dead, verdict, why, decided_ms])?;
+    if (verdict, why.as_str()) != (old.as_str(), old_why.as_str()) {
+        tx.ledger.count(&app, &old, &old_why, -1);
+        tx.ledger.count(&app, verdict, &why, 1);
+    }
+    Ok(true)
+}
+
+/// The code of the oldest thing that died for an event.
+fn cause_of_death(tx: &Tx<'_>, inbox: i64) -> rusqlite::Result<String> {
+    let read = "SELECT code FROM (
+            SELECT code, ended_ms FROM task WHERE inbox = ?1 AND state IN ('dead', 'dropped')
+            UNION ALL
+            SELECT code, ended_ms FROM outbox WHERE inbox = ?1 AND state IN ('dead', 'dropped')
+        ) ORDER BY ended_ms LIMIT 1";
+    Ok(sql::one(tx.conn, read, [inbox], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Adds a line to an event's story.
+pub(super) fn note(
+    tx: &Tx<'_>,
+    inbox: i64,
+    at_ms: i64,
+    stage: &str,
+    detail: &str,
+) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO log (inbox, at_ms, stage, detail) VALUES (?1, ?2, ?3, ?4)";
+    sql::exec(tx.conn, insert, params![inbox, at_ms, stage, detail]).map(drop)
+}

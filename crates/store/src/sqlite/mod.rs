@@ -1,0 +1,305 @@
+//! The store in one SQLite file: one thread that writes, two that read.
+//!
+//! Writes are grouped: what is queued while the disk syncs shares the next sync. Nothing here
+//! guards against a second process on the same file; whoever owns the data directory does.
+
+mod boot;
+mod dead;
+mod fault;
+mod inbox;
+mod ledger;
+mod list;
+mod migrate;
+mod open;
+mod outbox;
+mod prune;
+mod reader;
+mod session;
+mod sql;
+mod story;
+mod task;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use rusqlite::{Connection, params};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Store, StoreError, StoreFuture,
+    inbox::{Accepted, InboxId, InboxItem, NewEvent, RouteDecision},
+    outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
+    record::{
+        BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot,
+        Pruned, Record, Story, StoryKey, Tally,
+    },
+    session::Session,
+    task::{ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
+};
+use fault::Refusal;
+use reader::Reader;
+use writer::{Acks, Tx, Writer};
+
+/// Bytes the probe writes: as much as an ordinary batch of events.
+const PROBE_BYTES: i64 = 64 << 10;
+
+/// Settings of a [`SqliteStore`].
+#[derive(Clone, Debug, Default)]
+pub struct SqliteOptions {
+    /// The file may not grow beyond so many bytes; then writes answer [`StoreError::Full`]
+    /// until pruning made room. `None`: the disk is the limit.
+    pub bytes_max: Option<u64>,
+}
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: mpsc::Sender<writer::Order>,
+    readers: mpsc::Sender<reader::Order>,
+    acks: Acks,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it on need (readable by its owner alone, in a folder that
+    /// exists), and brings its schema up. Blocks for as long as the disk takes; needs no
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the file is no database, [`StoreError::Newer`] when a newer
+    /// larkline wrote it, [`StoreError::ReadOnly`] or [`StoreError::Full`] when it cannot be
+    /// written, [`StoreError::Io`] for the rest, a missing folder among it.
+    pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_path_buf();
+        let conn = open::writer(&path, &options)?;
+        let acks = Acks::default();
+        let (writer, orders) = mpsc::channel(writer::QUEUE);
+        let state =
+            Writer { path: path.clone(), options, conn: Some(conn), orders, acks: acks.clone() };
+        spawn("store-writer", move || state.run())?;
+        let (readers, orders) = mpsc::channel(reader::QUEUE);
+        spawn_readers(&path, orders)?;
+        Ok(Self { writer, readers, acks })
+    }
+
+    /// Queues an operation for the writer. `body` may run twice and keeps its input.
+    fn write<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let call = writer::Call { during, body, answer: None, reply };
+            let order = writer::Order::Job(Box::new(call));
+            self.writer.send(order).await.map_err(|_| StoreError::Closed)?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+
+    /// Queues a query for a reader.
+    fn read<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let ask = reader::Ask { during, body, reply };
+            let order: reader::Order = Some(Box::new(ask));
+            self.readers.send(order).await.map_err(|_| StoreError::Closed)?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    // Threads end by themselves when their queue closes; nobody waits for them.
+    let thread = thread::Builder::new().name(name.into()).spawn(body);
+    thread.map(drop).map_err(|error| fault::from_io("open", &error))
+}
+
+fn spawn_readers(path: &Path, orders: mpsc::Receiver<reader::Order>) -> Result<(), StoreError> {
+    let orders = Arc::new(Mutex::new(orders));
+    for _ in 0..reader::THREADS {
+        let reader = Reader { path: PathBuf::from(path), orders: Arc::clone(&orders) };
+        spawn("store-reader", move || reader.run())?;
+    }
+    Ok(())
+}
+
+impl Store for SqliteStore {
+    fn begin_boot(&self, boot: NewBoot) -> StoreFuture<'_, BootRecord> {
+        self.write("begin_boot", move |tx| boot::begin(tx, &boot))
+    }
+
+    fn end_boot(&self, end: EndOfBoot) -> StoreFuture<'_, ()> {
+        self.write("end_boot", move |tx| boot::end(tx, &end))
+    }
+
+    fn accept(&self, events: Vec<NewEvent>) -> StoreFuture<'_, Vec<Accepted>> {
+        self.write("accept", move |tx| inbox::accept(tx, &events))
+    }
+
+    fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()> {
+        self.acks.add(acks);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn unrouted(&self, limit: usize) -> StoreFuture<'_, Vec<InboxItem>> {
+        self.read("unrouted", move |conn| inbox::unrouted(conn, limit))
+    }
+
+    fn route(&self, decisions: Vec<RouteDecision>) -> StoreFuture<'_, ()> {
+        self.write("route", move |tx| inbox::route(tx, &decisions))
+    }
+
+    fn claim_tasks(&self, claim: TaskClaim) -> StoreFuture<'_, Vec<ClaimedTask>> {
+        self.write("claim_tasks", move |tx| task::claim(tx, &claim))
+    }
+
+    fn extend_task(&self, lease: TaskLease, until_ms: i64) -> StoreFuture<'_, ()> {
+        self.write("extend_task", move |tx| task::extend(tx, lease, until_ms))
+    }
+
+    fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()> {
+        self.write("settle_task", move |tx| task::settle(tx, lease, &settlement))
+    }
+
+    fn late_reply(
+        &self,
+        task: TaskId,
+        replies: Vec<NewOutbox>,
+        now_ms: i64,
+    ) -> StoreFuture<'_, LateReply> {
+        self.write("late_reply", move |tx| task::late_reply(tx, task, &replies, now_ms))
+    }
+
+    fn expire_awaiting(&self, now_ms: i64) -> StoreFuture<'_, Vec<InboxItem>> {
+        self.write("expire_awaiting", move |tx| task::expire_awaiting(tx, now_ms))
+    }
+
+    fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>> {
+        self.write("enqueue", move |tx| outbox::enqueue(tx, &rows))
+    }
+
+    fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>> {
+        self.write("claim_outbox", move |tx| outbox::claim(tx, &claim))
+    }
+
+    fn settle_outbox(
+        &self,
+        lease: OutboxLease,
+        settlement: OutboxSettlement,
+    ) -> StoreFuture<'_, ()> {
+        self.write("settle_outbox", move |tx| outbox::settle(tx, lease, &settlement))
+    }
+
+    fn release_leases(&self, owner: String) -> StoreFuture<'_, u64> {
+        self.write("release_leases", move |tx| boot::release(tx, Some(&owner)))
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<i64>> {
+        self.read("next_due", list::next_due)
+    }
+
+    fn tally(&self) -> StoreFuture<'_, Vec<Tally>> {
+        self.read("tally", list::tally)
+    }
+
+    fn depths(&self) -> StoreFuture<'_, Depths> {
+        self.read("depths", list::depths)
+    }
+
+    fn records(&self, query: MessageQuery) -> StoreFuture<'_, Vec<Record>> {
+        self.read("records", move |conn| list::records(conn, &query))
+    }
+
+    fn chats(&self) -> StoreFuture<'_, Vec<ChatRecord>> {
+        self.read("chats", list::chats)
+    }
+
+    fn name_chat(&self, app: String, chat: String, name: String) -> StoreFuture<'_, ()> {
+        self.write("name_chat", move |tx| {
+            let upsert = "INSERT INTO chat (app, chat_id, name) VALUES (?1, ?2, ?3)
+                ON CONFLICT DO UPDATE SET name = ?3";
+            Ok(sql::exec(tx.conn, upsert, params![app, chat, name]).map(drop)?)
+        })
+    }
+
+    fn story(&self, key: StoryKey) -> StoreFuture<'_, Option<Story>> {
+        Box::pin(async move {
+            // An empty write takes the held ack times along. It may fail: a story can be read
+            // from a full disk.
+            drop(self.write("story", |_| Ok(())).await);
+            self.read("story", move |conn| story::tell(conn, &key)).await
+        })
+    }
+
+    fn dead(&self, limit: usize) -> StoreFuture<'_, Vec<DeadLetter>> {
+        self.read("dead", move |conn| dead::list(conn, limit))
+    }
+
+    fn retry_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool> {
+        self.write("retry_dead", move |tx| dead::retry(tx, item, now_ms))
+    }
+
+    fn drop_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool> {
+        self.write("drop_dead", move |tx| dead::close(tx, item, now_ms))
+    }
+
+    fn session(&self, key: String) -> StoreFuture<'_, Option<Session>> {
+        self.read("session", move |conn| session::get(conn, &key))
+    }
+
+    fn put_session(&self, session: Session) -> StoreFuture<'_, ()> {
+        self.write("put_session", move |tx| session::put(tx, &session))
+    }
+
+    fn sessions(&self, limit: usize) -> StoreFuture<'_, Vec<Session>> {
+        self.read("sessions", move |conn| session::list(conn, limit))
+    }
+
+    fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned> {
+        Box::pin(async move {
+            let mut total = Pruned::default();
+            let mut after = 0;
+            loop {
+                let bite = move |tx: &mut Tx<'_>| prune::events(tx, before_ms, after);
+                let (pruned, next) = self.write("prune", bite).await?;
+                total.events += pruned.events;
+                total.keys += pruned.keys;
+                let Some(next) = next else { break };
+                after = next;
+            }
+            loop {
+                let gone = self.write("prune", move |tx| prune::alone(tx, before_ms)).await?;
+                total.outbox += gone;
+                if gone == 0 {
+                    return Ok(total);
+                }
+            }
+        })
+    }
+
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        self.write("probe", |tx| {
+            let replace = "REPLACE INTO probe (id, filler) VALUES (1, randomblob(?1))";
+            Ok(sql::exec(tx.conn, replace, [PROBE_BYTES]).map(drop)?)
+        })
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            // Readers that ended already took their connections with them.
+            drop(self.readers.send(None).await);
+            let (reply, answer) = oneshot::channel();
+            let order = writer::Order::Close(reply);
+            self.writer.send(order).await.map_err(|_| StoreError::Closed)?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+}

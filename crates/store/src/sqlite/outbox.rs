@@ -1,0 +1,261 @@
+//! Outbox lanes: heads, leases, fences, and whose turn it is.
+//!
+//! Built as the task lanes are (see [`super::task`]); what differs is the order: by row within
+//! a lane, by priority and last service between lanes.
+
+use rusqlite::params;
+use uuid::Uuid;
+
+use super::{
+    fault::Refusal,
+    ledger::{note, shift},
+    sql,
+    writer::Tx,
+};
+use crate::{
+    inbox::InboxId,
+    outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
+};
+
+/// How long the platform remembers a `uuid`; a send by hand after it takes a new one.
+const UUID_WINDOW_MS: i64 = 3_600_000;
+
+/// Where an insertion ended.
+pub(super) struct Inserted {
+    pub(super) id: i64,
+    /// False when the key was stored before.
+    pub(super) is_new: bool,
+}
+
+/// Stores a row, unless its key is there. The caller counts new rows for their event.
+pub(super) fn insert(
+    tx: &Tx<'_>,
+    new: &NewOutbox,
+    inbox: Option<i64>,
+    task: Option<i64>,
+) -> Result<Inserted, Refusal> {
+    let insert = "INSERT INTO outbox (key, app, lane, inbox, task, uuid, priority, preview,
+            created_ms, served_ms, body, boot_id, ready_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10,
+            coalesce((SELECT boot_id FROM boot ORDER BY id DESC LIMIT 1), ''),
+            CASE WHEN EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_lane
+                WHERE app = ?2 AND lane = ?3 AND state = 'queued') THEN NULL ELSE 0 END)
+        ON CONFLICT (key) DO NOTHING";
+    let columns = params![
+        new.key,
+        new.app,
+        new.lane,
+        inbox,
+        task,
+        new.uuid,
+        new.priority,
+        new.preview,
+        new.created_ms,
+        new.body,
+    ];
+    if sql::exec(tx.conn, insert, columns)? > 0 {
+        return Ok(Inserted { id: tx.conn.last_insert_rowid(), is_new: true });
+    }
+    let find = "SELECT id FROM outbox WHERE key = ?1";
+    let id = sql::one(tx.conn, find, [&new.key], |row| row.get(0))?;
+    Ok(Inserted { id: id.unwrap_or_default(), is_new: false })
+}
+
+pub(super) fn enqueue(tx: &mut Tx<'_>, rows: &[NewOutbox]) -> Result<Vec<OutboxId>, Refusal> {
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in rows {
+        // An event that was pruned takes nothing with it: the message still goes out.
+        let known = "SELECT id FROM inbox WHERE id = ?1";
+        let inbox = match row.inbox {
+            Some(InboxId(id)) => sql::one(tx.conn, known, [id], |row| row.get(0))?,
+            None => None,
+        };
+        let inserted = insert(tx, row, inbox, row.task.map(|task| task.0))?;
+        if inserted.is_new
+            && let Some(inbox) = inbox
+        {
+            shift(tx, inbox, 1, 0, row.created_ms)?;
+        }
+        ids.push(OutboxId(inserted.id));
+    }
+    Ok(ids)
+}
+
+pub(super) fn claim(tx: &Tx<'_>, claim: &OutboxClaim) -> Result<Vec<ClaimedOutbox>, Refusal> {
+    let promote = "UPDATE outbox SET ready_ms = 0 WHERE ready_ms > 0 AND ready_ms <= ?1";
+    sql::exec(tx.conn, promote, [claim.now_ms])?;
+    let select = "SELECT id, epoch, attempts, first_ms, inbox, lane, uuid, body, claimed_ms
+        FROM outbox INDEXED BY outbox_ready
+        WHERE ready_ms = 0 AND app = ?1 ORDER BY priority DESC, served_ms, id LIMIT ?2";
+    let heads = sql::all(tx.conn, select, params![claim.app, sql::limit(claim.limit)], |row| {
+        let head = ClaimedOutbox {
+            lease: OutboxLease { row: OutboxId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
+            attempt: sql::small(row, 2)?.saturating_add(1),
+            first_attempt_ms: row.get::<_, Option<i64>>(3)?.unwrap_or(claim.now_ms),
+            app: claim.app.clone(),
+            inbox: row.get::<_, Option<i64>>(4)?.map(InboxId),
+            lane: row.get(5)?,
+            uuid: row.get(6)?,
+            body: row.get(7)?,
+        };
+        Ok((head, row.get::<_, Option<i64>>(8)?))
+    })?;
+    let mut claimed = Vec::with_capacity(heads.len());
+    for (head, unsettled_ms) in heads {
+        let update = "UPDATE outbox SET ready_ms = ?2, owner = ?3, epoch = ?4, attempts = ?5,
+            first_ms = ?6, claimed_ms = ?7, served_ms = ?7 WHERE id = ?1";
+        let OutboxLease { row: OutboxId(id), epoch } = head.lease;
+        let until_ms = claim.until_ms.max(1);
+        let (attempt, first_ms) = (head.attempt, head.first_attempt_ms);
+        let columns = params![id, until_ms, claim.owner, epoch, attempt, first_ms, claim.now_ms];
+        sql::exec(tx.conn, update, columns)?;
+        if let (Some(at_ms), Some(inbox)) = (unsettled_ms, head.inbox) {
+            let detail = format!("o{id}: attempt {} was cut off", attempt - 1);
+            note(tx, inbox.0, at_ms, "send", &detail)?;
+        }
+        claimed.push(head);
+    }
+    Ok(claimed)
+}
+
+/// A row whose lease was found to be held.
+struct Held {
+    id: i64,
+    app: String,
+    lane: String,
+    inbox: Option<i64>,
+    attempts: i64,
+    served_ms: i64,
+    code: String,
+}
+
+fn held(tx: &Tx<'_>, lease: OutboxLease) -> Result<Held, Refusal> {
+    let read = "SELECT id, app, lane, inbox, attempts, served_ms, code FROM outbox
+        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
+    let held = sql::one(tx.conn, read, [lease.row.0, lease.epoch], |row| {
+        Ok(Held {
+            id: row.get(0)?,
+            app: row.get(1)?,
+            lane: row.get(2)?,
+            inbox: row.get(3)?,
+            attempts: row.get(4)?,
+            served_ms: row.get(5)?,
+            code: row.get(6)?,
+        })
+    })?;
+    held.ok_or(Refusal::Fenced)
+}
+
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    lease: OutboxLease,
+    settlement: &OutboxSettlement,
+) -> Result<(), Refusal> {
+    let held = held(tx, lease)?;
+    match settlement {
+        OutboxSettlement::Delivered { at_ms, message_id, log_id } => {
+            let message_id = Some(message_id.as_str()).filter(|id| !id.is_empty());
+            let update = "UPDATE outbox SET state = 'delivered', ready_ms = NULL, owner = NULL,
+                ended_ms = ?2, message_id = ?3, log_id = ?4, code = '', error = '' WHERE id = ?1";
+            sql::exec(tx.conn, update, params![held.id, at_ms, message_id, log_id])?;
+            ended(tx, &held, 0, *at_ms)
+        }
+        OutboxSettlement::Retry { at_ms, due_ms, code, error, log_id, counts } => {
+            let attempts = held.attempts - i64::from(!counts);
+            let update = "UPDATE outbox SET ready_ms = ?2, due_ms = ?2, owner = NULL,
+                claimed_ms = NULL, attempts = ?3, code = ?4, error = ?5, log_id = ?6
+                WHERE id = ?1";
+            let due_ms = due_ms.max(&0);
+            sql::exec(tx.conn, update, params![held.id, due_ms, attempts, code, error, log_id])?;
+            // A link that is down for a day shall not fill the story with one line.
+            if *counts || *code != held.code {
+                failed(tx, &held, *at_ms, (code, error, log_id))?;
+            }
+            Ok(())
+        }
+        OutboxSettlement::Replace { at_ms, code, error, body, uuid } => {
+            let update = "UPDATE outbox SET ready_ms = 0, due_ms = 0, owner = NULL,
+                claimed_ms = NULL, first_ms = NULL, code = ?2, error = ?3, body = ?4, uuid = ?5
+                WHERE id = ?1";
+            sql::exec(tx.conn, update, params![held.id, code, error, body, uuid])?;
+            failed(tx, &held, *at_ms, (code, error, "in another form"))
+        }
+        OutboxSettlement::Dead { at_ms, code, error, log_id } => {
+            let update = "UPDATE outbox SET state = 'dead', ready_ms = NULL, owner = NULL,
+                ended_ms = ?2, code = ?3, error = ?4, log_id = ?5 WHERE id = ?1";
+            sql::exec(tx.conn, update, params![held.id, at_ms, code, error, log_id])?;
+            ended(tx, &held, 1, *at_ms)
+        }
+    }
+}
+
+/// Lets the next row head the lane, which was served when this one was claimed.
+fn ended(tx: &mut Tx<'_>, held: &Held, dead: i64, at_ms: i64) -> Result<(), Refusal> {
+    let advance = "UPDATE outbox SET ready_ms = due_ms, served_ms = ?3 WHERE id = (
+        SELECT id FROM outbox INDEXED BY outbox_lane
+        WHERE app = ?1 AND lane = ?2 AND state = 'queued' ORDER BY id LIMIT 1)";
+    sql::exec(tx.conn, advance, params![held.app, held.lane, held.served_ms])?;
+    if let Some(inbox) = held.inbox {
+        shift(tx, inbox, -1, dead, at_ms)?;
+    }
+    Ok(())
+}
+
+fn failed(
+    tx: &Tx<'_>,
+    held: &Held,
+    at_ms: i64,
+    (code, error, log_id): (&str, &str, &str),
+) -> Result<(), Refusal> {
+    let Some(inbox) = held.inbox else { return Ok(()) };
+    let (id, attempts) = (held.id, held.attempts);
+    let mut detail = format!("o{id}: attempt {attempts} failed, {code}: {error}");
+    if !log_id.is_empty() {
+        detail.push_str(&format!(" ({log_id})"));
+    }
+    Ok(note(tx, inbox, at_ms, "send", &detail)?)
+}
+
+/// Makes a dead row due again, before younger rows of its lane that nobody has claimed.
+pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
+    let read = "SELECT app, lane, inbox, uuid, first_ms FROM outbox
+        WHERE id = ?1 AND state = 'dead'";
+    let dead = sql::one(tx.conn, read, [id], |row| {
+        let lane: (String, String) = (row.get(0)?, row.get(1)?);
+        let uuid: (String, Option<i64>) = (row.get(3)?, row.get(4)?);
+        Ok((lane, row.get::<_, Option<i64>>(2)?, uuid))
+    })?;
+    let Some(((app, lane), inbox, (mut uuid, mut first_ms))) = dead else { return Ok(false) };
+    if first_ms.is_some_and(|first_ms| now_ms - first_ms >= UUID_WINDOW_MS) {
+        uuid =
+            Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{uuid}@{now_ms}").as_bytes()).to_string();
+        first_ms = None;
+    }
+    let ready_ms = becomes_head(tx, &app, &lane, id)?.then_some(0);
+    let update = "UPDATE outbox SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
+        served_ms = ?3, uuid = ?4, first_ms = ?5, claimed_ms = NULL, ended_ms = NULL, code = '',
+        error = '' WHERE id = ?1";
+    sql::exec(tx.conn, update, params![id, ready_ms, now_ms, uuid, first_ms])?;
+    if let Some(inbox) = inbox {
+        note(tx, inbox, now_ms, "retried", &format!("o{id}: by hand"))?;
+        shift(tx, inbox, 1, -1, now_ms)?;
+    }
+    Ok(true)
+}
+
+fn becomes_head(tx: &Tx<'_>, app: &str, lane: &str, id: i64) -> Result<bool, Refusal> {
+    let read = "SELECT id, epoch FROM outbox INDEXED BY outbox_lane
+        WHERE app = ?1 AND lane = ?2 AND state = 'queued' AND ready_ms IS NOT NULL
+        ORDER BY id LIMIT 1";
+    let head = sql::one(tx.conn, read, [app, lane], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    match head {
+        None => Ok(true),
+        Some((head, 0)) if id < head => {
+            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = NULL WHERE id = ?1", [head])?;
+            Ok(true)
+        }
+        Some(_) => Ok(false),
+    }
+}

@@ -1,0 +1,67 @@
+//! Forgetting: finished events go with everything that hangs on them.
+
+use rusqlite::params;
+
+use super::{fault::Refusal, sql, writer::Tx};
+use crate::record::Pruned;
+
+/// Events looked at in one transaction: about a millisecond of the writer.
+const BITE: i64 = 256;
+
+/// One bite, from the events after `after`. Answers what went and where to go on; `None` when
+/// a whole bite holds nothing old enough, or the end is reached.
+pub(super) fn events(
+    tx: &Tx<'_>,
+    before_ms: i64,
+    after: i64,
+) -> Result<(Pruned, Option<i64>), Refusal> {
+    let read = "SELECT id, received_ms < ?2, verdict <> 'waiting' AND pending = 0 FROM inbox
+        WHERE id > ?1 ORDER BY id LIMIT ?3";
+    let rows = sql::all(tx.conn, read, [after, before_ms, BITE], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+    })?;
+    let mut pruned = Pruned::default();
+    for (id, old, finished) in &rows {
+        if *old && *finished {
+            pruned.keys += forget(tx, *id)?;
+            pruned.events += 1;
+        }
+    }
+    // One event with a wrong clock must not keep everything behind it for ever.
+    let last = rows.last().filter(|_| rows.iter().any(|(_, old, _)| *old));
+    Ok((pruned, last.map(|(id, ..)| *id)))
+}
+
+/// Deletes one event and its rows; answers how many dedupe keys went.
+fn forget(tx: &Tx<'_>, id: i64) -> Result<u64, Refusal> {
+    let read = "SELECT i.app, p.keys FROM inbox i JOIN payload p ON p.inbox = i.id
+        WHERE i.id = ?1";
+    let keys = sql::one(tx.conn, read, [id], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut gone = 0;
+    if let Some((app, keys)) = keys {
+        // Written by accept; if it is damaged, its keys stay behind and do no harm.
+        for key in serde_json::from_str::<Vec<String>>(&keys).unwrap_or_default() {
+            let delete = "DELETE FROM seen WHERE key = ?1 AND app = ?2 AND inbox = ?3";
+            gone += sql::exec(tx.conn, delete, params![key, app, id])? as u64;
+        }
+    }
+    for delete in [
+        "DELETE FROM payload WHERE inbox = ?1",
+        "DELETE FROM log WHERE inbox = ?1",
+        "DELETE FROM task WHERE inbox = ?1",
+        "DELETE FROM outbox WHERE inbox = ?1",
+        "DELETE FROM inbox WHERE id = ?1",
+    ] {
+        sql::exec(tx.conn, delete, [id])?;
+    }
+    Ok(gone)
+}
+
+/// One bite of settled outgoing messages that answered no event.
+pub(super) fn alone(tx: &Tx<'_>, before_ms: i64) -> Result<u64, Refusal> {
+    let delete = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
+        WHERE inbox IS NULL AND created_ms < ?1 AND state <> 'queued' LIMIT ?2)";
+    Ok(sql::exec(tx.conn, delete, [before_ms, BITE])? as u64)
+}

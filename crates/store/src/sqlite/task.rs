@@ -1,0 +1,252 @@
+//! Task lanes: heads, leases, fences.
+//!
+//! A lane is not a row but the queued tasks of one handler and lane name. One of them is the
+//! head and has `ready_ms`; a head that was claimed stays the head until it is settled for good.
+
+use rusqlite::params;
+
+use super::{
+    fault::Refusal,
+    inbox::{self, ITEM},
+    ledger::{note, shift},
+    outbox, sql,
+    writer::Tx,
+};
+use crate::{
+    inbox::InboxItem,
+    outbox::NewOutbox,
+    task::{ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement},
+};
+
+/// Awaiting tasks that one call ends; the next call takes the next ones.
+const EXPIRE_MAX: i64 = 256;
+
+pub(super) fn insert(tx: &Tx<'_>, inbox: i64, new: &NewTask) -> Result<(), Refusal> {
+    let due_ms = new.due_ms.max(0);
+    // A new row has the highest number: it goes before the head only by its event.
+    let ready_ms = becomes_head(tx, &new.handler, &new.lane, (inbox, i64::MAX))?.then_some(due_ms);
+    let insert = "INSERT INTO task (inbox, handler, lane, route, ready_ms, due_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    sql::exec(tx.conn, insert, params![inbox, new.handler, new.lane, new.route, ready_ms, due_ms])?;
+    Ok(())
+}
+
+/// Whether a task at `place` (event, task) shall head its lane; an unclaimed head behind it
+/// steps back.
+fn becomes_head(
+    tx: &Tx<'_>,
+    handler: &str,
+    lane: &str,
+    place: (i64, i64),
+) -> Result<bool, Refusal> {
+    let read = "SELECT id, inbox, epoch FROM task INDEXED BY task_lane
+        WHERE handler = ?1 AND lane = ?2 AND state = 'queued' AND ready_ms IS NOT NULL
+        ORDER BY inbox, id LIMIT 1";
+    let head = sql::one(tx.conn, read, [handler, lane], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    match head {
+        None => Ok(true),
+        Some((id, inbox, 0)) if place < (inbox, id) => {
+            sql::exec(tx.conn, "UPDATE task SET ready_ms = NULL WHERE id = ?1", [id])?;
+            Ok(true)
+        }
+        Some(_) => Ok(false),
+    }
+}
+
+pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, Refusal> {
+    let promote = "UPDATE task SET ready_ms = 0 WHERE ready_ms > 0 AND ready_ms <= ?1";
+    sql::exec(tx.conn, promote, [claim.now_ms])?;
+    let select = format!(
+        "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, {ITEM}
+        FROM task t INDEXED BY task_ready
+            JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
+        WHERE t.ready_ms = 0 AND t.handler = ?1 ORDER BY t.inbox, t.id LIMIT ?2"
+    );
+    let heads =
+        sql::all(tx.conn, &select, params![claim.handler, sql::limit(claim.limit)], |row| {
+            let task = ClaimedTask {
+                lease: TaskLease { task: TaskId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
+                attempt: sql::small(row, 2)?.saturating_add(1),
+                route: row.get(3)?,
+                handler: claim.handler.clone(),
+                lane: row.get(4)?,
+                item: inbox::item(row, 6)?,
+            };
+            Ok((task, row.get::<_, Option<i64>>(5)?))
+        })?;
+    let mut claimed = Vec::with_capacity(heads.len());
+    for (task, unsettled_ms) in heads {
+        let update = "UPDATE task SET ready_ms = ?2, owner = ?3, epoch = ?4, attempts = ?5,
+            claimed_ms = ?6 WHERE id = ?1";
+        let TaskLease { task: TaskId(id), epoch } = task.lease;
+        // An end that is no later than now lapses at once; 0 would mean "not leased".
+        let until_ms = claim.until_ms.max(1);
+        let columns = params![id, until_ms, claim.owner, epoch, task.attempt, claim.now_ms];
+        sql::exec(tx.conn, update, columns)?;
+        if let Some(at_ms) = unsettled_ms {
+            let detail = format!("{}: attempt {} was cut off", task.handler, task.attempt - 1);
+            note(tx, task.item.id.0, at_ms, "attempt", &detail)?;
+        }
+        claimed.push(task);
+    }
+    Ok(claimed)
+}
+
+pub(super) fn extend(tx: &Tx<'_>, lease: TaskLease, until_ms: i64) -> Result<(), Refusal> {
+    let update = "UPDATE task SET ready_ms = ?3
+        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
+    match sql::exec(tx.conn, update, [lease.task.0, lease.epoch, until_ms.max(1)])? {
+        0 => Err(Refusal::Fenced),
+        _ => Ok(()),
+    }
+}
+
+/// A task whose lease was found to be held.
+struct Held {
+    id: i64,
+    inbox: i64,
+    handler: String,
+    lane: String,
+    attempts: i64,
+}
+
+fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
+    let read = "SELECT id, inbox, handler, lane, attempts FROM task
+        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
+    let held = sql::one(tx.conn, read, [lease.task.0, lease.epoch], |row| {
+        Ok(Held {
+            id: row.get(0)?,
+            inbox: row.get(1)?,
+            handler: row.get(2)?,
+            lane: row.get(3)?,
+            attempts: row.get(4)?,
+        })
+    })?;
+    held.ok_or(Refusal::Fenced)
+}
+
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    lease: TaskLease,
+    settlement: &TaskSettlement,
+) -> Result<(), Refusal> {
+    let held = held(tx, lease)?;
+    match settlement {
+        TaskSettlement::Done { replies, at_ms } => {
+            end(tx, &held, "done", *at_ms, ("", ""))?;
+            let sent = replied(tx, held.inbox, held.id, replies)?;
+            shift(tx, held.inbox, sent - 1, 0, *at_ms)
+        }
+        TaskSettlement::Await { replies, at_ms, until_ms } => {
+            end(tx, &held, "awaiting", *at_ms, ("", ""))?;
+            let update = "UPDATE task SET until_ms = ?2 WHERE id = ?1";
+            sql::exec(tx.conn, update, [held.id, *until_ms])?;
+            let sent = replied(tx, held.inbox, held.id, replies)?;
+            shift(tx, held.inbox, sent, 0, *at_ms)
+        }
+        TaskSettlement::Retry { at_ms, due_ms, code, error } => {
+            put_back(tx, &held, *due_ms, held.attempts)?;
+            let detail =
+                format!("{}: attempt {} failed, {code}: {error}", held.handler, held.attempts);
+            note(tx, held.inbox, *at_ms, "attempt", &detail)?;
+            return Ok(());
+        }
+        TaskSettlement::Release => return put_back(tx, &held, 0, held.attempts - 1),
+        TaskSettlement::Dead { at_ms, code, error, notices } => {
+            end(tx, &held, "dead", *at_ms, (code, error))?;
+            let sent = replied(tx, held.inbox, held.id, notices)?;
+            shift(tx, held.inbox, sent - 1, 1, *at_ms)
+        }
+    }
+    .map(drop)
+}
+
+fn replied(tx: &Tx<'_>, inbox: i64, task: i64, rows: &[NewOutbox]) -> Result<i64, Refusal> {
+    let mut fresh = 0;
+    for row in rows {
+        if outbox::insert(tx, row, Some(inbox), Some(task))?.is_new {
+            fresh += 1;
+        }
+    }
+    Ok(fresh)
+}
+
+/// Takes a task out of its lane and lets the next one be its head.
+fn end(
+    tx: &Tx<'_>,
+    held: &Held,
+    state: &str,
+    at_ms: i64,
+    (code, error): (&str, &str),
+) -> Result<(), Refusal> {
+    let update = "UPDATE task SET state = ?2, ended_ms = ?3, code = ?4, error = ?5,
+        ready_ms = NULL, owner = NULL WHERE id = ?1";
+    sql::exec(tx.conn, update, params![held.id, state, at_ms, code, error])?;
+    let advance = "UPDATE task SET ready_ms = due_ms WHERE id = (
+        SELECT id FROM task INDEXED BY task_lane
+        WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)";
+    sql::exec(tx.conn, advance, [&held.handler, &held.lane])?;
+    Ok(())
+}
+
+/// Leaves a task the head of its lane, unleased.
+fn put_back(tx: &Tx<'_>, held: &Held, due_ms: i64, attempts: i64) -> Result<(), Refusal> {
+    let update = "UPDATE task SET ready_ms = ?2, due_ms = ?2, attempts = ?3, owner = NULL,
+        claimed_ms = NULL WHERE id = ?1";
+    sql::exec(tx.conn, update, [held.id, due_ms.max(0), attempts])?;
+    Ok(())
+}
+
+pub(super) fn late_reply(
+    tx: &mut Tx<'_>,
+    TaskId(id): TaskId,
+    replies: &[NewOutbox],
+    now_ms: i64,
+) -> Result<LateReply, Refusal> {
+    let update = "UPDATE task SET state = 'done', ended_ms = ?2
+        WHERE id = ?1 AND state = 'awaiting' RETURNING inbox";
+    let inbox = sql::one(tx.conn, update, [id, now_ms], |row| row.get(0))?;
+    let Some(inbox) = inbox else { return Ok(LateReply::NotWaiting) };
+    let sent = replied(tx, inbox, id, replies)?;
+    shift(tx, inbox, sent - 1, 0, now_ms)?;
+    Ok(LateReply::Stored)
+}
+
+pub(super) fn expire_awaiting(tx: &mut Tx<'_>, now_ms: i64) -> Result<Vec<InboxItem>, Refusal> {
+    let select = format!(
+        "SELECT t.id, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
+            JOIN payload p ON p.inbox = t.inbox
+        WHERE t.state = 'awaiting' AND t.until_ms <= ?1 ORDER BY t.until_ms LIMIT ?2"
+    );
+    let late = sql::all(tx.conn, &select, [now_ms, EXPIRE_MAX], |row| {
+        Ok((row.get::<_, i64>(0)?, inbox::item(row, 1)?))
+    })?;
+    let mut items = Vec::with_capacity(late.len());
+    for (id, item) in late {
+        let update = "UPDATE task SET state = 'dead', code = 'no_reply',
+            error = 'the handler promised an answer that did not come', ended_ms = ?2
+            WHERE id = ?1";
+        sql::exec(tx.conn, update, [id, now_ms])?;
+        shift(tx, item.id.0, -1, 1, now_ms)?;
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// Makes a dead task due again, in the place that its event has in the lane.
+pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
+    let read = "SELECT inbox, handler, lane FROM task WHERE id = ?1 AND state = 'dead'";
+    let dead = sql::one(tx.conn, read, [id], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let Some((inbox, handler, lane)) = dead else { return Ok(false) };
+    let ready_ms = becomes_head(tx, &handler, &lane, (inbox, id))?.then_some(0);
+    let update = "UPDATE task SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
+        claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
+        WHERE id = ?1";
+    sql::exec(tx.conn, update, params![id, ready_ms])?;
+    note(tx, inbox, now_ms, "retried", &format!("{handler}: by hand"))?;
+    shift(tx, inbox, 1, -1, now_ms)
+}

@@ -1,0 +1,221 @@
+//! The one thread that writes: takes what is queued, runs it as one transaction, answers.
+//!
+//! A group shares one sync of the disk. If any of it fails, the group is rolled back and each
+//! operation runs alone, so that a caller sees its own error and never another's; operations
+//! therefore keep their input and can run twice. A panic counts as a failure of that operation.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    SqliteOptions,
+    fault::{self, Refusal},
+    inbox,
+    ledger::Ledger,
+    open, sql,
+};
+use crate::{StoreError, inbox::InboxId};
+
+/// Operations that may wait for the writer; further callers wait for room. Far above what the
+/// gateway has in flight, small enough that the wait shows in its own timeouts.
+pub(super) const QUEUE: usize = 1_024;
+/// Operations in one transaction: enough to make the sync cheap, few enough that the oldest of
+/// them does not wait long.
+const GROUP: usize = 64;
+/// Ack times held back for the next transaction; beyond it they are forgotten, as a crash would.
+const ACKS: usize = 16_384;
+
+/// An open transaction and the counts it will change when it commits.
+pub(super) struct Tx<'c> {
+    pub(super) conn: &'c Connection,
+    pub(super) ledger: Ledger,
+}
+
+/// Ack times waiting for a ride. They need no sync of their own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acks(Arc<Mutex<Vec<(InboxId, i64)>>>);
+
+impl Acks {
+    pub(super) fn add(&self, acks: Vec<(InboxId, i64)>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = ACKS.saturating_sub(held.len());
+        held.extend(acks.into_iter().take(room));
+    }
+
+    fn take(&self) -> Vec<(InboxId, i64)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One queued operation; its caller waits for the answer.
+pub(super) trait Job: Send {
+    /// Runs in a transaction and keeps the answer. May be called again after a rollback.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Refusal>;
+    /// Replaces the answer by an error.
+    fn refuse(&mut self, refusal: Refusal);
+    /// Sends the answer.
+    fn answer(self: Box<Self>);
+}
+
+/// What the writer is told.
+pub(super) enum Order {
+    /// Run this.
+    Job(Box<dyn Job>),
+    /// Write everything back, let go of the file, answer.
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// The usual [`Job`]: a closure that keeps its input.
+pub(super) struct Call<T, F> {
+    pub(super) during: &'static str,
+    pub(super) body: F,
+    pub(super) answer: Option<Result<T, StoreError>>,
+    pub(super) reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Call<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Refusal> {
+        self.answer = Some(Ok((self.body)(tx)?));
+        Ok(())
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.answer = Some(Err(refusal.into_error(self.during)));
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(answer) = self.answer {
+            // A caller that went away needs no answer; its write stands.
+            drop(self.reply.send(answer));
+        }
+    }
+}
+
+/// The writer's state; [`Writer::run`] is the body of its thread.
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) options: SqliteOptions,
+    /// `None` after a failure that a new connection may not have.
+    pub(super) conn: Option<Connection>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) acks: Acks,
+}
+
+impl Writer {
+    /// Works until told to close, or until the store is dropped.
+    pub(super) fn run(mut self) {
+        while let Some(order) = self.orders.blocking_recv() {
+            let mut jobs = Vec::new();
+            let mut close = None;
+            let mut next = Some(order);
+            while let Some(order) = next {
+                match order {
+                    Order::Job(job) => jobs.push(job),
+                    Order::Close(reply) => close = Some(reply),
+                }
+                let more = close.is_none() && jobs.len() < GROUP;
+                next = if more { self.orders.try_recv().ok() } else { None };
+            }
+            if !jobs.is_empty() {
+                self.commit(jobs);
+            }
+            if let Some(reply) = close {
+                self.orders.close();
+                drop(reply.send(self.finish()));
+                return;
+            }
+        }
+        if let Err(error) = self.finish() {
+            tracing::warn!(%error, "the store was not written back; the next start does it");
+        }
+    }
+
+    /// Commits a group, or each of its operations alone; answers all of them.
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let acks = self.acks.take();
+        if let Err(refusal) = self.transact(&mut jobs, &acks) {
+            if let [job] = &mut jobs[..] {
+                job.refuse(refusal);
+            } else {
+                for job in &mut jobs {
+                    if let Err(refusal) = self.transact(std::slice::from_mut(job), &[]) {
+                        job.refuse(refusal);
+                    }
+                }
+            }
+        }
+        for job in jobs {
+            job.answer();
+        }
+    }
+
+    /// One transaction. After an `Err` nothing of it is on disk.
+    fn transact(
+        &mut self,
+        jobs: &mut [Box<dyn Job>],
+        acks: &[(InboxId, i64)],
+    ) -> Result<(), Refusal> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => open::writer(&self.path, &self.options).map_err(Refusal::NoConnection)?,
+        };
+        let outcome = attempt(&conn, jobs, acks);
+        if let Err(refusal) = &outcome {
+            if !conn.is_autocommit() {
+                // Fails only when SQLite has rolled back by itself, which is what is wanted.
+                drop(sql::exec(&conn, "ROLLBACK", []));
+            }
+            if refusal.spoils_connection() {
+                return outcome;
+            }
+        }
+        self.conn = Some(conn);
+        outcome
+    }
+
+    /// Writes the WAL back into the file and lets go of it.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let acks = self.acks.take();
+        if !acks.is_empty()
+            && let Err(refusal) = self.transact(&mut [], &acks)
+        {
+            tracing::debug!(?refusal, "ack times were not written");
+        }
+        let Some(conn) = self.conn.take() else { return Ok(()) };
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .and_then(|()| conn.close().map_err(|(_, error)| error))
+            .map_err(|error| fault::from_sqlite("close", &error))
+    }
+}
+
+fn attempt(
+    conn: &Connection,
+    jobs: &mut [Box<dyn Job>],
+    acks: &[(InboxId, i64)],
+) -> Result<(), Refusal> {
+    sql::exec(conn, "BEGIN IMMEDIATE", [])?;
+    let mut tx = Tx { conn, ledger: Ledger::default() };
+    inbox::mark_acked(&tx, acks)?;
+    for job in jobs {
+        match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
+            Ok(Ok(())) => {}
+            // An operation looks at its fence before it writes: the group can go on.
+            Ok(Err(Refusal::Fenced)) => job.refuse(Refusal::Fenced),
+            Ok(Err(refusal)) => return Err(refusal),
+            Err(_) => return Err(Refusal::Panicked),
+        }
+    }
+    tx.ledger.write(conn)?;
+    sql::exec(conn, "COMMIT", [])?;
+    Ok(())
+}
