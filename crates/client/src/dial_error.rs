@@ -257,7 +257,7 @@ pub enum CertificateProblem {
 }
 
 impl CertificateProblem {
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::SelfSigned | Self::UnknownIssuer => "tls_untrusted",
             Self::Expired | Self::NotYetValid => "tls_expired",

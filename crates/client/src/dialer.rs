@@ -146,6 +146,11 @@ impl Dialer {
         self.inner.routes.hop(url).map_or_else(|| "direct".to_owned(), |hop| hop.label.to_owned())
     }
 
+    /// Whether the way to a URL leads through a proxy.
+    pub(crate) fn is_proxied(&self, url: &Url) -> bool {
+        self.inner.routes.hop(url).is_some()
+    }
+
     /// Opens a connection to a URL's host and port, TLS for `https` and `wss`, within
     /// `timeout` for everything together.
     ///

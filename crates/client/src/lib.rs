@@ -4,13 +4,20 @@
 //! bytes and keeps time. What it deliberately does not do: store anything, retry a call
 //! beyond one token refresh, or decide what a message means.
 
+mod api;
+mod api_error;
+mod call;
 mod certificate;
 mod dial_error;
 mod dialer;
 mod proxy;
 mod secret;
 mod tls;
+mod token;
 
+pub use api::{ApiClient, Container, Download, FEISHU, FileType, LARK, Listing, Sort};
+pub use api_error::{ApiError, ApiErrorKind};
+pub use call::Answer;
 pub use dial_error::{
     CertificateProblem, CertificateRefused, DialError, DialStage, NetError, ProxyRefusal,
 };

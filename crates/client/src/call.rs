@@ -1,0 +1,233 @@
+//! One HTTP exchange with the platform: a request out, an envelope in, both bounded.
+//!
+//! No token, no retry and no meaning here; see `api` for those.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, StatusCode};
+use larkline_proto::api::{Endpoint, Head, log_id_of};
+use larkline_proto::id::LogId;
+use reqwest::RequestBuilder;
+use reqwest::multipart::{Form, Part};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::api_error::{ApiError, ApiErrorKind};
+use crate::dialer::Dialer;
+use crate::secret::Secret;
+use crate::tls;
+
+/// Bound on a JSON answer: fifty messages (a page of history) of the largest text (150 KB),
+/// doubled by escaping.
+const JSON_BYTES_MAX: u64 = 16 << 20;
+
+/// Longest wait taken from a header; the limits themselves are per minute.
+const RESET_MAX: Duration = Duration::from_secs(3600);
+
+/// Time for asking a proxy a second time why it refused.
+const PROXY_QUESTION: Duration = Duration::from_secs(3);
+
+/// A call that worked.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// What it returned.
+    pub data: T,
+    /// The number the platform's support asks for.
+    pub log_id: Option<LogId>,
+}
+
+impl<T> Answer<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { data: change(self.data), log_id: self.log_id }
+    }
+}
+
+/// A request that can be built again for a second try.
+pub(crate) struct Call {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) payload: Payload,
+}
+
+/// What a request carries.
+pub(crate) enum Payload {
+    None,
+    Json(Bytes),
+    Upload(Upload),
+}
+
+/// A multipart form with one file.
+pub(crate) struct Upload {
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) file_field: &'static str,
+    pub(crate) file_name: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// The status line and headers of an answer, whose body is still to be read.
+pub(crate) struct Response {
+    endpoint: Endpoint,
+    inner: reqwest::Response,
+    log_id: Option<LogId>,
+    reset: Option<Duration>,
+}
+
+impl Call {
+    /// Sends the request; any status is an answer.
+    pub(crate) async fn send(
+        &self,
+        dialer: &Dialer,
+        token: Option<&Secret>,
+    ) -> Result<Response, ApiError> {
+        match self.request(dialer, token).send().await {
+            Ok(inner) => Ok(Response {
+                endpoint: self.endpoint,
+                log_id: header_log_id(inner.headers()),
+                reset: header_reset(inner.headers()),
+                inner,
+            }),
+            Err(error) => Err(ApiError::new(self.endpoint, self.no_answer(dialer, error).await)),
+        }
+    }
+
+    fn request(&self, dialer: &Dialer, token: Option<&Secret>) -> RequestBuilder {
+        let mut request = dialer.http().request(self.method.clone(), self.url.clone());
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose());
+        }
+        match &self.payload {
+            Payload::None => request,
+            Payload::Json(json) => request
+                .header(http::header::CONTENT_TYPE, "application/json; charset=utf-8")
+                .body(json.clone()),
+            Payload::Upload(upload) => request.multipart(upload.form()),
+        }
+    }
+
+    async fn no_answer(&self, dialer: &Dialer, error: reqwest::Error) -> ApiErrorKind {
+        // reqwest drops the status with which a proxy refuses; our own dialer reports it.
+        if error.is_connect()
+            && dialer.is_proxied(&self.url)
+            && let Err(dial) = dialer.connect(&self.url, PROXY_QUESTION).await
+        {
+            return ApiErrorKind::Transport { code: dial.code(), detail: dial.to_string() };
+        }
+        transport(&error)
+    }
+}
+
+impl Upload {
+    fn form(&self) -> Form {
+        let file = Part::stream_with_length(self.bytes.clone(), self.bytes.len() as u64)
+            .file_name(self.file_name.clone());
+        self.fields
+            .iter()
+            .fold(Form::new(), |form, (name, value)| form.text(*name, value.clone()))
+            .part(self.file_field, file)
+    }
+}
+
+impl Response {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    /// Reads the body as an envelope and, when its code is 0, as `T`.
+    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<Answer<T>, ApiError> {
+        let body = self.body(JSON_BYTES_MAX).await?;
+        self.check(&body)?;
+        match serde_json::from_slice(&body) {
+            Ok(data) => Ok(Answer { data, log_id: self.log_id }),
+            Err(error) => Err(self.fail(ApiErrorKind::Unreadable { detail: error.to_string() })),
+        }
+    }
+
+    /// Reads the body as a file; `refused` tells that it is an envelope instead.
+    pub(crate) async fn file(
+        mut self,
+        refused: bool,
+        bytes_max: u64,
+    ) -> Result<Answer<Bytes>, ApiError> {
+        let bound = if refused { JSON_BYTES_MAX } else { bytes_max };
+        let body = self.body(bound).await?;
+        if refused {
+            self.check(&body)?;
+        }
+        Ok(Answer { data: body, log_id: self.log_id })
+    }
+
+    /// The platform's code decides; the HTTP status does where there is no code.
+    fn check(&mut self, body: &[u8]) -> Result<(), ApiError> {
+        let status = self.status().as_u16();
+        let Some(head) = Head::parse(body) else {
+            return Err(self.fail(ApiErrorKind::Http { status }));
+        };
+        if self.log_id.is_none() {
+            self.log_id = head.log_id();
+        }
+        match head.failure() {
+            Some(failure) => {
+                Err(self.fail(ApiErrorKind::Platform { status, failure: Box::new(failure) }))
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn body(&mut self, bytes_max: u64) -> Result<Bytes, ApiError> {
+        if self.inner.content_length().is_some_and(|length| length > bytes_max) {
+            return Err(self.fail(ApiErrorKind::TooLarge { bytes_max }));
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match self.inner.chunk().await {
+                Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > bytes_max => {
+                    return Err(self.fail(ApiErrorKind::TooLarge { bytes_max }));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(self.fail(transport(&error))),
+            }
+        }
+    }
+
+    fn fail(&self, kind: ApiErrorKind) -> ApiError {
+        ApiError { endpoint: self.endpoint, kind, log_id: self.log_id.clone(), reset: self.reset }
+    }
+}
+
+fn transport(error: &reqwest::Error) -> ApiErrorKind {
+    if let Some(refused) = tls::find_refusal(error) {
+        return ApiErrorKind::Transport {
+            code: refused.problem.code(),
+            detail: refused.to_string(),
+        };
+    }
+    let code = if error.is_connect() { "connect_failed" } else { "connection_broken" };
+    // reqwest's own text says "error sending request"; the root cause says why.
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    ApiErrorKind::Transport { code, detail: root.to_string() }
+}
+
+fn header_log_id(headers: &HeaderMap) -> Option<LogId> {
+    ["x-tt-logid", "x-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok().and_then(log_id_of))
+}
+
+/// Seconds until the limit resets; a date in `Retry-After` is not read, the backoff of the
+/// caller is as good.
+fn header_reset(headers: &HeaderMap) -> Option<Duration> {
+    ["x-ogw-ratelimit-reset", "retry-after"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(RESET_MAX))
+}
