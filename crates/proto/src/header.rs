@@ -91,7 +91,6 @@ impl DataHeaders {
 
 fn number(frame: &Frame, header: &'static str, absent: u32) -> Result<u32, HeaderError> {
     frame.header(header).map_or(Ok(absent), |text| {
-        text.parse()
-            .map_err(|_| HeaderError { header, value: text.chars().take(32).collect() })
+        text.parse().map_err(|_| HeaderError { header, value: text.chars().take(32).collect() })
     })
 }

@@ -6,9 +6,15 @@
 //! held against golden bytes made without it, in `tests/it/vectors.rs`).
 
 pub mod api;
+pub mod backoff;
+pub mod content;
+pub mod endpoint;
+pub mod event;
 pub mod frame;
 pub mod header;
 pub mod id;
-pub mod content;
-pub mod event;
+pub mod link;
 pub mod rate;
+pub mod reassembly;
+pub mod refusal;
+pub mod settings;
