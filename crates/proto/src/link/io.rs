@@ -56,7 +56,6 @@ pub enum Input<'a> {
 
 /// One thing to do. Draining after each input ends with `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Output {
     /// Ask for an endpoint; answer with [`Input::Discovered`] or [`Input::Failed`].
     Discover {

@@ -182,7 +182,6 @@ impl Counters {
 
 /// One thing worth a log line. The driver gives each a stable event name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Note {
     /// Discovery worked.
     EndpointObtained {
