@@ -49,12 +49,35 @@ impl Outgoing {
         Self { msg_type: "file".to_owned(), content: json!({ "file_key": file_key }).to_string() }
     }
 
+    /// The message in parts that the platform takes: a long text is cut at paragraphs, else at
+    /// lines, else between characters; anything else stays whole.
+    pub fn split(self) -> Vec<Self> {
+        match self.plain_text() {
+            Some(text) if self.content.len() > RICH_BYTES_MAX => {
+                split_text(&text, RICH_BYTES_MAX / 2).into_iter().map(Self::text).collect()
+            }
+            Some(_) | None => vec![self],
+        }
+    }
+
+    /// A post made by [`Outgoing::markdown`] as plain text; `None` for every other kind.
+    pub fn as_text(&self) -> Option<Self> {
+        let post: Value = serde_json::from_str(&self.content).ok()?;
+        let node = post.pointer("/zh_cn/content/0/0").filter(|n| n["tag"] == "md")?;
+        node.get("text").and_then(Value::as_str).map(Self::text)
+    }
+
+    fn plain_text(&self) -> Option<String> {
+        if self.msg_type != "text" {
+            return None;
+        }
+        let value: Value = serde_json::from_str(&self.content).ok()?;
+        value.get("text").and_then(Value::as_str).map(str::to_owned)
+    }
+
     /// First words, for lists: the text of texts, the type of anything else.
     pub fn preview(&self) -> String {
-        let text = serde_json::from_str::<Value>(&self.content)
-            .ok()
-            .and_then(|v| v.get("text").and_then(Value::as_str).map(str::to_owned));
-        text.map_or_else(|| format!("[{}]", self.msg_type), |t| preview(&t))
+        self.plain_text().map_or_else(|| format!("[{}]", self.msg_type), |t| preview(&t))
     }
 }
 
@@ -66,6 +89,26 @@ pub fn preview(text: &str) -> String {
         out.push('…');
     }
     out
+}
+
+/// Cuts a text into parts of at most `bytes_max` bytes (at least one character), after the last
+/// paragraph, else line, else character that fits.
+pub fn split_text(text: &str, bytes_max: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while rest.len() > bytes_max {
+        let fits = rest.floor_char_boundary(bytes_max);
+        let window = &rest[..fits];
+        let cut = window.rfind("\n\n").or_else(|| window.rfind('\n')).filter(|at| *at > 0);
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let (part, after) = rest.split_at(cut.unwrap_or(fits).max(first));
+        parts.push(part);
+        rest = after.trim_start_matches('\n');
+    }
+    if !rest.is_empty() {
+        parts.push(rest);
+    }
+    parts
 }
 
 /// What the person wrote, mentions replaced by readable names and the bot's own mention left

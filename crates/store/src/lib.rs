@@ -33,7 +33,7 @@ use record::{
 };
 use session::Session;
 pub use sqlite::{SqliteOptions, SqliteStore};
-use task::{ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
+use task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
 
 /// A store operation in flight.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -56,8 +56,8 @@ pub trait Store: Send + Sync + 'static {
     /// Notes when acks left. May be lost in a crash: an event without it was perhaps acked.
     fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()>;
 
-    /// The oldest events that have no routing decision yet, at most `limit`.
-    fn unrouted(&self, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
+    /// The oldest events of one app that have no routing decision yet, at most `limit`.
+    fn unrouted(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
 
     /// Stores routing decisions. A second decision for the same event is ignored, so routing
     /// again after a crash does no harm.
@@ -73,6 +73,9 @@ pub trait Store: Send + Sync + 'static {
     /// Ends an attempt: one transaction settles the task, frees the lane and inserts the
     /// replies. [`StoreError::Fenced`] when the lease is no longer ours; nothing is written.
     fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()>;
+
+    /// A task that waits for a late reply, with its event; `None` when it does not wait.
+    fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>>;
 
     /// Adds replies to a task that waits for them (`TaskSettlement::Await`), and completes it.
     fn late_reply(

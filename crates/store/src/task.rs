@@ -109,6 +109,15 @@ pub enum TaskSettlement {
     },
 }
 
+/// A task whose handler promised to answer later.
+#[derive(Clone, Debug)]
+pub struct AwaitingTask {
+    /// Name of the handler.
+    pub handler: String,
+    /// The event.
+    pub item: InboxItem,
+}
+
 /// What became of a late reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LateReply {

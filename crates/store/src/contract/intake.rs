@@ -1,6 +1,6 @@
 //! Accepting and routing.
 
-use super::{accepted, decide, event, new_task, verdicts};
+use super::{APP, accepted, decide, event, new_task, verdicts};
 use crate::{
     Store,
     inbox::{Accepted, Decision, InboxId},
@@ -11,7 +11,7 @@ pub async fn accepted_events_come_back_in_order_as_they_were(store: &dyn Store) 
     let mut events: Vec<_> = (1..=5).map(event).collect();
     events[2].payload = vec![0, 255, 10, 0];
     let accepted = store.accept(events.clone()).await.unwrap();
-    let read = store.unrouted(10).await.unwrap();
+    let read = store.unrouted(APP.into(), 10).await.unwrap();
     assert_eq!(read.len(), events.len());
     for ((item, event), accepted) in read.iter().zip(&events).zip(accepted) {
         assert_eq!(accepted, Accepted::New(item.id));
@@ -22,7 +22,8 @@ pub async fn accepted_events_come_back_in_order_as_they_were(store: &dyn Store) 
         assert_eq!((item.received_ms, &item.payload), (event.received_ms, &event.payload));
     }
     assert!(read.is_sorted_by_key(|item| item.id));
-    assert_eq!(store.unrouted(2).await.unwrap().len(), 2, "the limit is kept");
+    assert_eq!(store.unrouted(APP.into(), 2).await.unwrap().len(), 2, "the limit is kept");
+    assert!(store.unrouted("second".into(), 10).await.unwrap().is_empty(), "each app its own");
 }
 
 /// A redelivery makes no row, names the original and is counted, whichever key gives it away.
@@ -34,7 +35,7 @@ pub async fn a_repeated_key_makes_no_second_event(store: &dyn Store) {
     let third = store.accept(vec![same_message]).await.unwrap();
     assert_eq!(again, [Accepted::Duplicate { of, times: 1 }]);
     assert_eq!(third, [Accepted::Duplicate { of, times: 2 }]);
-    assert_eq!(store.unrouted(10).await.unwrap().len(), 1);
+    assert_eq!(store.unrouted(APP.into(), 10).await.unwrap().len(), 1);
     decide(store, of, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
     let late = store.accept(vec![event(1)]).await.unwrap();
     assert_eq!(late, [Accepted::Duplicate { of, times: 3 }], "its state does not matter");
@@ -72,7 +73,7 @@ pub async fn a_second_decision_is_ignored(store: &dyn Store) {
     decide(store, id, Decision::Filtered { why: "no_route" }).await;
     decide(store, id, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
     decide(store, InboxId(id.0 + 100), Decision::Filtered { why: "no_route" }).await;
-    assert!(store.unrouted(10).await.unwrap().is_empty());
+    assert!(store.unrouted(APP.into(), 10).await.unwrap().is_empty());
     assert_eq!(store.depths().await.unwrap().tasks, 0);
     assert_eq!(verdicts(store).await, [("filtered".to_owned(), 1)].into());
 }

@@ -1,7 +1,7 @@
 //! Boots, lists, stories, sessions, forgetting, closing.
 
 use super::{
-    accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
+    APP, accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
     queued, verdicts,
 };
 use crate::{
@@ -249,7 +249,7 @@ pub async fn a_closed_store_says_so(store: &dyn Store) {
     store.close().await.unwrap();
     let write = store.accept(vec![event(2)]).await;
     assert!(matches!(write, Err(StoreError::Closed)), "{write:?}");
-    let read = store.unrouted(10).await;
+    let read = store.unrouted(APP.into(), 10).await;
     assert!(matches!(read, Err(StoreError::Closed)), "{read:?}");
     let again = store.close().await;
     assert!(matches!(again, Err(StoreError::Closed)), "{again:?}");

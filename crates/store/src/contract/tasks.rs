@@ -162,9 +162,12 @@ pub async fn a_late_reply_completes_its_task_once(store: &dyn Store) {
     store.settle_task(task.lease, awaiting(100)).await.unwrap();
     assert_eq!(claim_one(store, 12).await.item.id, next);
     assert_eq!(store.depths().await.unwrap().awaiting, 1);
+    let waits = store.awaiting(task.lease.task).await.unwrap().unwrap();
+    assert_eq!((waits.item.id, waits.handler), (task.item.id, task.handler.clone()));
     let late = |key| store.late_reply(task.lease.task, vec![message(key, "oc_1")], 20);
     assert_eq!(late("t:0").await.unwrap(), LateReply::Stored);
     assert_eq!(late("t:1").await.unwrap(), LateReply::NotWaiting);
+    assert!(store.awaiting(task.lease.task).await.unwrap().is_none());
     assert_eq!(claim_row(store, 21).await.inbox, Some(task.item.id));
 }
 

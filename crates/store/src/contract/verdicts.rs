@@ -1,7 +1,7 @@
 //! What becomes of an event, and the equation over all of them.
 
 use super::{
-    accepted, claim, claim_one, claim_row, claim_rows, dead, decide, delivered, done, event,
+    APP, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, delivered, done, event,
     message, new_task, queued, undeliverable, verdicts,
 };
 use crate::{
@@ -30,7 +30,7 @@ pub async fn the_equation_holds_after_every_step(store: &dyn Store) {
     holds(4).await;
     store.accept(vec![event(1), event(5)]).await.unwrap();
     holds(6).await;
-    let items = store.unrouted(10).await.unwrap();
+    let items = store.unrouted(APP.into(), 10).await.unwrap();
     decide(store, items[0].id, Decision::Filtered { why: "not_mentioned" }).await;
     let failed = Decision::Failed { why: "decode", detail: "no json".into() };
     decide(store, items[1].id, failed).await;

@@ -95,12 +95,16 @@ pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[(InboxId, i64)]) -> rusqlite::Resu
     Ok(())
 }
 
-pub(super) fn unrouted(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<InboxItem>> {
+pub(super) fn unrouted(
+    conn: &Connection,
+    app: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<InboxItem>> {
     let select = format!(
         "SELECT {ITEM} FROM inbox i JOIN payload p ON p.inbox = i.id
-        WHERE i.routed_ms IS NULL ORDER BY i.id LIMIT ?1"
+        WHERE i.routed_ms IS NULL AND i.app = ?1 ORDER BY i.id LIMIT ?2"
     );
-    sql::all(conn, &select, [sql::limit(limit)], |row| item(row, 0))
+    sql::all(conn, &select, params![app, sql::limit(limit)], |row| item(row, 0))
 }
 
 pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), Refusal> {

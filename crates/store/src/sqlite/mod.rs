@@ -38,7 +38,7 @@ use crate::{
         Pruned, Record, Story, StoryKey, Tally,
     },
     session::Session,
-    task::{ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
+    task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
 };
 use fault::Refusal;
 use reader::Reader;
@@ -149,8 +149,8 @@ impl Store for SqliteStore {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn unrouted(&self, limit: usize) -> StoreFuture<'_, Vec<InboxItem>> {
-        self.read("unrouted", move |conn| inbox::unrouted(conn, limit))
+    fn unrouted(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>> {
+        self.read("unrouted", move |conn| inbox::unrouted(conn, &app, limit))
     }
 
     fn route(&self, decisions: Vec<RouteDecision>) -> StoreFuture<'_, ()> {
@@ -167,6 +167,10 @@ impl Store for SqliteStore {
 
     fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()> {
         self.write("settle_task", move |tx| task::settle(tx, lease, &settlement))
+    }
+
+    fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>> {
+        self.read("awaiting", move |conn| task::awaiting(conn, task))
     }
 
     fn late_reply(

@@ -3,7 +3,7 @@
 //! A lane is not a row but the queued tasks of one handler and lane name. One of them is the
 //! head and has `ready_ms`; a head that was claimed stays the head until it is settled for good.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     fault::Refusal,
@@ -15,7 +15,9 @@ use super::{
 use crate::{
     inbox::InboxItem,
     outbox::NewOutbox,
-    task::{ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement},
+    task::{
+        AwaitingTask, ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement,
+    },
 };
 
 /// Awaiting tasks that one call ends; the next call takes the next ones.
@@ -197,6 +199,20 @@ fn put_back(tx: &Tx<'_>, held: &Held, due_ms: i64, attempts: i64) -> Result<(), 
         claimed_ms = NULL WHERE id = ?1";
     sql::exec(tx.conn, update, [held.id, due_ms.max(0), attempts])?;
     Ok(())
+}
+
+pub(super) fn awaiting(
+    conn: &Connection,
+    TaskId(id): TaskId,
+) -> rusqlite::Result<Option<AwaitingTask>> {
+    let select = format!(
+        "SELECT t.handler, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
+            JOIN payload p ON p.inbox = t.inbox
+        WHERE t.id = ?1 AND t.state = 'awaiting'"
+    );
+    sql::one(conn, &select, [id], |row| {
+        Ok(AwaitingTask { handler: row.get(0)?, item: inbox::item(row, 1)? })
+    })
 }
 
 pub(super) fn late_reply(
