@@ -26,12 +26,31 @@ pub struct Answer {
 #[error("{detail}")]
 pub struct HandlerError {
     /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
-    /// `spawn`, `http_status`, `http_transport`, `bad_answer`, `cancelled`, `panic`.
+    /// `spawn`, `http_status`, `http_gone`, `http_refused`, `http_transport`, `bad_answer`,
+    /// `cancelled`, `panic`.
     pub code: &'static str,
     /// What happened, for the operator: exit code, last lines of stderr, status.
     pub detail: String,
     /// Whether another attempt makes sense.
     pub retry: Retry,
+}
+
+impl HandlerError {
+    /// A failure that the handler's policy may try again.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry: Retry::Policy }
+    }
+
+    /// The same failure with another word on trying again.
+    #[must_use]
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// The work was cut off by a stop.
+    pub fn stopped() -> Self {
+        Self::new("cancelled", "stopped before it was through").with_retry(Retry::Stopped)
+    }
 }
 
 /// Whether to try again.

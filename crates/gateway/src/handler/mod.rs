@@ -4,8 +4,90 @@
 //! gets a [`Turn`] and gives an [`Answer`] or a [`HandlerError`]; it never talks to the
 //! platform or the store itself. Everything that leaves goes through the outbox.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+
 pub mod answer;
+pub mod children;
+pub mod command;
+pub mod retry;
 pub mod turn;
 
 pub use answer::{Answer, HandlerError, Retry};
+pub use children::Children;
+pub use command::Command;
+pub use retry::RetryPolicy;
 pub use turn::Turn;
+
+/// A handler, ready to work.
+#[derive(Debug)]
+pub enum Handler {
+    /// Says what it heard.
+    Echo(Echo),
+    /// Runs a program.
+    Command(Command),
+}
+
+/// Says what it heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Echo {
+    /// Put before the text.
+    pub prefix: String,
+}
+
+impl Handler {
+    /// Handles one turn. Cancelling `turn.cancel` ends it in order; dropping the future ends
+    /// it at once.
+    ///
+    /// # Errors
+    /// [`HandlerError`], also when the handler panics: a bug in one must not end the daemon.
+    pub async fn handle(&self, turn: &Turn) -> Result<Answer, HandlerError> {
+        contained(async {
+            match self {
+                Self::Echo(echo) => Ok(echo.handle(turn)),
+                Self::Command(command) => command.handle(turn).await,
+            }
+        })
+        .await
+    }
+}
+
+impl Echo {
+    /// The text of a message; nothing for events that are no messages.
+    pub fn handle(&self, turn: &Turn) -> Answer {
+        if turn.text.is_empty() {
+            return Answer::default();
+        }
+        Answer::text(&format!("{}{}", self.prefix, turn.text))
+    }
+}
+
+/// Turns a panic of the work into an error.
+async fn contained(
+    work: impl Future<Output = Result<Answer, HandlerError>>,
+) -> Result<Answer, HandlerError> {
+    // What the work borrowed is the handler's own, and each turn finds it as it was made.
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        let what = message(&*panic);
+        Err(HandlerError::new("panic", format!("a bug in larkline, please report it: {what}")))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_an_error_of_that_turn() {
+        let error = contained(async { panic!("boom {}", 1) }).await.unwrap_err();
+        assert_eq!(error.code, "panic");
+        assert!(error.detail.contains("boom 1"), "{error}");
+    }
+}

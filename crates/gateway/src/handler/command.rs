@@ -1,0 +1,205 @@
+//! The handler that runs a program: the message as JSON on stdin, the answer on stdout.
+//!
+//! No shell reads the arguments, and nothing a person wrote becomes an argument. The child's
+//! environment is made from an allow-list: what the gateway knows, the child does not.
+//! Starting, limiting and ending it is not here: `children` does that.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use larkline_proto::id::{ChatId, MessageId, OpenId};
+use rustix::process::Signal;
+
+use super::answer::{Answer, HandlerError, Retry};
+use super::children::{Children, End, Job, Limits, Outcome};
+use super::turn::Turn;
+
+/// Variables of the gateway's own environment that every child gets.
+const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+
+/// Variables that no child gets from the gateway's environment, whatever the configuration
+/// says: they hold the app's secret, or overlay the gateway's own configuration.
+const WITHHELD: [&str; 3] = ["FEISHU_APP_SECRET", "LARK_APP_SECRET", "LARKLINE_"];
+
+/// How much of the last complaints an error carries.
+const DETAIL_BYTES_MAX: usize = 1024;
+
+/// What programs die of, as the manuals call it.
+const SIGNALS: [(Signal, &str); 13] = [
+    (Signal::HUP, "SIGHUP"),
+    (Signal::INT, "SIGINT"),
+    (Signal::QUIT, "SIGQUIT"),
+    (Signal::ILL, "SIGILL"),
+    (Signal::ABORT, "SIGABRT"),
+    (Signal::BUS, "SIGBUS"),
+    (Signal::FPE, "SIGFPE"),
+    (Signal::KILL, "SIGKILL (out of memory, or somebody)"),
+    (Signal::SEGV, "SIGSEGV"),
+    (Signal::PIPE, "SIGPIPE"),
+    (Signal::TERM, "SIGTERM"),
+    (Signal::XCPU, "SIGXCPU (its limit of processor time)"),
+    (Signal::XFSZ, "SIGXFSZ (its limit of file size)"),
+];
+
+/// How a program's stdout is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// As the text of one message; invalid UTF-8 is replaced.
+    #[default]
+    Text,
+    /// As an answer in JSON.
+    Json,
+}
+
+/// What a `command` handler is configured with.
+#[derive(Clone, Debug, Default)]
+pub struct CommandSettings {
+    /// Program and arguments, at least the program.
+    pub argv: Vec<String>,
+    /// Where it runs; the gateway's own directory by default.
+    pub cwd: Option<PathBuf>,
+    /// Variables set for it.
+    pub env: BTreeMap<String, String>,
+    /// Variables it gets from the gateway's environment beside the usual ones.
+    pub pass_env: Vec<String>,
+    /// How its stdout is read.
+    pub output: Output,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Runs a program for each turn.
+#[derive(Debug)]
+pub struct Command {
+    settings: CommandSettings,
+    env: BTreeMap<String, String>,
+    children: Children,
+}
+
+impl Command {
+    /// Makes the handler; `gateway_env` is the gateway's own environment, from which the
+    /// allowed variables are taken once.
+    pub fn new(
+        settings: CommandSettings,
+        gateway_env: &BTreeMap<String, String>,
+        children: Children,
+    ) -> Self {
+        let passed = settings.pass_env.iter().map(String::as_str);
+        let mut env: BTreeMap<String, String> = INHERITED
+            .into_iter()
+            .chain(passed)
+            .filter(|name| !WITHHELD.iter().any(|withheld| name.starts_with(withheld)))
+            .filter_map(|name| Some((name.to_owned(), gateway_env.get(name)?.clone())))
+            .collect();
+        env.extend(settings.env.clone());
+        Self { settings, env, children }
+    }
+
+    /// Runs the program once.
+    ///
+    /// # Errors
+    /// [`HandlerError`] when it cannot be started, does not end by itself with exit code 0,
+    /// or its answer cannot be read.
+    pub async fn handle(&self, turn: &Turn) -> Result<Answer, HandlerError> {
+        if turn.cancel.is_cancelled() {
+            return Err(HandlerError::stopped());
+        }
+        let mut input = turn.to_json().to_string().into_bytes();
+        input.push(b'\n');
+        let job = Job {
+            argv: self.settings.argv.clone(),
+            cwd: self.settings.cwd.clone(),
+            env: self.env.clone().into_iter().chain(turn_env(turn)).collect(),
+            input,
+            handler: turn.handler.clone(),
+            task: turn.task,
+            limits: self.settings.limits.clone(),
+        };
+        // Boxed: a child's whole life is a large future, and many turns wait in it.
+        let outcome = Box::pin(self.children.run(job, &turn.cancel)).await;
+        self.read(&outcome.map_err(|error| self.not_started(&error))?)
+    }
+
+    fn not_started(&self, error: &std::io::Error) -> HandlerError {
+        let program = self.settings.argv.first().map_or("", String::as_str);
+        HandlerError::new(
+            "spawn",
+            format!("{program:?} cannot be started: {error}; check argv and cwd of the handler"),
+        )
+    }
+
+    fn read(&self, outcome: &Outcome) -> Result<Answer, HandlerError> {
+        let limits = &self.settings.limits;
+        let (code, what) = match outcome.end {
+            End::Exited(status) if status.success() => return self.answer(&outcome.output),
+            End::Exited(status) => failure(status),
+            End::Wall => ("timeout", format!("still running after {:?}", limits.wall)),
+            End::Idle => ("idle", format!("silent for {:?}", limits.idle.unwrap_or_default())),
+            End::TooMuch => {
+                ("output_too_large", format!("wrote more than {} bytes", limits.output_bytes))
+            }
+            End::Cancelled => return Err(HandlerError::stopped()),
+        };
+        Err(HandlerError::new(code, with_complaints(what, &outcome.complaints)))
+    }
+
+    fn answer(&self, output: &[u8]) -> Result<Answer, HandlerError> {
+        match self.settings.output {
+            Output::Text => Ok(Answer::text(&String::from_utf8_lossy(output))),
+            Output::Json if output.trim_ascii().is_empty() => Ok(Answer::default()),
+            // The program is through, with whatever effects it has: no second run.
+            Output::Json => Answer::from_json(output).map_err(|error| {
+                HandlerError::new("bad_answer", error.to_string()).with_retry(Retry::Never)
+            }),
+        }
+    }
+}
+
+/// What the child may learn from its environment, for scripts that read no JSON.
+fn turn_env(turn: &Turn) -> impl Iterator<Item = (String, String)> {
+    let event = &turn.event;
+    let known = [
+        ("APP", Some(turn.app.clone())),
+        ("ROUTE", Some(turn.route.clone())),
+        ("HANDLER", Some(turn.handler.clone())),
+        ("SESSION", Some(turn.session.clone())),
+        ("TASK_ID", Some(turn.task.0.to_string())),
+        ("ATTEMPT", Some(turn.attempt.to_string())),
+        ("EVENT_ID", Some(event.id.to_string())),
+        ("EVENT_TYPE", Some(event.kind.clone())),
+        ("CHAT_ID", event.chat_id().map(ChatId::to_string)),
+        ("MESSAGE_ID", event.message_id().map(MessageId::to_string)),
+        ("SENDER_ID", event.actor().map(OpenId::to_string)),
+        ("REPLY_URL", turn.reply_url.clone()),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(name, value)| Some((format!("LARKLINE_{name}"), value?)))
+        // No variable can hold a NUL, and a program that cannot be started loses the message.
+        .filter(|(_, value)| !value.contains('\0'))
+}
+
+fn failure(status: ExitStatus) -> (&'static str, String) {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => ("exit", format!("exit code {code}")),
+        (None, Some(signal)) => ("killed", format!("killed by {}", signal_name(signal))),
+        (None, None) => ("exit", "ended in an unknown way".to_owned()),
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    let name =
+        |(signal, name): &(Signal, &str)| (signal.as_raw() == number).then(|| (*name).into());
+    SIGNALS.iter().find_map(name).unwrap_or_else(|| format!("signal {number}"))
+}
+
+fn with_complaints(what: String, complaints: &[u8]) -> String {
+    let start = complaints.len().saturating_sub(DETAIL_BYTES_MAX);
+    let text = String::from_utf8_lossy(&complaints[start..]);
+    match text.trim() {
+        "" => what,
+        text => format!("{what}; its last words: {text}"),
+    }
+}

@@ -1,0 +1,165 @@
+//! Nothing of a child outlives it, however it hid; and nobody else's process is touched.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use larkline_gateway::handler::Children;
+use serde_json::Value;
+
+use crate::handler_script::{Scripts, alive, read_pid, until, within};
+use crate::handler_turn::turn;
+
+/// Starts `sleep` in the way that `$1…` says, and waits until its number is known.
+fn hidden(how: &str) -> String {
+    format!("{how} sh -c 'echo $$ > pid; exec sleep 1000' & until [ -s pid ]; do sleep 0.01; done")
+}
+
+async fn leaves_nothing(script: &str) {
+    let scripts = Scripts::new();
+    let answer = scripts.run(script, &turn("hi")).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    let pid = scripts.pid("pid").await;
+    assert!(!alive(pid), "{pid} still runs after: {script}");
+}
+
+#[tokio::test]
+async fn a_background_process_ends_with_its_child() {
+    leaves_nothing(&hidden("")).await;
+}
+
+#[tokio::test]
+async fn a_process_in_a_session_of_its_own_ends_too() {
+    leaves_nothing(&hidden("setsid")).await;
+}
+
+#[tokio::test]
+async fn a_double_forked_process_ends_too() {
+    leaves_nothing(&format!("( {} ) &\nuntil [ -s pid ]; do sleep 0.01; done", hidden("setsid")))
+        .await;
+}
+
+#[tokio::test]
+async fn a_double_forked_process_that_wiped_its_environment_ends_too() {
+    let wiped = hidden("env -i PATH=\"$PATH\" setsid");
+    leaves_nothing(&format!("( {wiped} ) &\nuntil [ -s pid ]; do sleep 0.01; done")).await;
+}
+
+#[tokio::test]
+async fn a_process_that_ignores_sigterm_ends_too() {
+    let mut scripts = Scripts::new();
+    scripts.settings.limits.grace = Duration::from_millis(100);
+    let script = hidden("trap '' TERM; setsid");
+    assert!(scripts.run(&format!("( {script} )"), &turn("hi")).await.is_ok());
+    assert!(!alive(scripts.pid("pid").await));
+}
+
+#[tokio::test]
+async fn what_left_behind_processes_write_when_they_are_told_to_end_is_read() {
+    let script = "( trap 'echo late; exit' TERM; touch ready; while :; do sleep 0.01; done ) &
+        until [ -e ready ]; do sleep 0.01; done; echo early";
+    let answer = Scripts::new().run(script, &turn("hi")).await.unwrap();
+    assert!(answer.messages[0].content.contains(r"early\nlate"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn dropping_the_work_kills_what_it_started() {
+    let scripts = Scripts::new();
+    let handler = scripts.handler(&format!("{}; sleep 1000", hidden("setsid")));
+    let turn = turn("hi");
+    let pid = within(async {
+        tokio::select! {
+            answer = handler.handle(&turn) => panic!("{answer:?}"),
+            pid = scripts.pid("pid") => pid,
+        }
+    })
+    .await;
+    until(|| !alive(pid)).await;
+    assert_eq!(scripts.children.running(), []);
+}
+
+#[tokio::test]
+async fn the_end_of_one_child_leaves_the_processes_of_another_alone() {
+    let scripts = Scripts::new();
+    let long = turn("long");
+    let wiped = hidden("env -i PATH=\"$PATH\" setsid");
+    let handler = scripts.handler(&format!("( {wiped} ); sleep 1000"));
+    let (_stopped, pid) = within(async {
+        tokio::join!(handler.handle(&long), async {
+            let pid = scripts.pid("pid").await;
+            let answer = scripts.run("echo ok", &turn("short")).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            assert!(alive(pid), "it belongs to the child that still runs");
+            long.cancel.cancel();
+            pid
+        })
+    })
+    .await;
+    assert!(!alive(pid));
+}
+
+#[tokio::test]
+async fn a_child_is_not_in_the_gateways_group_so_the_terminals_ctrl_c_does_not_reach_it() {
+    let scripts = Scripts::new();
+    let answer = scripts.run("cut -d' ' -f1,5 /proc/$$/stat", &turn("hi")).await.unwrap();
+    let content: Value = serde_json::from_str(&answer.messages[0].content).unwrap();
+    let (pid, group) = content["text"].as_str().unwrap().split_once(' ').unwrap();
+    assert_eq!(pid, group, "leader of its own group");
+}
+
+/// Set for [`a_gateway_that_is_killed`] when another test starts it: the directory to work in.
+const VICTIM: &str = "LARKLINE_TEST_VICTIM";
+
+/// Not a test by itself: the process that the next test kills while its child runs.
+#[tokio::test]
+async fn a_gateway_that_is_killed() {
+    let Some(home) = std::env::var_os(VICTIM) else { return };
+    let mut scripts = Scripts::new();
+    scripts.settings.cwd = Some(home.clone().into());
+    scripts.children = Children::open(Path::new(&home)).unwrap();
+    let script = format!("{}; echo $$ > leader; sleep 1000", hidden("setsid"));
+    drop(scripts.run(&script, &turn("hi")).await);
+}
+
+#[tokio::test]
+async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else() {
+    let home = tempfile::tempdir().unwrap();
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "handler_tree::a_gateway_that_is_killed"])
+        .env(VICTIM, home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let leader = read_pid(&home.path().join("leader")).await;
+    let grandchild = read_pid(&home.path().join("pid")).await;
+    let next = Children::open(home.path()).unwrap();
+    let grace = Duration::from_secs(5);
+    assert_eq!(next.reap_stale(grace).await.unwrap(), [], "its gateway still runs");
+    assert!(alive(leader) && alive(grandchild));
+
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
+    forge_record(home.path(), i32::try_from(stranger.id()).unwrap());
+    let stale = within(next.reap_stale(grace)).await.unwrap();
+
+    let [stale] = &stale[..] else { panic!("{stale:?}") };
+    assert_eq!((stale.handler.as_str(), stale.left), ("script", 0));
+    assert!(stale.pids.contains(&leader) && stale.pids.contains(&grandchild), "{stale:?}");
+    assert!(!alive(leader) && !alive(grandchild));
+    assert!(stranger.try_wait().unwrap().is_none(), "same number, another start: not ours");
+    assert_eq!(std::fs::read_dir(home.path().join("children")).unwrap().count(), 0);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
+/// A second record like the one in the folder, for a process whose number a stranger has now.
+fn forge_record(home: &Path, pid: i32) {
+    let folder = home.join("children");
+    let record = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    record["process"]["pid"] = pid.into();
+    record["mark"] = "another".into();
+    std::fs::write(folder.join("another.json"), record.to_string()).unwrap();
+}

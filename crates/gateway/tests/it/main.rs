@@ -1,0 +1,13 @@
+//! The gateway from outside, one binary for all of it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows both in tests, but does not see that what tests share is one"
+)]
+
+mod handler_command;
+mod handler_echo;
+mod handler_script;
+mod handler_tree;
+mod handler_turn;
