@@ -9,3 +9,4 @@ pub mod instance;
 pub mod metrics;
 pub mod outgoing;
 pub mod supervisor;
+pub mod config;

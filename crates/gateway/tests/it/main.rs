@@ -6,6 +6,7 @@
     reason = "clippy.toml allows both in tests, but does not see that what tests share is one"
 )]
 
+mod config;
 mod handler_command;
 mod handler_echo;
 mod handler_script;

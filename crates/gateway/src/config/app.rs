@@ -1,0 +1,111 @@
+//! `[app.<name>]`: one app of the platform.
+
+use larkline_client::Secret;
+use larkline_proto::id::{AppId, OpenId};
+use serde_json::{Value as Json, json};
+use url::Url;
+
+use super::decoder::Spot;
+use super::field::{Field, choices};
+use super::section::Section;
+
+/// The platform in China.
+const FEISHU: &str = "https://open.feishu.cn";
+/// The platform elsewhere.
+const LARK: &str = "https://open.larksuite.com";
+
+/// One app of the platform.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its id.
+    pub app_id: AppId,
+    /// Its secret.
+    pub app_secret: Secret,
+    /// Where its platform is.
+    pub domain: Url,
+    /// How events arrive.
+    pub transport: Transport,
+    /// Who owns it: the people who reach commands by default.
+    pub owners: Vec<OpenId>,
+}
+
+/// How events of an app arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// We dial the platform and hold the connection.
+    LongConnection,
+    /// The platform calls us: understood and checked, not offered by this version.
+    Webhook,
+}
+
+choices!(Transport, "long-connection or webhook", {
+    "long-connection" => Self::LongConnection,
+    "webhook" => Self::Webhook,
+});
+
+/// The platform's base URL, by name or in full.
+struct Domain(Url);
+
+impl Field for Domain {
+    const KIND: &'static str = "feishu, lark or a URL";
+    const HINT: &'static str = "write \"feishu\", \"lark\", or the URL of a platform of your own";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let url = match spot.text("a string", Self::HINT)? {
+            "feishu" => FEISHU,
+            "lark" => LARK,
+            text if text.contains("://") => return Url::read(spot).map(Self),
+            other => return spot.refuse(format!("unknown domain `{other}`"), Self::HINT),
+        };
+        Url::parse(url).ok().map(Self)
+    }
+
+    fn shown(&self) -> Json {
+        match self.0.as_str().trim_end_matches('/') {
+            FEISHU => json!("feishu"),
+            LARK => json!("lark"),
+            _ => self.0.shown(),
+        }
+    }
+}
+
+/// Reads one app; `None` after problems were noted.
+pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
+    let app_id = section.required::<AppId>("app_id");
+    let app_secret = section.required::<Secret>("app_secret");
+    let default = Url::parse(FEISHU).ok().map(Domain)?;
+    let Domain(domain) = section.or("domain", default);
+    let transport = section.or("transport", Transport::LongConnection);
+    let owners = section.or("owners", Vec::new());
+    check_transport(&mut section, transport);
+    Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners })
+}
+
+/// The two keys of webhooks are needed there, and useless leftovers on a long connection.
+fn check_transport(section: &mut Section<'_>, transport: Transport) {
+    for key in ["verification_token", "encrypt_key"] {
+        match transport {
+            Transport::Webhook => drop(section.required::<Secret>(key)),
+            Transport::LongConnection => {
+                section.tolerate::<Secret>(key);
+                if section.has(key) {
+                    section.warn(
+                        key,
+                        "a long connection does not use it",
+                        &format!("remove `{key}`"),
+                    );
+                }
+            }
+        }
+    }
+    if transport == Transport::Webhook {
+        section.refuse(
+            "transport",
+            "webhooks are not in this version",
+            "use transport = \"long-connection\"; it needs no public address",
+        );
+    }
+}

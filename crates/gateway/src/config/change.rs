@@ -1,0 +1,42 @@
+//! What a changed configuration can do without a restart.
+//!
+//! Routes, handlers, limits of sending and the log level are read where they are used and
+//! change with a reload. What a socket, a file or a thread was made from needs a restart.
+
+use super::{App, Config};
+
+/// Sections, and single keys, whose values are used once, at start.
+const AT_START: [&str; 8] =
+    ["app.", "link.", "network.", "store.", "server.", "limits.", "log.file", "log.format"];
+
+impl Config {
+    /// The keys whose change from `self` to `new` takes effect after a restart only, in the
+    /// order of the new configuration; empty when a reload is enough.
+    pub fn needs_restart(&self, new: &Self) -> Vec<String> {
+        let at_start = |path: &str| AT_START.iter().any(|prefix| path.starts_with(prefix));
+        let mut changed: Vec<String> = Vec::new();
+        for (from, to) in [(self, new), (new, self)] {
+            for setting in to.settings.iter().filter(|setting| at_start(&setting.path)) {
+                let before =
+                    from.settings.iter().find(|s| s.path == setting.path).map(|s| &s.value);
+                if before != Some(&setting.value) && !changed.contains(&setting.path) {
+                    changed.push(setting.path.clone());
+                }
+            }
+        }
+        for app in &new.apps {
+            let differs = |old: &App| {
+                old.name == app.name && old.app_secret.expose() != app.app_secret.expose()
+            };
+            if self.apps.iter().any(differs) {
+                changed.push(format!("app.{}.app_secret", app.name));
+            }
+        }
+        let token =
+            |config: &Self| config.server.token.as_ref().map(|token| token.expose().to_owned());
+        if token(self) != token(new) && !changed.iter().any(|path| path == "server.token") {
+            changed.push("server.token".to_owned());
+        }
+        changed
+    }
+}

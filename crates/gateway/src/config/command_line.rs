@@ -1,0 +1,65 @@
+//! `argv`: a list of words, or, where a shell was asked for, one line.
+
+use serde_json::Value as Json;
+
+use super::decoder::Spot;
+use super::field::{Field, read_list};
+use super::section::Section;
+use super::tree::Value;
+
+/// A program with its arguments, or one line for a shell.
+pub(super) enum Argv {
+    Words(Vec<String>),
+    Line(String),
+}
+
+impl Field for Argv {
+    const KIND: &'static str = "list of strings";
+    const HINT: &'static str = "write argv = [\"program\", \"argument\"]";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        match &spot.node.value {
+            Value::Text(line) => Some(Self::Line(line.clone())),
+            Value::Integer(_)
+            | Value::Float
+            | Value::Boolean(_)
+            | Value::DateTime
+            | Value::List(_)
+            | Value::Table(_) => read_list(spot, "list of strings").map(Self::Words),
+        }
+    }
+
+    fn shown(&self) -> Json {
+        match self {
+            Self::Words(words) => words.shown(),
+            Self::Line(line) => line.shown(),
+        }
+    }
+}
+
+impl Argv {
+    /// A shell sees a line when it was asked for, and no line otherwise: a line that is split
+    /// by guesswork is how a message's text becomes a command.
+    pub(super) fn checked(self, section: &Section<'_>, shell: bool) -> Option<Vec<String>> {
+        let (message, hint) = match (self, shell) {
+            (Self::Line(line), true) if !line.trim().is_empty() => {
+                return Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), line]);
+            }
+            (Self::Words(words), false)
+                if words.first().is_some_and(|program| !program.is_empty()) =>
+            {
+                return Some(words);
+            }
+            (Self::Line(_), true) | (Self::Words(_), false) => ("there is no program", Self::HINT),
+            (Self::Line(_), false) => (
+                "a command is a list of words and meets no shell",
+                "write argv = [\"program\", \"argument\"], or add shell = true",
+            ),
+            (Self::Words(_), true) => {
+                ("with shell = true this is one line of text", "write argv = \"program argument\"")
+            }
+        };
+        section.refuse("argv", message, hint);
+        None
+    }
+}

@@ -1,0 +1,140 @@
+//! What a decoding run has seen: every problem, every warning, every key that was asked for.
+//!
+//! The keys, types, defaults and origins are what `config show` prints and what the reference
+//! page is tested against, so neither can lie.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use serde_json::Value as Json;
+
+use super::problem::{Class, Origin, Problem, Warning};
+use super::sources::Surroundings;
+use super::tree::{Node, Value};
+
+/// One key that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Setting {
+    /// As `governor.chat_per_second`.
+    pub(super) path: String,
+    /// The path with names left open, as `app.<name>.app_id`.
+    pub(super) pattern: String,
+    /// The type, in words.
+    pub(super) kind: &'static str,
+    /// The effective value, secrets masked; `null` when not set.
+    pub(super) value: Json,
+    /// Where it came from.
+    pub(super) origin: Origin,
+}
+
+/// What a decoding run has seen.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    pub(super) surroundings: Surroundings,
+    pub(super) problems: RefCell<Vec<Problem>>,
+    pub(super) warnings: RefCell<Vec<Warning>>,
+    pub(super) settings: RefCell<Vec<Setting>>,
+    /// Bytes of the file that hold a secret, to be masked when a line is shown.
+    pub(super) secret_spans: RefCell<Vec<Range<usize>>>,
+    /// The file's mode, when others than its owner can use it.
+    file_mode: Option<u32>,
+}
+
+/// One value on its way to a type.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'d> {
+    pub(super) decoder: &'d Decoder,
+    pub(super) node: &'d Node,
+    pub(super) path: &'d str,
+}
+
+impl Decoder {
+    pub(super) fn new(surroundings: Surroundings, file_mode: Option<u32>) -> Self {
+        Self {
+            surroundings,
+            file_mode,
+            secret_spans: RefCell::default(),
+            problems: RefCell::default(),
+            warnings: RefCell::default(),
+            settings: RefCell::default(),
+        }
+    }
+
+    /// Notes a secret that stands in the file itself.
+    pub(super) fn literal_secret(&self, spot: Spot<'_>) {
+        let Origin::File(place) = &spot.node.origin else {
+            return;
+        };
+        self.secret_spans.borrow_mut().push(place.span.clone());
+        if let Some(mode) = self.file_mode {
+            let message = format!("a secret in a file that others can read (mode {mode:04o})");
+            spot.warn(message, "chmod 600 the file, or write { env = \"NAME\" } instead");
+        }
+    }
+
+    /// Notes a problem with the whole.
+    pub(super) fn refuse(&self, message: impl Into<String>, hint: &str) {
+        self.problem(Class::Context, "", message.into(), hint, &Origin::Default);
+    }
+
+    /// Notes something unwise about the whole.
+    pub(super) fn warn(&self, message: impl Into<String>, hint: &str) {
+        self.warning("", message.into(), hint, &Origin::Default);
+    }
+
+    pub(super) fn problem(
+        &self,
+        class: Class,
+        path: &str,
+        message: String,
+        hint: &str,
+        origin: &Origin,
+    ) {
+        self.problems.borrow_mut().push(note(class, path, message, hint, origin));
+    }
+
+    pub(super) fn warning(&self, path: &str, message: String, hint: &str, origin: &Origin) {
+        self.warnings.borrow_mut().push(note(Class::Context, path, message, hint, origin));
+    }
+}
+
+fn note(class: Class, path: &str, message: String, hint: &str, origin: &Origin) -> Problem {
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+    Problem { path: path.to_owned(), message, hint, origin: origin.clone(), class }
+}
+
+impl<'d> Spot<'d> {
+    /// Notes that the value is wrong; `None`, so that a reader can end with it.
+    pub(super) fn refuse<T>(&self, message: impl Into<String>, hint: &str) -> Option<T> {
+        self.decoder.problem(Class::Value, self.path, message.into(), hint, &self.node.origin);
+        None
+    }
+
+    /// Notes that the value has the wrong type.
+    pub(super) fn wrong_type<T>(&self, wanted: &str, hint: &str) -> Option<T> {
+        self.refuse(format!("expected {wanted}, found {}", self.node.value.type_name()), hint)
+    }
+
+    /// Notes something unwise about the value.
+    pub(super) fn warn(&self, message: impl Into<String>, hint: &str) {
+        self.decoder.warning(self.path, message.into(), hint, &self.node.origin);
+    }
+
+    /// The same key, another value: an entry of a list.
+    pub(super) fn with(&self, node: &'d Node) -> Self {
+        Self { node, ..*self }
+    }
+
+    /// The value as text, or a problem.
+    pub(super) fn text(&self, wanted: &str, hint: &str) -> Option<&'d str> {
+        match &self.node.value {
+            Value::Text(text) => Some(text),
+            Value::Integer(_)
+            | Value::Float
+            | Value::Boolean(_)
+            | Value::DateTime
+            | Value::List(_)
+            | Value::Table(_) => self.wrong_type(wanted, hint),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `[handler.<name>]`: what answers, by kind.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use larkline_client::Secret;
+use serde_json::{Value as Json, json};
+use url::Url;
+
+use super::command_line::Argv;
+use super::decoder::Spot;
+use super::field::{Field, choices, one_of};
+use super::nearest::nearest;
+use super::section::Section;
+use super::signing::SigningSecrets;
+use super::units::Bytes;
+
+/// Kinds this version has.
+const KINDS: [&str; 3] = ["echo", "command", "http"];
+/// Kinds the product will have: named so that the answer is not "unknown".
+const LATER_KINDS: [&str; 5] = ["agent", "llm", "mail", "report", "maim"];
+
+/// A handler.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Handler {
+    /// Answers with what was written.
+    Echo(Echo),
+    /// Runs a program.
+    Command(Command),
+    /// Posts to an HTTP service.
+    Http(Http),
+}
+
+/// What every handler has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Common {
+    /// What makes a conversation: its turns come one after the other.
+    pub session: SessionBy,
+    /// Turns of different conversations that may run at once.
+    pub concurrency: usize,
+    /// What happens after a failed attempt.
+    pub retry: RetrySettings,
+    /// Whether answers quote the message.
+    pub reply: ReplyStyle,
+    /// Whether answers open a topic under the message.
+    pub reply_in_thread: bool,
+}
+
+/// What makes a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionBy {
+    /// The chat.
+    Chat,
+    /// The topic in the chat; the chat where there are no topics.
+    Thread,
+    /// The person in the chat.
+    Sender,
+}
+
+/// How an answer refers to its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyStyle {
+    /// As a reply that quotes it.
+    Quote,
+    /// As a message of its own.
+    Plain,
+}
+
+/// What happens after a failed attempt: after `first`, then `factor` times as long each time
+/// up to `max`, with jitter, until `attempts` are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetrySettings {
+    /// Attempts in all; 1 means no second one, for handlers whose effects must not repeat.
+    pub attempts: u32,
+    /// The wait after the first failure.
+    pub first: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// How much longer each wait is than the one before.
+    pub factor: u32,
+}
+
+/// Answers with what was written.
+#[derive(Clone, Debug)]
+pub struct Echo {
+    /// What comes before the text.
+    pub prefix: String,
+    /// What every handler has.
+    pub common: Common,
+}
+
+/// Runs a program for each turn.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program and its arguments; with `shell = true`, `/bin/sh -c` and the line.
+    pub argv: Vec<String>,
+    /// Its working directory; `None` is the gateway's.
+    pub cwd: Option<PathBuf>,
+    /// Variables it gets beside the usual few.
+    pub env: BTreeMap<String, Secret>,
+    /// Variables it inherits beside the usual few.
+    pub pass_env: Vec<String>,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// How long it may write nothing; `None` is as long as it runs.
+    pub idle: Option<Duration>,
+    /// How much it may write to stdout.
+    pub output_max: Bytes,
+    /// How its output is read.
+    pub output: OutputFormat,
+    /// Address space of each of its processes; `None` is the system's limit.
+    pub memory: Option<Bytes>,
+    /// Largest file it may write; `None` is the system's limit.
+    pub file_max: Option<Bytes>,
+    /// What every handler has.
+    pub common: Common,
+}
+
+/// How a command's output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// As the text of the answer.
+    Text,
+    /// As the JSON of an answer.
+    Json,
+}
+
+/// Posts each turn to a service.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where to.
+    pub url: Url,
+    /// What signs the request, one or two; the signature lists one for each.
+    pub secrets: Vec<Secret>,
+    /// How long the response may take.
+    pub timeout: Duration,
+    /// How long an answer announced by 202 may take; `None` refuses 202's promise.
+    pub reply_within: Option<Duration>,
+    /// Whether the service may have a loopback or private address.
+    pub allow_private: bool,
+    /// What every handler has.
+    pub common: Common,
+}
+
+choices!(SessionBy, "chat, thread or sender", {
+    "chat" => Self::Chat,
+    "thread" => Self::Thread,
+    "sender" => Self::Sender,
+});
+
+choices!(ReplyStyle, "quote or plain", {
+    "quote" => Self::Quote,
+    "plain" => Self::Plain,
+});
+
+choices!(OutputFormat, "text or json", {
+    "text" => Self::Text,
+    "json" => Self::Json,
+});
+
+impl Handler {
+    /// The built-in handler `echo`, for a configuration that defines none.
+    pub(super) fn built_in_echo() -> Self {
+        Self::Echo(Echo {
+            prefix: String::new(),
+            common: Common::with_concurrency(ECHO_CONCURRENCY),
+        })
+    }
+
+    /// Its kind, as configured.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Echo(_) => "echo",
+            Self::Command(_) => "command",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// What every handler has.
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Echo(echo) => &echo.common,
+            Self::Command(command) => &command.common,
+            Self::Http(http) => &http.common,
+        }
+    }
+}
+
+/// Echoes cost nothing; the bound is what one claim from the store takes.
+const ECHO_CONCURRENCY: usize = 256;
+/// Processes at once: agents and scripts are heavy, and two cores are common.
+const COMMAND_CONCURRENCY: usize = 4;
+/// Requests at once to one service.
+const HTTP_CONCURRENCY: usize = 16;
+/// Most turns of one handler at once; more would not fit into the lease keeper's round.
+const CONCURRENCY_MAX: usize = 1024;
+
+impl Common {
+    fn with_concurrency(concurrency: usize) -> Self {
+        Self {
+            session: SessionBy::Chat,
+            concurrency,
+            retry: RetrySettings {
+                attempts: 3,
+                first: Duration::from_secs(5),
+                max: Duration::from_mins(5),
+                factor: 2,
+            },
+            reply: ReplyStyle::Quote,
+            reply_in_thread: false,
+        }
+    }
+
+    fn read(section: &mut Section<'_>, concurrency: usize) -> Self {
+        let default = Self::with_concurrency(concurrency);
+        Self {
+            session: section.or("session", default.session),
+            concurrency: section.within("concurrency", concurrency, 1..=CONCURRENCY_MAX),
+            retry: RetrySettings::read(section.section("retry"), default.retry),
+            reply: section.or("reply", default.reply),
+            reply_in_thread: section.or("reply_in_thread", default.reply_in_thread),
+        }
+    }
+}
+
+impl RetrySettings {
+    fn read(mut section: Section<'_>, default: Self) -> Self {
+        let ms = Duration::from_millis;
+        let day = Duration::from_hours(24);
+        let read = Self {
+            attempts: section.within("attempts", default.attempts, 1..=20),
+            first: section.within("first", default.first, ms(100)..=day),
+            max: section.within("max", default.max, ms(100)..=day),
+            factor: section.within("factor", default.factor, 1..=10),
+        };
+        if read.max < read.first {
+            section.refuse(
+                "max",
+                "the longest wait is shorter than the first",
+                "raise `max` or lower `first`",
+            );
+        }
+        read
+    }
+}
+
+/// Reads one handler; its kind is known even when the rest is wrong.
+pub(super) fn read(mut section: Section<'_>) -> (Option<&'static str>, Option<Handler>) {
+    let Some(Kind(kind)) = section.required::<Kind>("kind") else {
+        section.abandon();
+        return (None, None);
+    };
+    section.narrow(format!("handler.<{kind}>"));
+    let handler = match kind {
+        "echo" => Some(Handler::Echo(Echo {
+            prefix: section.or("prefix", String::new()),
+            common: Common::read(&mut section, ECHO_CONCURRENCY),
+        })),
+        "command" => read_command(&mut section).map(Handler::Command),
+        _ => read_http(&mut section).map(Handler::Http),
+    };
+    (Some(kind), handler)
+}
+
+fn read_command(section: &mut Section<'_>) -> Option<Command> {
+    let shell = section.or("shell", false);
+    let argv = section.required::<Argv>("argv").and_then(|argv| argv.checked(section, shell));
+    let second = Duration::from_secs(1);
+    let command = Command {
+        argv: Vec::new(),
+        cwd: section.optional("cwd"),
+        env: section.or("env", BTreeMap::new()),
+        pass_env: section.or("pass_env", Vec::new()),
+        timeout: section.within(
+            "timeout",
+            Duration::from_mins(5),
+            second..=Duration::from_hours(24),
+        ),
+        idle: section.optional_within("idle", second..=Duration::from_hours(24)),
+        output_max: section.within("output_max", Bytes::mib(1), Bytes::kib(1)..=Bytes::mib(64)),
+        output: section.or("output", OutputFormat::Text),
+        memory: section.optional_within("memory", Bytes::mib(16)..=Bytes::mib(1 << 20)),
+        file_max: section.optional_within("file_max", Bytes::kib(1)..=Bytes::mib(1 << 20)),
+        common: Common::read(section, COMMAND_CONCURRENCY),
+    };
+    Some(Command { argv: argv?, ..command })
+}
+
+fn read_http(section: &mut Section<'_>) -> Option<Http> {
+    let url = section.required::<Url>("url");
+    let secrets = section.required::<SigningSecrets>("secret");
+    let second = Duration::from_secs(1);
+    let timeout =
+        section.within("timeout", Duration::from_secs(15), second..=Duration::from_mins(10));
+    let reply_within = section.optional_within("reply_within", second..=Duration::from_hours(24));
+    let allow_private = section.or("allow_private", false);
+    let common = Common::read(section, HTTP_CONCURRENCY);
+    Some(Http { url: url?, secrets: secrets?.0, timeout, reply_within, allow_private, common })
+}
+
+/// A kind this version has.
+struct Kind(&'static str);
+
+impl Field for Kind {
+    const KIND: &'static str = "echo, command or http";
+    const HINT: &'static str = "one of \"echo\", \"command\", \"http\"";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = spot.text("a string", Self::HINT)?;
+        if let Some(kind) = KINDS.into_iter().find(|kind| *kind == text) {
+            return Some(Self(kind));
+        }
+        if LATER_KINDS.contains(&text) {
+            let message = format!("handlers of kind `{text}` are not in this version");
+            return spot.refuse(message, "use \"command\" or \"http\" to call it meanwhile");
+        }
+        let hint = match nearest(text, KINDS) {
+            Some(kind) => format!("did you mean \"{kind}\"?"),
+            None => one_of(&KINDS),
+        };
+        spot.refuse(format!("unknown kind `{text}`"), &hint)
+    }
+
+    fn shown(&self) -> Json {
+        json!(self.0)
+    }
+}

@@ -1,0 +1,328 @@
+//! The configuration: from text to types that cannot be wrong.
+//!
+//! ```text
+//! file ─┐
+//! .env, environment ─┼─> tree (values with origins) ──decoder──> Config, or all problems at once
+//! command line ─┘
+//! ```
+//!
+//! Order, weakest to strongest: default < `FEISHU_APP_ID`/`FEISHU_APP_SECRET` (which only fill
+//! what `app.main` lacks) < file < `LARKLINE__SECTION__KEY` < command line. Sections are one
+//! module each; a key exists because a section asks the decoder for it, and the decoder's
+//! record of what was asked is what `config show` and the test of `docs/configuration.md` use.
+//! What is not here: anything that acts on the configuration.
+
+mod app;
+mod change;
+mod command_line;
+mod condition;
+mod decoder;
+mod field;
+mod handler;
+mod mask;
+mod nearest;
+mod placeholder;
+mod policy;
+mod problem;
+mod route;
+mod secret;
+mod section;
+mod settings;
+mod show;
+mod signing;
+mod sources;
+mod tree;
+mod units;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use app::{App, Transport};
+pub use condition::{Condition, ConditionError, Facts};
+pub use handler::{
+    Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
+};
+pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
+pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use settings::{
+    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Probe, Server,
+    StoreSettings,
+};
+pub use sources::{Flag, Sources};
+pub use units::Bytes;
+
+use decoder::{Decoder, Setting};
+use problem::{SourceFile, sorted};
+use section::Section;
+use sources::Surroundings;
+use tree::Node;
+
+/// Prefix of variables that set a key: `LARKLINE__GOVERNOR__CHAT_PER_SECOND`.
+const OVERLAY_PREFIX: &str = "LARKLINE__";
+
+/// The app that `FEISHU_APP_ID` and `LARK_APP_ID` mean.
+const MAIN_APP: &str = "main";
+
+/// Largest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from; `None` when there is none.
+    pub file: Option<PathBuf>,
+    /// The apps; at least one.
+    pub apps: Vec<App>,
+    /// The routes, in order; at least one.
+    pub routes: Vec<Route>,
+    /// The handlers by name; every route's is among them.
+    pub handlers: BTreeMap<String, Handler>,
+    /// Limits of what goes out.
+    pub governor: Governor,
+    /// How a connection is kept.
+    pub link: LinkSettings,
+    /// How the network is reached.
+    pub network: Network,
+    /// Where state lives.
+    pub store: StoreSettings,
+    /// What is logged.
+    pub log: LogSettings,
+    /// Where commands come in.
+    pub server: Server,
+    /// Bounds of the whole.
+    pub limits: Limits,
+    /// What is unwise, but no reason to stop.
+    pub warnings: Vec<Warning>,
+    settings: Vec<Setting>,
+    source: SourceFile,
+}
+
+impl Config {
+    /// Reads and checks the configuration. Nothing is changed and nothing is contacted.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem there is.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let file = sources.locate();
+        let (surroundings, dotenv) = Surroundings::new(sources, file.as_deref());
+        let decoder = Decoder::new(surroundings, file.as_deref().and_then(secret::open_mode));
+        if let Err(problem) = dotenv {
+            decoder.refuse(problem, "correct that line of .env");
+        }
+        let path = file.clone().unwrap_or_default();
+        let text = match file.as_deref().map_or_else(|| Ok(String::new()), read_file) {
+            Ok(text) => text,
+            Err(error) => {
+                let hint = "name another file with --config, or make this one readable";
+                decoder.refuse(format!("the configuration cannot be read: {error}"), hint);
+                return Err(decoder.into_errors(SourceFile { path, text: String::new() }));
+            }
+        };
+        let (mut tree, syntax) = tree::parse(&text);
+        decoder.problems.borrow_mut().extend(syntax);
+        overlay(&mut tree, sources, &decoder.surroundings);
+        let config = decode(&decoder, Section::root(&decoder, &tree), file);
+        let source = SourceFile { path, text: mask::masked(&text, &decoder.secret_spans.take()) };
+        match config {
+            Some(config) if decoder.problems.borrow().is_empty() => Ok(Self {
+                warnings: sorted(decoder.warnings.take()),
+                settings: decoder.settings.take(),
+                source,
+                ..config
+            }),
+            Some(_) | None => Err(decoder.into_errors(source)),
+        }
+    }
+
+    /// The warnings as text for people, in colour when asked; empty when there are none.
+    pub fn render_warnings(&self, color: bool) -> String {
+        problem::render(&self.warnings, &annotate_snippets::Level::WARNING, &self.source, color)
+    }
+}
+
+impl Decoder {
+    fn into_errors(self, file: SourceFile) -> ConfigErrors {
+        ConfigErrors {
+            problems: sorted(self.problems.into_inner()),
+            warnings: sorted(self.warnings.into_inner()),
+            file,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Lays the environment and the command line over the file.
+fn overlay(tree: &mut Node, sources: &Sources, surroundings: &Surroundings) {
+    for (rest, value, origin) in surroundings.with_prefix(OVERLAY_PREFIX) {
+        let path: Vec<&str> = rest.split("__").collect();
+        tree::set(tree, &path, value, &origin);
+    }
+    fill_main_app(tree, surroundings);
+    for Flag { flag, key, value } in &sources.flags {
+        let path: Vec<&str> = key.split('.').collect();
+        tree::set(tree, &path, value, &Origin::Flag(flag.clone()));
+    }
+}
+
+/// `FEISHU_APP_ID` and `FEISHU_APP_SECRET` (or `LARK_…`) fill what `app.main` lacks, and make
+/// it when there is no app at all. They are weaker than the file because other tools export
+/// them too.
+fn fill_main_app(tree: &mut Node, surroundings: &Surroundings) {
+    let apps = tree.as_table().and_then(|root| root.get("app")).and_then(|e| e.node.as_table());
+    if apps.is_some_and(|apps| !apps.contains_key(MAIN_APP)) {
+        return;
+    }
+    for (prefix, domain) in [("FEISHU", "feishu"), ("LARK", "lark")] {
+        for key in ["app_id", "app_secret"] {
+            let variable = format!("{prefix}_{}", key.to_ascii_uppercase());
+            if let Some((value, origin)) = surroundings.variable(&variable) {
+                tree::set_if_absent(tree, &["app", MAIN_APP, key], value, &origin);
+                if key == "app_id" {
+                    tree::set_if_absent(tree, &["app", MAIN_APP, "domain"], domain, &origin);
+                }
+            }
+        }
+    }
+}
+
+fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Option<Config> {
+    let named_apps = root.named("app");
+    let app_names: Vec<String> = named_apps.iter().map(|(name, _)| name.clone()).collect();
+    let apps: Vec<App> =
+        named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
+    if app_names.is_empty() {
+        let hint =
+            "add [app.main] with app_id and app_secret, or set FEISHU_APP_ID and FEISHU_APP_SECRET";
+        decoder.refuse("there is no app", hint);
+    }
+    obsolete_sections(&mut root);
+    let (mut handlers, kinds) = read_handlers(&mut root);
+    let mut routes = read_routes(&mut root, &app_names, &kinds);
+    if !root.has("route") {
+        routes.push(default_route(decoder, &apps));
+    }
+    if routes.iter().any(|route| route.handler == BUILT_IN) {
+        handlers.entry(BUILT_IN.to_owned()).or_insert_with(Handler::built_in_echo);
+    }
+    check_reach(decoder, &apps, &routes, &kinds);
+    let store = StoreSettings::read(root.section("store"));
+    Some(Config {
+        file,
+        apps,
+        routes,
+        handlers,
+        governor: Governor::read(root.section("governor")),
+        link: LinkSettings::read(root.section("link")),
+        network: Network::read(root.section("network")),
+        log: LogSettings::read(root.section("log")),
+        server: Server::read(root.section("server"), &store),
+        limits: Limits::read(root.section("limits")),
+        store,
+        warnings: Vec::new(),
+        settings: Vec::new(),
+        source: SourceFile::default(),
+    })
+}
+
+/// Name of the handler that is there without being configured.
+const BUILT_IN: &str = "echo";
+
+/// Sections of earlier tools, so that their owners are told what became of them.
+fn obsolete_sections(root: &mut Section<'_>) {
+    if root.has("adapter") {
+        root.ignore("adapter");
+        root.warn("adapter", "the section is obsolete and has no effect", "remove it");
+    }
+    if root.has("feishu") {
+        root.ignore("feishu");
+        root.refuse(
+            "feishu",
+            "the section has another name here",
+            "write [app.main] instead of [feishu]",
+        );
+    }
+}
+
+/// The handlers that are right, and the kinds of all of them by name.
+fn read_handlers(
+    root: &mut Section<'_>,
+) -> (BTreeMap<String, Handler>, BTreeMap<String, Option<&'static str>>) {
+    let mut handlers = BTreeMap::new();
+    let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
+    for (name, section) in root.named("handler") {
+        let (kind, handler) = handler::read(section);
+        kinds.insert(name.clone(), kind);
+        handlers.extend(handler.map(|handler| (name, handler)));
+    }
+    (handlers, kinds)
+}
+
+fn read_routes(
+    root: &mut Section<'_>,
+    apps: &[String],
+    kinds: &BTreeMap<String, Option<&'static str>>,
+) -> Vec<Route> {
+    let names: Vec<String> = kinds.keys().cloned().collect();
+    let closed = |name: &str| is_closed(kinds, name);
+    let mut routes: Vec<Route> = Vec::new();
+    for (index, section) in root.listed("route").into_iter().enumerate() {
+        let taken: Vec<String> = routes.iter().map(|route| route.name.clone()).collect();
+        routes.push(route::read(index, section, apps, &names, &taken, closed));
+    }
+    routes
+}
+
+/// Commands act on the machine: closed to everyone but the owners unless a route says so.
+fn is_closed(kinds: &BTreeMap<String, Option<&'static str>>, handler: &str) -> bool {
+    matches!(kinds.get(handler), Some(Some("command")))
+}
+
+/// Without any route the built-in echo answers: the owners, or, as long as no app has named
+/// an owner, everyone, so that the very message is answered that shows who the owner is. An
+/// echo tells nobody more than what they wrote.
+fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
+    let owned = apps.iter().all(|app| !app.owners.is_empty());
+    let (senders, whom) = match owned {
+        true => (Senders::Owners, "the owners"),
+        false => (Senders::Everyone, "everyone, because no owner is known"),
+    };
+    decoder.warn(
+        format!("there is no route: the built-in echo answers {whom}"),
+        "add a [[route]] with a handler of yours",
+    );
+    Route { senders, ..Route::new("default", BUILT_IN) }
+}
+
+/// A route for owners of an app that has none reaches nobody.
+fn check_reach(
+    decoder: &Decoder,
+    apps: &[App],
+    routes: &[Route],
+    kinds: &BTreeMap<String, Option<&'static str>>,
+) {
+    for route in routes.iter().filter(|route| route.senders == Senders::Owners) {
+        let mut listening =
+            apps.iter().filter(|app| route.app.as_ref().is_none_or(|name| *name == app.name));
+        if let Some(app) = listening.find(|app| app.owners.is_empty()) {
+            let why = if is_closed(kinds, &route.handler) {
+                " (commands are for owners only)"
+            } else {
+                ""
+            };
+            decoder.warn(
+                format!(
+                    "route `{}` is for owners{why}, and app `{}` has none: nobody reaches it there",
+                    route.name, app.name
+                ),
+                &format!("set app.{}.owners, or the route's senders", app.name),
+            );
+        }
+    }
+}

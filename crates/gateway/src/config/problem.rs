@@ -1,0 +1,204 @@
+//! What is wrong with a configuration, where, and how it is shown.
+//!
+//! Problems are collected, never returned at the first one: a person fixes a file in one go.
+//! They print as rustc's do, with the line of the file; values from elsewhere name their
+//! variable or flag. No value of a secret is ever part of a message.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The configuration file.
+    File(Place),
+    /// An environment variable; `dotenv` when it came out of `.env`.
+    Env {
+        /// Its name.
+        variable: String,
+        /// True when it was read from `.env`.
+        dotenv: bool,
+    },
+    /// The command line, for this run.
+    Flag(String),
+}
+
+/// A place in the file: line and column count from 1, the column in characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+    /// Bytes of the text that are meant.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// The place of `span` in `text`.
+    pub(super) fn new(text: &str, span: Range<usize>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before[line_start..].chars().count() + 1;
+        Self { line: before.matches('\n').count() + 1, column, span }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(place) => write!(f, "line {}", place.line),
+            Self::Env { variable, dotenv: false } => f.write_str(variable),
+            Self::Env { variable, dotenv: true } => write!(f, "{variable} in .env"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// One thing that is wrong, or, as a warning, unwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, as `app.main.app_id`; empty when the file as a whole is meant.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Where.
+    pub origin: Origin,
+    pub(super) class: Class,
+}
+
+/// A problem that does not stop the gateway.
+pub type Warning = Problem;
+
+/// What a problem still means when the file has syntax errors as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The file is no TOML there.
+    Syntax,
+    /// The value itself is wrong, whatever surrounds it.
+    Value,
+    /// Something is missing, unknown or does not fit the rest: perhaps a consequence of a
+    /// syntax error, so not shown beside one.
+    Context,
+}
+
+impl Problem {
+    /// Line and column in the file, when it is about the file.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match &self.origin {
+            Origin::File(place) => Some((place.line, place.column)),
+            Origin::Default | Origin::Env { .. } | Origin::Flag(_) => None,
+        }
+    }
+
+    /// Path and message as one sentence.
+    pub fn title(&self) -> String {
+        match self.path.as_str() {
+            "" => self.message.clone(),
+            path => format!("{path}: {}", self.message),
+        }
+    }
+
+    fn render(&self, level: Level<'static>, file: &SourceFile, renderer: &Renderer) -> String {
+        let title = level.primary_title(self.title());
+        let name = file.path.display().to_string();
+        let group = match &self.origin {
+            Origin::File(place) => title.element(
+                Snippet::source(file.text.as_str())
+                    .path(name)
+                    .annotation(AnnotationKind::Primary.span(place.span.clone())),
+            ),
+            Origin::Env { .. } | Origin::Flag(_) => {
+                title.element(annotate_snippets::Origin::path(self.origin.to_string()))
+            }
+            Origin::Default if name.is_empty() => Group::with_title(title),
+            Origin::Default => title.element(annotate_snippets::Origin::path(name)),
+        };
+        let group = match &self.hint {
+            Some(hint) => group.element(Level::HELP.message(hint.clone())),
+            None => group,
+        };
+        renderer.render(&[group])
+    }
+}
+
+/// The file as it was read; an empty path when there is none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+/// Everything that is wrong with a configuration; at least one problem.
+#[derive(Clone, Debug)]
+pub struct ConfigErrors {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) file: SourceFile,
+}
+
+impl ConfigErrors {
+    /// The problems, in the order of the file; those from elsewhere come last.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Problems and warnings for people, in colour when asked, with a count at the end.
+    pub fn render(&self, color: bool) -> String {
+        let count = match self.problems.len() {
+            1 => "1 problem".to_owned(),
+            n => format!("{n} problems"),
+        };
+        let problems = render(&self.problems, &Level::ERROR, &self.file, color);
+        let warnings = render(&self.warnings, &Level::WARNING, &self.file, color);
+        format!(
+            "{problems}{warnings}{count} in the configuration; nothing was started or changed\n"
+        )
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Renders problems one after the other, a blank line between.
+pub(super) fn render(
+    problems: &[Problem],
+    level: &Level<'static>,
+    file: &SourceFile,
+    color: bool,
+) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    problems.iter().map(|p| p.render(level.clone(), file, &renderer) + "\n\n").collect()
+}
+
+/// Puts problems into the order of the file and, beside syntax errors, keeps those that are
+/// certain without them.
+pub(super) fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let broken: Vec<usize> = problems
+        .iter()
+        .filter(|p| p.class == Class::Syntax)
+        .filter_map(|p| p.place().map(|(line, _)| line))
+        .collect();
+    if !broken.is_empty() {
+        problems.retain(|p| match p.class {
+            Class::Syntax => true,
+            Class::Value => p.place().is_none_or(|(line, _)| !broken.contains(&line)),
+            Class::Context => false,
+        });
+    }
+    problems.sort_by_key(|p| p.place().unwrap_or((usize::MAX, 0)));
+    problems
+}

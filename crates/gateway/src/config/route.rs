@@ -1,0 +1,298 @@
+//! `[[route]]`: which events go to which handler.
+//!
+//! A route says what it admits; deciding is the router's work. Routes are tried in order, and
+//! an event goes on to the next one only past a route with `also = true`.
+
+use std::time::Duration;
+
+use larkline_proto::id::{ChatId, OpenId};
+use regex::{Regex, RegexBuilder};
+use serde_json::{Value as Json, json};
+
+use super::condition::{Condition, ConditionError};
+use super::decoder::Spot;
+use super::field::{Field, choices};
+use super::section::{NAME_LEN_MAX, Section};
+use super::tree::Value;
+
+/// The event every route handles unless it names others.
+pub const MESSAGE_EVENT: &str = "im.message.receive_v1";
+
+/// Most memory a compiled regex may take: one for a chat message needs some kilobytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name, in logs and verdicts.
+    pub name: String,
+    /// The app it listens to; `None` is every app.
+    pub app: Option<String>,
+    /// The events it handles.
+    pub events: Vec<String>,
+    /// The chats it listens in; `None` is every chat, also those nobody has seen yet.
+    pub chats: Option<Vec<ChatId>>,
+    /// Chats it never listens in, whatever `chats` says.
+    pub deny_chats: Vec<ChatId>,
+    /// Who is heard.
+    pub senders: Senders,
+    /// Who is never heard, whatever `senders` says.
+    pub deny_senders: Vec<OpenId>,
+    /// Whether messages of other bots are heard too; our own never are.
+    pub bots: bool,
+    /// Whether a message in a group has to mention the bot.
+    pub mention: Mention,
+    /// What the text must contain; `None` is anything.
+    pub matcher: Option<Match>,
+    /// What must hold beside that.
+    pub when: Option<Condition>,
+    /// Whether the next routes get the event as well.
+    pub also: bool,
+    /// How old a message may be at first sight; `None` is any age.
+    pub stale_after: Option<Duration>,
+    /// What happens to an older one.
+    pub stale: Stale,
+    /// Name of the handler.
+    pub handler: String,
+}
+
+/// Who a route listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Senders {
+    /// Everyone in the admitted chats.
+    Everyone,
+    /// The owners of the app the event came through; nobody when it has none.
+    Owners,
+    /// These people.
+    Only(Vec<OpenId>),
+}
+
+/// Whether a message in a group has to mention the bot. A direct chat never needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// The default: needed in groups.
+    Auto,
+    /// Needed in groups.
+    Always,
+    /// Not needed.
+    Never,
+}
+
+/// What happens to a message that is older than the route likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// It is handled all the same.
+    Process,
+    /// It is not handled, and its sender is told.
+    Skip,
+}
+
+/// What a text must contain: any of the keywords, or the regex.
+#[derive(Clone, Debug)]
+pub struct Match {
+    keywords: Vec<String>,
+    ignore_case: bool,
+    regex: Option<Regex>,
+}
+
+impl Route {
+    /// A route with every default: all messages, of everyone, everywhere.
+    pub(super) fn new(name: &str, handler: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            app: None,
+            events: vec![MESSAGE_EVENT.to_owned()],
+            chats: None,
+            deny_chats: Vec::new(),
+            senders: Senders::Everyone,
+            deny_senders: Vec::new(),
+            bots: false,
+            mention: Mention::Auto,
+            matcher: None,
+            when: None,
+            also: false,
+            stale_after: None,
+            stale: Stale::Process,
+            handler: handler.to_owned(),
+        }
+    }
+}
+
+impl Match {
+    /// True when the text contains one of the keywords or matches the regex.
+    pub fn finds(&self, text: &str) -> bool {
+        let keyword = if self.ignore_case {
+            let text = text.to_lowercase();
+            self.keywords.iter().any(|word| text.contains(&word.to_lowercase()))
+        } else {
+            self.keywords.iter().any(|word| text.contains(word))
+        };
+        keyword || self.regex.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+
+    /// How many keywords it has.
+    pub fn keyword_count(&self) -> usize {
+        self.keywords.len()
+    }
+
+    /// The regex as written.
+    pub fn regex(&self) -> Option<&str> {
+        self.regex.as_ref().map(Regex::as_str)
+    }
+}
+
+choices!(Mention, "auto, always or never", {
+    "auto" => Self::Auto,
+    "always" => Self::Always,
+    "never" => Self::Never,
+});
+
+choices!(Stale, "process or skip", {
+    "process" => Self::Process,
+    "skip" => Self::Skip,
+});
+
+impl Field for Senders {
+    const KIND: &'static str = "everyone, owners or list of open ids";
+    const HINT: &'static str = "write \"everyone\", \"owners\" or a list of ou_ ids";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        match &spot.node.value {
+            Value::Text(text) if text == "everyone" => Some(Self::Everyone),
+            Value::Text(text) if text == "owners" => Some(Self::Owners),
+            Value::Text(text) if !spot.node.is_bare_text() => {
+                spot.refuse(format!("unknown value `{text}`"), Self::HINT)
+            }
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Float
+            | Value::Boolean(_)
+            | Value::DateTime
+            | Value::List(_)
+            | Value::Table(_) => Vec::<OpenId>::read(spot).map(Self::Only),
+        }
+    }
+
+    fn shown(&self) -> Json {
+        match self {
+            Self::Everyone => json!("everyone"),
+            Self::Owners => json!("owners"),
+            Self::Only(people) => people.shown(),
+        }
+    }
+}
+
+impl Field for Regex {
+    const KIND: &'static str = "regex";
+    const HINT: &'static str =
+        "the syntax is that of the Rust crate `regex`: no look-around, no back-references";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = spot.text("a regex", Self::HINT)?;
+        match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build() {
+            Ok(regex) => Some(regex),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                spot.refuse("the regex is too large", Self::HINT)
+            }
+            Err(error) => {
+                // The last line of regex's message says why; the ones before draw the place.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                spot.refuse(format!("the regex does not compile: {reason}"), Self::HINT)
+            }
+        }
+    }
+
+    fn shown(&self) -> Json {
+        json!(self.as_str())
+    }
+}
+
+impl Field for Condition {
+    const KIND: &'static str = "condition";
+    const HINT: &'static str = "as \"chat_type == 'group' and 'deploy' in text\"";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = spot.text("a condition", Self::HINT)?;
+        match Self::new(text) {
+            Ok(condition) => Some(condition),
+            Err(error) => {
+                let error: ConditionError = error;
+                spot.refuse(format!("the condition does not compile: {error}"), Self::HINT)
+            }
+        }
+    }
+
+    fn shown(&self) -> Json {
+        json!(self.source())
+    }
+}
+
+/// Reads the route at `index`; `taken` are the names of those before. The default of
+/// `senders` depends on the handler: `closed` is asked with its name.
+pub(super) fn read(
+    index: usize,
+    mut section: Section<'_>,
+    apps: &[String],
+    handlers: &[String],
+    taken: &[String],
+    closed: impl Fn(&str) -> bool,
+) -> Route {
+    let name = section.or("name", format!("route-{}", index + 1));
+    if name.is_empty() || name.len() > NAME_LEN_MAX {
+        section.refuse("name", format!("the name must have 1 to {NAME_LEN_MAX} bytes"), "");
+    }
+    if taken.contains(&name) {
+        section.refuse("name", format!("two routes are named `{name}`"), "give each its own name");
+    }
+    let app = section.optional::<String>("app");
+    section.check_reference("app", app.as_deref(), apps, "app");
+    let handler = section.required::<String>("handler");
+    section.check_reference("handler", handler.as_deref(), handlers, "handler");
+    let handler = handler.unwrap_or_default();
+    let default = Route::new(&name, &handler);
+    let senders = if closed(&handler) { Senders::Owners } else { Senders::Everyone };
+    let route = Route {
+        name,
+        app,
+        events: section.or("events", default.events),
+        chats: section.optional("chats"),
+        deny_chats: section.or("deny_chats", Vec::new()),
+        senders: section.or("senders", senders),
+        deny_senders: section.or("deny_senders", Vec::new()),
+        bots: section.or("bots", default.bots),
+        mention: section.or("mention", default.mention),
+        matcher: read_match(&mut section),
+        when: section.optional("when"),
+        also: section.or("also", default.also),
+        stale_after: section.optional("stale_after"),
+        stale: section.or("stale", default.stale),
+        handler,
+    };
+    if route.events.is_empty() {
+        section.refuse(
+            "events",
+            "the list is empty, so the route would hear nothing",
+            "remove the key, or name events",
+        );
+    }
+    route
+}
+
+fn read_match(section: &mut Section<'_>) -> Option<Match> {
+    let mut rule = section.section("match");
+    let keywords: Vec<String> = rule.or("keywords", Vec::new());
+    let ignore_case = rule.or("ignore_case", true);
+    let regex = rule.optional("regex");
+    if rule.is_present() && keywords.is_empty() && !rule.has("regex") {
+        rule.refuse(
+            "",
+            "neither keywords nor regex: nothing would match",
+            "add one, or remove `match`",
+        );
+    }
+    if keywords.iter().any(String::is_empty) {
+        rule.refuse("keywords", "an empty keyword is in every text", "remove it");
+    }
+    rule.is_present().then_some(Match { keywords, ignore_case, regex })
+}

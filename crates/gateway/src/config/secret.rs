@@ -1,0 +1,97 @@
+//! Secrets in a configuration: from a variable, from a file, or, with a warning, in place.
+
+use std::path::Path;
+
+use larkline_client::Secret;
+use serde_json::{Value as Json, json};
+
+use super::decoder::Spot;
+use super::field::Field;
+use super::placeholder;
+use super::problem::Origin;
+use super::tree::{Table, Value};
+
+/// Longest secret file that is read: a key or token, not a document given by mistake.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// What stands where a secret would be shown.
+const MASK: &str = "***";
+
+impl Field for Secret {
+    const KIND: &'static str = "secret";
+    const HINT: &'static str = "write { env = \"NAME\" } or { file = \"path\" }";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = match &spot.node.value {
+            Value::Text(text) => {
+                if matches!(spot.node.origin, Origin::File(_)) {
+                    spot.decoder.literal_secret(spot);
+                }
+                text.clone()
+            }
+            Value::Table(table) => referenced(spot, table)?,
+            Value::Integer(_)
+            | Value::Float
+            | Value::Boolean(_)
+            | Value::DateTime
+            | Value::List(_) => return spot.wrong_type("a secret", Self::HINT),
+        };
+        match placeholder::in_id(&text) {
+            Some(what) => spot.refuse(format!("the secret {what}"), Self::HINT),
+            None => Some(Self::new(text)),
+        }
+    }
+
+    fn shown(&self) -> Json {
+        json!(MASK)
+    }
+}
+
+/// The secret that `{ env = … }` or `{ file = … }` points to.
+fn referenced(spot: Spot<'_>, table: &Table) -> Option<String> {
+    let mut entries = table.iter();
+    let (Some((kind, entry)), None) = (entries.next(), entries.next()) else {
+        return spot.refuse("a secret has one source", Secret::HINT);
+    };
+    let source = String::read(spot.with(&entry.node))?;
+    match kind.as_str() {
+        "env" => match spot.decoder.surroundings.variable(&source) {
+            Some((value, _)) => Some(value.to_owned()),
+            None => spot.refuse(
+                format!("the environment variable `{source}` is not set"),
+                &format!("set it in the environment or in .env: {source}=…"),
+            ),
+        },
+        "file" => read_file(spot, &spot.decoder.surroundings.path(&source)),
+        other => spot.refuse(format!("unknown source `{other}` of a secret"), Secret::HINT),
+    }
+}
+
+fn read_file(spot: Spot<'_>, path: &Path) -> Option<String> {
+    let shown = path.display();
+    let read = std::fs::metadata(path).and_then(|meta| {
+        if meta.len() > SECRET_BYTES_MAX {
+            return Err(std::io::Error::other(format!("larger than {SECRET_BYTES_MAX} bytes")));
+        }
+        std::fs::read_to_string(path)
+    });
+    match read {
+        Ok(text) => {
+            if let Some(mode) = open_mode(path) {
+                spot.warn(
+                    format!("the secret file {shown} can be read by others (mode {mode:04o})"),
+                    &format!("chmod 600 {shown}"),
+                );
+            }
+            Some(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        Err(error) => spot.refuse(format!("the secret file {shown} cannot be read: {error}"), ""),
+    }
+}
+
+/// The permission bits of a file that others than its owner may read, write or run.
+pub(super) fn open_mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}

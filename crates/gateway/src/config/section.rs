@@ -1,0 +1,320 @@
+//! A table of the configuration, asked for its keys one by one.
+//!
+//! Each key comes out typed, bounded and noted with its origin; when the section goes out of
+//! scope, keys nobody asked for are unknown. So the code that uses a key is its declaration.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use super::decoder::{Decoder, Setting, Spot};
+use super::field::Field;
+use super::nearest::nearest;
+use super::problem::{Class, Origin};
+use super::tree::{Entry, Node, Table, Value};
+
+/// A table being read.
+pub(super) struct Section<'d> {
+    decoder: &'d Decoder,
+    table: Option<&'d Table>,
+    origin: Origin,
+    path: String,
+    pattern: String,
+    asked: Vec<&'static str>,
+}
+
+impl<'d> Section<'d> {
+    /// The whole configuration.
+    pub(super) fn root(decoder: &'d Decoder, node: &'d Node) -> Self {
+        Section {
+            decoder,
+            table: node.as_table(),
+            origin: Origin::Default,
+            path: String::new(),
+            pattern: String::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// A field that must be there. `None` after a problem was noted.
+    pub(super) fn required<T: Field>(&mut self, key: &'static str) -> Option<T> {
+        if self.entry(key).is_none() {
+            self.record::<T>(key, None);
+            let wanted = format!("`{key}` is missing");
+            self.decoder.problem(Class::Context, &self.path, wanted, T::HINT, &self.origin);
+        }
+        self.read(key)
+    }
+
+    /// A field that may be absent.
+    pub(super) fn optional<T: Field>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.read(key);
+        if self.entry(key).is_none() {
+            self.record::<T>(key, None);
+        }
+        value
+    }
+
+    /// A field with a default.
+    pub(super) fn or<T: Field>(&mut self, key: &'static str, default: T) -> T {
+        let value = self.read(key);
+        if self.entry(key).is_none() {
+            self.record(key, Some(&default));
+        }
+        value.unwrap_or(default)
+    }
+
+    /// A field with a default, inside bounds.
+    pub(super) fn within<T: Field + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        bounds: RangeInclusive<T>,
+    ) -> T {
+        let value = self.or(key, default);
+        self.check_bounds(key, &value, &bounds);
+        value
+    }
+
+    /// A field that may be absent, inside bounds.
+    pub(super) fn optional_within<T: Field + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<T>,
+    ) -> Option<T> {
+        let value = self.optional(key)?;
+        self.check_bounds(key, &value, &bounds);
+        Some(value)
+    }
+
+    /// The table below `key`; an empty one when it is absent.
+    pub(super) fn section(&mut self, key: &'static str) -> Self {
+        self.asked.push(key);
+        let below = self.join(key);
+        let pattern = join(&self.pattern, key);
+        match self.entry(key) {
+            Some(entry) => self.below(&entry.node, below, pattern),
+            None => Section {
+                decoder: self.decoder,
+                table: None,
+                origin: self.origin.clone(),
+                path: below,
+                pattern,
+                asked: Vec::new(),
+            },
+        }
+    }
+
+    /// The tables below `key`, each with the name it has there.
+    pub(super) fn named(&mut self, key: &'static str) -> Vec<(String, Self)> {
+        self.asked.push(key);
+        let Some(entry) = self.entry(key) else {
+            return Vec::new();
+        };
+        let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
+        let Some(table) = entry.node.as_table() else {
+            let _: Option<()> = spot.wrong_type("a table", &format!("write [{key}.<name>]"));
+            return Vec::new();
+        };
+        let pattern = format!("{}.<name>", join(&self.pattern, key));
+        let sections = table.iter().map(|(name, entry)| {
+            check_name(spot.with(&entry.node), name);
+            let path = format!("{}.{name}", self.join(key));
+            (name.clone(), self.below(&entry.node, path, pattern.clone()))
+        });
+        sections.collect()
+    }
+
+    /// The tables of the list below `key`, as `[[route]]` makes them.
+    pub(super) fn listed(&mut self, key: &'static str) -> Vec<Self> {
+        self.asked.push(key);
+        let Some(entry) = self.entry(key) else {
+            return Vec::new();
+        };
+        let Value::List(items) = &entry.node.value else {
+            let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
+            let _: Option<()> = spot.wrong_type("a list of tables", &format!("write [[{key}]]"));
+            return Vec::new();
+        };
+        let below = |(at, node)| {
+            let path = format!("{}[{at}]", self.join(key));
+            self.below(node, path, format!("{}[]", join(&self.pattern, key)))
+        };
+        items.iter().enumerate().map(below).collect()
+    }
+
+    /// True when the key is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// True when the section itself is there.
+    pub(super) fn is_present(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Narrows the pattern of the keys asked for from here on: `handler.<name>` becomes
+    /// `handler.<command>`.
+    pub(super) fn narrow(&mut self, pattern: String) {
+        self.pattern = pattern;
+    }
+
+    /// Does not look for unknown keys here: what is known depends on a value that is wrong.
+    pub(super) fn abandon(mut self) {
+        self.table = None;
+    }
+
+    /// Notes a problem with a key that does not fit the rest, or with the section when the
+    /// key is absent.
+    pub(super) fn refuse(&self, key: &str, message: impl Into<String>, hint: &str) {
+        let (path, origin) = self.locate(key);
+        self.decoder.problem(Class::Context, &path, message.into(), hint, &origin);
+    }
+
+    /// Notes something unwise about a key, or about the section when the key is absent.
+    pub(super) fn warn(&self, key: &str, message: impl Into<String>, hint: &str) {
+        let (path, origin) = self.locate(key);
+        self.decoder.warning(&path, message.into(), hint, &origin);
+    }
+
+    /// Lets a key pass as known that is listed nowhere.
+    pub(super) fn ignore(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
+    /// Asks for a key whose value nobody needs: it counts as known, and is checked by nobody.
+    pub(super) fn tolerate<T: Field>(&mut self, key: &'static str) {
+        self.asked.push(key);
+        self.record::<T>(key, None);
+    }
+
+    /// Checks that a key names one of the `known`.
+    pub(super) fn check_reference(
+        &self,
+        key: &str,
+        name: Option<&str>,
+        known: &[String],
+        what: &str,
+    ) {
+        let Some(name) = name.filter(|name| !known.iter().any(|k| k == name)) else {
+            return;
+        };
+        let hint = match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("add [{what}.{name}]"),
+            None => format!("add [{what}.{name}], or use one of {}", known.join(", ")),
+        };
+        self.refuse(key, format!("there is no {what} `{name}`"), &hint);
+    }
+
+    /// Where state lives by default.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.decoder.surroundings.state_dir()
+    }
+
+    fn locate(&self, key: &str) -> (String, Origin) {
+        match self.entry(key) {
+            Some(entry) => (self.join(key), entry.node.origin.clone()),
+            None => (self.path.clone(), self.origin.clone()),
+        }
+    }
+
+    fn read<T: Field>(&mut self, key: &'static str) -> Option<T> {
+        self.asked.push(key);
+        let entry = self.entry(key)?;
+        let path = self.join(key);
+        let value = T::read(Spot { decoder: self.decoder, node: &entry.node, path: &path })?;
+        self.record(key, Some(&value));
+        Some(value)
+    }
+
+    fn record<T: Field>(&self, key: &str, value: Option<&T>) {
+        let setting = Setting {
+            path: self.join(key),
+            pattern: join(&self.pattern, key),
+            kind: T::KIND,
+            value: value.map_or(Json::Null, Field::shown),
+            origin: self.entry(key).map_or(Origin::Default, |e| e.node.origin.clone()),
+        };
+        self.decoder.settings.borrow_mut().push(setting);
+    }
+
+    fn check_bounds<T: Field + PartialOrd>(
+        &self,
+        key: &str,
+        value: &T,
+        bounds: &RangeInclusive<T>,
+    ) {
+        if bounds.contains(value) {
+            return;
+        }
+        let (path, origin) = self.locate(key);
+        let message = format!(
+            "{} is outside of {} to {}",
+            value.shown(),
+            bounds.start().shown(),
+            bounds.end().shown()
+        );
+        self.decoder.problem(Class::Value, &path, message, "", &origin);
+    }
+
+    fn below(&self, node: &'d Node, path: String, pattern: String) -> Self {
+        if node.as_table().is_none() {
+            let spot = Spot { decoder: self.decoder, node, path: &path };
+            let _: Option<()> = spot.wrong_type("a table", "");
+        }
+        Section {
+            decoder: self.decoder,
+            table: node.as_table(),
+            origin: node.origin.clone(),
+            path,
+            pattern,
+            asked: Vec::new(),
+        }
+    }
+
+    fn entry(&self, key: &str) -> Option<&'d Entry> {
+        self.table?.get(key)
+    }
+
+    fn join(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        for (key, entry) in self.table.into_iter().flatten() {
+            if self.asked.contains(&key.as_str()) {
+                continue;
+            }
+            let section = match self.path.as_str() {
+                "" => "at the top level".to_owned(),
+                path => format!("in `{path}`"),
+            };
+            let hint = match nearest(key, self.asked.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("known here: {}", self.asked.join(", ")),
+            };
+            let message = format!("unknown key `{key}` {section}");
+            self.decoder.problem(Class::Context, "", message, &hint, &entry.key);
+        }
+    }
+}
+
+/// Names end up in logs, metrics and file names: letters, digits, `-` and `_`.
+fn check_name(spot: Spot<'_>, name: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > NAME_LEN_MAX || !name.chars().all(plain) {
+        let hint = format!("use letters, digits, - and _, at most {NAME_LEN_MAX}");
+        let _: Option<()> = spot.refuse(format!("`{name}` is not a usable name"), &hint);
+    }
+}
+
+/// Longest name of an app, a route or a handler: it has to fit into a log line and a lane key.
+pub(super) const NAME_LEN_MAX: usize = 40;
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,55 @@
+//! The secrets that sign requests of an `http` handler.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use larkline_client::Secret;
+use serde_json::Value as Json;
+
+use super::decoder::Spot;
+use super::field::Field;
+use super::tree::Value;
+
+/// Secrets an `http` handler may have: the current one, and the next or the previous one while
+/// they are being changed.
+const HTTP_SECRETS_MAX: usize = 2;
+
+/// One or two secrets that sign requests, in the form of Standard Webhooks.
+pub(super) struct SigningSecrets(pub(super) Vec<Secret>);
+
+impl Field for SigningSecrets {
+    const KIND: &'static str = "secret, or list of two";
+    const HINT: &'static str =
+        "write { env = \"NAME\" }; make one with: echo whsec_$(openssl rand -base64 32)";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let secrets = match &spot.node.value {
+            Value::List(_) => Vec::<Secret>::read(spot)?,
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Float
+            | Value::Boolean(_)
+            | Value::DateTime
+            | Value::Table(_) => vec![Secret::read(spot)?],
+        };
+        if secrets.is_empty() || secrets.len() > HTTP_SECRETS_MAX {
+            return spot.refuse(format!("expected one or {HTTP_SECRETS_MAX} secrets"), Self::HINT);
+        }
+        if !secrets.iter().all(is_signing_secret) {
+            return spot
+                .refuse("a signing secret is `whsec_` and base64 of 24 to 64 bytes", Self::HINT);
+        }
+        Some(Self(secrets))
+    }
+
+    fn shown(&self) -> Json {
+        self.0.shown()
+    }
+}
+
+/// The lengths are those of the Standard Webhooks specification.
+fn is_signing_secret(secret: &Secret) -> bool {
+    let Some(encoded) = secret.expose().strip_prefix("whsec_") else {
+        return false;
+    };
+    STANDARD.decode(encoded).is_ok_and(|key| (24..=64).contains(&key.len()))
+}

@@ -1,0 +1,165 @@
+//! Where configuration comes from: the file, `.env`, the environment, the command line.
+//!
+//! All of it is an argument, so a test needs neither a process environment nor a home. What
+//! is read from the process is read once, in [`Sources::from_process`].
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::problem::Origin;
+
+/// The file's name, and the name of the folder it has below `~/.config` and `/etc`.
+const FILE_NAME: &str = "larkline.toml";
+
+/// Everything a configuration is made from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file that was asked for (`--config`). Without it: `$LARKLINE_CONFIG`, then
+    /// `larkline.toml` in `cwd`, in `$XDG_CONFIG_HOME/larkline` (`~/.config/larkline`) and in
+    /// `/etc/larkline`.
+    pub file: Option<PathBuf>,
+    /// The working directory: where the file and `.env` are looked for.
+    pub cwd: PathBuf,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Keys set on the command line for this run.
+    pub flags: Vec<Flag>,
+}
+
+/// One key set on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// The flag as typed, as `--no-proxy`.
+    pub flag: String,
+    /// The key it sets, as `network.proxy`.
+    pub key: String,
+    /// The value, as text.
+    pub value: String,
+}
+
+impl Sources {
+    /// The process's own environment and directory. Variables that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn from_process() -> io::Result<Self> {
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Self { cwd: std::env::current_dir()?, env, ..Self::default() })
+    }
+
+    /// The file to read, or `None` when nobody named one and there is none.
+    pub(super) fn locate(&self) -> Option<PathBuf> {
+        let named =
+            self.file.clone().or_else(|| self.env.get("LARKLINE_CONFIG").map(PathBuf::from));
+        if let Some(file) = named {
+            return Some(self.cwd.join(file));
+        }
+        let user = directory(&self.env, "XDG_CONFIG_HOME", ".config");
+        [
+            Some(self.cwd.clone()),
+            user.map(|d| d.join("larkline")),
+            Some(PathBuf::from("/etc/larkline")),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|dir| dir.join(FILE_NAME))
+        .find(|file| file.is_file())
+    }
+}
+
+/// `$<variable>` when it is an absolute path, else `~/<below_home>`; `None` without a home.
+fn directory(env: &BTreeMap<String, String>, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = env.get(variable).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    set.or_else(|| env.get("HOME").map(|home| Path::new(home).join(below_home)))
+}
+
+/// The environment a configuration is read in: variables (the real ones before those of
+/// `.env`), and the directory that relative paths start from.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings {
+    variables: BTreeMap<String, Variable>,
+    base: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+struct Variable {
+    value: String,
+    dotenv: bool,
+}
+
+impl Surroundings {
+    /// Joins the environment with `.env` beside the file (or in the working directory).
+    ///
+    /// # Errors
+    /// What `.env` holds on which line, when it is there and cannot be read.
+    pub(super) fn new(sources: &Sources, file: Option<&Path>) -> (Self, Result<(), String>) {
+        let base = file.and_then(Path::parent).unwrap_or(&sources.cwd).to_owned();
+        let mut variables = BTreeMap::new();
+        let dotenv = read_dotenv(&base.join(".env"), &mut variables);
+        for (name, value) in &sources.env {
+            variables.insert(name.clone(), Variable { value: value.clone(), dotenv: false });
+        }
+        (Self { variables, base }, dotenv)
+    }
+
+    /// A variable's value and origin; one that is set to nothing counts as not set.
+    pub(super) fn variable(&self, name: &str) -> Option<(&str, Origin)> {
+        let (name, variable) = self.variables.get_key_value(name)?;
+        let origin = Origin::Env { variable: name.clone(), dotenv: variable.dotenv };
+        (!variable.value.is_empty()).then_some((variable.value.as_str(), origin))
+    }
+
+    /// The variables whose names start with `prefix`, with the rest of their names.
+    pub(super) fn with_prefix<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str, Origin)> {
+        self.variables.iter().filter_map(move |(name, variable)| {
+            let origin = Origin::Env { variable: name.clone(), dotenv: variable.dotenv };
+            Some((name.strip_prefix(prefix)?, variable.value.as_str(), origin))
+        })
+    }
+
+    /// A path as written: `~/` is the home directory, relative paths start beside the file.
+    pub(super) fn path(&self, written: &str) -> PathBuf {
+        match (written.strip_prefix("~/"), self.variable("HOME")) {
+            (Some(rest), Some((home, _))) => Path::new(home).join(rest),
+            (Some(_), None) | (None, _) => self.base.join(written),
+        }
+    }
+
+    /// Where state lives by default: `$STATE_DIRECTORY` (systemd sets it; the part before the
+    /// first colon), else `$XDG_STATE_HOME/larkline`, else `~/.local/state/larkline`, else
+    /// `.larkline` beside the file.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        if let Some((dirs, _)) = self.variable("STATE_DIRECTORY") {
+            return PathBuf::from(dirs.split(':').next().unwrap_or(dirs));
+        }
+        let env = self.variables.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect();
+        let dir = directory(&env, "XDG_STATE_HOME", ".local/state");
+        dir.map_or_else(|| self.base.join(".larkline"), |dir| dir.join("larkline"))
+    }
+}
+
+fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(), String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(format!("{} cannot be read: {e}", path.display())),
+    };
+    for entry in dotenvy::from_read_iter(text.as_bytes()) {
+        // The error's own words repeat the line, which may hold a secret: name the key alone.
+        let (name, value) = entry.map_err(|error| {
+            if let dotenvy::Error::LineParse(line, _) = &error {
+                let name = line.split('=').next().unwrap_or_default().trim();
+                return format!("{}: the line of `{name}` is not NAME=value", path.display());
+            }
+            format!("{}: {error}", path.display())
+        })?;
+        into.insert(name, Variable { value, dotenv: true });
+    }
+    Ok(())
+}
