@@ -17,7 +17,7 @@ use larkline_proto::api::{Disposition, Endpoint, TokenBody, TokenReply};
 use larkline_proto::id::AppId;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::api_error::{ApiError, ApiErrorKind};
@@ -88,10 +88,10 @@ impl ApiClient {
     /// # Errors
     /// [`ApiError`]; its disposition is `Fatal` when the credentials are wrong.
     pub async fn verify(&self) -> Result<Answer<()>, ApiError> {
-        let limit = self.inner.call_timeout;
+        let (now, limit) = (Instant::now(), self.inner.call_timeout);
         let answer = within(Endpoint::Token, limit, self.inner.fetch_token()).await?;
         let log_id = answer.log_id;
-        self.inner.token.put(answer.data).await;
+        self.inner.token.put(now, answer.data).await;
         Ok(Answer { data: (), log_id })
     }
 
@@ -155,7 +155,7 @@ impl ApiClient {
 
 impl Inner {
     async fn token(&self) -> Result<Secret, ApiError> {
-        self.token.get(async || Ok(self.fetch_token().await?.data)).await
+        self.token.get(Instant::now(), async || Ok(self.fetch_token().await?.data)).await
     }
 
     async fn fetch_token(&self) -> Result<Answer<Fetched>, ApiError> {

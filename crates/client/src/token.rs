@@ -3,7 +3,7 @@
 //!
 //! A token the platform refuses is dropped and fetched anew (see `api::ApiClient`), so an
 //! early revocation costs one call, not every call until a restart. How a token is fetched
-//! is not here.
+//! is not here, and neither is a clock: callers say when it is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,14 +55,16 @@ struct Cached {
 
 impl TokenCache {
     /// The token, from the cache or by `fetch`. Callers that arrive during a fetch wait for
-    /// it and get its result, failure included.
+    /// it and get its result, failure included. `now` is when the caller began, so a slow
+    /// fetch shortens the token's time here and never lengthens it.
     pub(crate) async fn get(
         &self,
+        now: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fetched, ApiError>,
     ) -> Result<Secret, ApiError> {
         let before = self.fetches.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
-        if let Some(cached) = state.cached.as_ref().filter(|cached| Instant::now() < cached.due) {
+        if let Some(cached) = state.cached.as_ref().filter(|cached| now < cached.due) {
             return Ok(cached.token.clone());
         }
         if self.fetches.load(Ordering::Acquire) != before
@@ -72,12 +74,12 @@ impl TokenCache {
         }
         let fetched = fetch().await;
         self.fetches.fetch_add(1, Ordering::AcqRel);
-        state.settle(fetched)
+        state.settle(now, fetched)
     }
 
     /// Stores what a caller fetched by itself.
-    pub(crate) async fn put(&self, fetched: Fetched) {
-        self.state.lock().await.store(fetched);
+    pub(crate) async fn put(&self, now: Instant, fetched: Fetched) {
+        self.state.lock().await.store(now, fetched);
     }
 
     /// Forgets a token the platform refused, unless it has been replaced already.
@@ -90,11 +92,14 @@ impl TokenCache {
 }
 
 impl State {
-    fn settle(&mut self, fetched: Result<Fetched, ApiError>) -> Result<Secret, ApiError> {
+    fn settle(
+        &mut self,
+        now: Instant,
+        fetched: Result<Fetched, ApiError>,
+    ) -> Result<Secret, ApiError> {
         match fetched {
-            Ok(fetched) => Ok(self.store(fetched)),
+            Ok(fetched) => Ok(self.store(now, fetched)),
             Err(error) => {
-                let now = Instant::now();
                 self.failure = Some(error.clone());
                 match self.cached.as_mut().filter(|cached| now < cached.ends) {
                     Some(cached) => {
@@ -108,14 +113,107 @@ impl State {
         }
     }
 
-    fn store(&mut self, fetched: Fetched) -> Secret {
+    fn store(&mut self, now: Instant, fetched: Fetched) -> Secret {
         let Fetched { token, expires_in } = fetched;
-        let now = Instant::now();
         // A token that lives shorter than twice the margin is used for half its life.
         let use_for = expires_in.saturating_sub(MARGIN).max(expires_in / 2);
         self.failure = None;
         self.cached =
             Some(Cached { token: token.clone(), due: now + use_for, ends: now + expires_in });
         token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use larkline_proto::api::Endpoint;
+
+    use super::*;
+    use crate::api_error::ApiErrorKind;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn fetched(token: &str, expires_in: Duration) -> Result<Fetched, ApiError> {
+        Ok(Fetched { token: Secret::new(token), expires_in })
+    }
+
+    fn refused() -> Result<Fetched, ApiError> {
+        Err(ApiError::new(Endpoint::Token, ApiErrorKind::Http { status: 502 }))
+    }
+
+    async fn get(
+        cache: &TokenCache,
+        now: Instant,
+        fetch: Result<Fetched, ApiError>,
+    ) -> Result<String, ApiError> {
+        cache.get(now, async || fetch).await.map(|token| token.expose().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_token_serves_until_the_margin_and_is_then_replaced() {
+        let (cache, t0) = (TokenCache::default(), start());
+        assert_eq!(get(&cache, t0, fetched("a", 2 * HOUR)).await.unwrap(), "a");
+        let before = t0 + 2 * HOUR - MARGIN - Duration::from_secs(1);
+        assert_eq!(get(&cache, before, fetched("b", HOUR)).await.unwrap(), "a");
+        assert_eq!(get(&cache, t0 + 2 * HOUR - MARGIN, fetched("b", HOUR)).await.unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn a_token_shorter_than_the_margin_still_serves_half_its_life() {
+        let (cache, t0) = (TokenCache::default(), start());
+        let short = Duration::from_secs(60);
+        assert_eq!(get(&cache, t0, fetched("a", short)).await.unwrap(), "a");
+        assert_eq!(get(&cache, t0 + short / 3, fetched("b", HOUR)).await.unwrap(), "a");
+        assert_eq!(get(&cache, t0 + short / 2, fetched("b", HOUR)).await.unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn a_failed_renewal_keeps_the_living_token_and_holds_off() {
+        let (cache, t0) = (TokenCache::default(), start());
+        get(&cache, t0, fetched("a", 2 * HOUR)).await.unwrap();
+        let due = t0 + 2 * HOUR - MARGIN;
+        assert_eq!(get(&cache, due, refused()).await.unwrap(), "a");
+        assert_eq!(get(&cache, due + HOLD_OFF / 2, fetched("b", HOUR)).await.unwrap(), "a");
+        assert_eq!(get(&cache, due + HOLD_OFF, fetched("b", HOUR)).await.unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn an_ended_token_is_not_used_when_the_renewal_fails() {
+        let (cache, t0) = (TokenCache::default(), start());
+        get(&cache, t0, fetched("a", HOUR)).await.unwrap();
+        assert!(get(&cache, t0 + HOUR, refused()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn refusing_an_old_token_keeps_the_new_one() {
+        let (cache, t0) = (TokenCache::default(), start());
+        get(&cache, t0, fetched("new", HOUR)).await.unwrap();
+        cache.invalidate(&Secret::new("old")).await;
+        assert_eq!(get(&cache, t0, refused()).await.unwrap(), "new");
+        cache.invalidate(&Secret::new("new")).await;
+        assert_eq!(get(&cache, t0, fetched("newer", HOUR)).await.unwrap(), "newer");
+    }
+
+    #[tokio::test]
+    async fn callers_that_waited_for_a_failed_fetch_share_its_failure() {
+        let (cache, t0, fetches) = (TokenCache::default(), start(), Cell::new(0));
+        let ask = || {
+            cache.get(t0, async || {
+                fetches.set(fetches.get() + 1);
+                tokio::task::yield_now().await;
+                refused()
+            })
+        };
+        let (one, two, three) = tokio::join!(ask(), ask(), ask());
+        assert!(one.is_err() && two.is_err() && three.is_err());
+        assert_eq!(fetches.get(), 1);
+        assert!(ask().await.is_err());
+        assert_eq!(fetches.get(), 2, "a later caller tries again");
     }
 }

@@ -1,0 +1,10 @@
+//! The crate from outside: its laws, against peers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod api_calls;
+mod api_files;
+mod api_token;
+mod dial_proxy;
+mod dial_tls;
+mod peer;
