@@ -11,7 +11,7 @@ use serde_json::{Value, json as value};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::peer::{Peer, answer, dialer, json, token};
+use crate::peer::{Peer, answer, closed, dialer, json, token};
 
 /// A peer that answers every call but the token's with `reply`.
 async fn peer(reply: String) -> Peer {
@@ -164,9 +164,8 @@ async fn a_server_that_never_answers_costs_the_call_its_time_and_no_more() {
 
 #[tokio::test]
 async fn a_refused_connection_says_why() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = Url::parse(&format!("http://{}", closed.local_addr().unwrap())).unwrap();
-    drop(closed);
+    let (_closed, address) = closed();
+    let url = Url::parse(&format!("http://{address}")).unwrap();
     let app = AppId::new("cli_a1b2c3d4e5f60718");
     let client = ApiClient::new(dialer(ProxyChoice::None), url, app, Secret::new("s"));
     let error = client.verify().await.unwrap_err();

@@ -1,6 +1,10 @@
 //! The crate from outside: its laws, against peers on loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
 
 mod api_calls;
 mod api_files;

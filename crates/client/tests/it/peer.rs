@@ -1,11 +1,12 @@
 //! A scripted peer on loopback: what the simulator cannot be, a server that misbehaves.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use larkline_client::{ApiClient, Dialer, NetOptions, ProxyChoice, Secret};
 use larkline_proto::id::AppId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -75,6 +76,15 @@ impl Peer {
         let app = AppId::new("cli_a1b2c3d4e5f60718");
         ApiClient::new(dialer(ProxyChoice::None), self.url.clone(), app, Secret::new("s3cret"))
     }
+}
+
+/// An address that refuses connections for as long as the socket lives: bound, so that
+/// nobody else gets the port, and not listening.
+pub(crate) fn closed() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 pub(crate) fn dialer(proxy: ProxyChoice) -> Dialer {
