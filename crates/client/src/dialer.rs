@@ -119,13 +119,7 @@ impl Dialer {
         let env = options.env.read();
         let routes = Routes::new(&options.proxy, options.no_proxy.as_deref(), &env)?;
         let (tls, trust) = tls::client_config(&options.ca_files)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
-            .user_agent(concat!("larkline/", env!("CARGO_PKG_VERSION")))
-            // The platform's API does not redirect; following would carry tokens elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(HTTP_CONNECT_TIMEOUT);
-        let http = routes.apply(http).and_then(reqwest::ClientBuilder::build);
+        let http = http_builder(&routes, &tls).and_then(reqwest::ClientBuilder::build);
         let http = http.map_err(|error| NetError::Http(error.without_url()))?;
         Ok(Self { inner: Arc::new(Inner { routes, tls: Arc::new(tls), trust, http }) })
     }
@@ -134,6 +128,16 @@ impl Dialer {
     /// total timeout: set one per request.
     pub fn http(&self) -> &reqwest::Client {
         &self.inner.http
+    }
+
+    /// Makes another HTTP client from the same settings, for whoever needs to change one: a
+    /// handler's service has its names resolved under guard.
+    ///
+    /// # Errors
+    /// [`NetError`] when a proxy setting is unusable.
+    pub fn http_builder(&self) -> Result<reqwest::ClientBuilder, NetError> {
+        http_builder(&self.inner.routes, &self.inner.tls)
+            .map_err(|error| NetError::Http(error.without_url()))
     }
 
     /// How many roots are trusted, and where they came from.
@@ -147,7 +151,7 @@ impl Dialer {
     }
 
     /// Whether the way to a URL leads through a proxy.
-    pub(crate) fn is_proxied(&self, url: &Url) -> bool {
+    pub fn is_proxied(&self, url: &Url) -> bool {
         self.inner.routes.hop(url).is_some()
     }
 
@@ -225,6 +229,19 @@ impl Dialer {
             }
         })
     }
+}
+
+fn http_builder(
+    routes: &Routes,
+    tls: &ClientConfig,
+) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .user_agent(concat!("larkline/", env!("CARGO_PKG_VERSION")))
+        // The platform's API does not redirect; following would carry tokens elsewhere.
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(HTTP_CONNECT_TIMEOUT);
+    routes.apply(builder)
 }
 
 /// Host, port and security a URL asks for.

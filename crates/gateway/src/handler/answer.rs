@@ -110,6 +110,10 @@ impl Answer {
     /// # Errors
     /// [`AnswerError`] when it is not such JSON, or too much of it.
     pub fn from_json(bytes: &[u8]) -> Result<Self, AnswerError> {
+        // serde takes an array for a struct, field by field; nobody who writes one means that.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(AnswerError::Json("an object is expected".to_owned()));
+        }
         let wire: Wire =
             serde_json::from_slice(bytes).map_err(|e| AnswerError::Json(e.to_string()))?;
         let first = wire.text.map(|t| Self::text(&t).messages).unwrap_or_default();

@@ -6,18 +6,21 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
 pub mod answer;
 pub mod children;
 pub mod command;
+pub mod http;
 pub mod retry;
 pub mod turn;
 
 pub use answer::{Answer, HandlerError, Retry};
 pub use children::Children;
 pub use command::Command;
+pub use http::Http;
 pub use retry::RetryPolicy;
 pub use turn::Turn;
 
@@ -28,6 +31,8 @@ pub enum Handler {
     Echo(Echo),
     /// Runs a program.
     Command(Command),
+    /// Posts to a service.
+    Http(Http),
 }
 
 /// Says what it heard.
@@ -48,9 +53,19 @@ impl Handler {
             match self {
                 Self::Echo(echo) => Ok(echo.handle(turn)),
                 Self::Command(command) => command.handle(turn).await,
+                Self::Http(http) => http.handle(turn).await,
             }
         })
         .await
+    }
+
+    /// How long an answer that was announced for later may take; nothing when the handler
+    /// announces none.
+    pub fn reply_within(&self) -> Option<Duration> {
+        match self {
+            Self::Echo(_) | Self::Command(_) => None,
+            Self::Http(http) => http.reply_within(),
+        }
     }
 }
 

@@ -9,6 +9,9 @@
 mod config;
 mod handler_command;
 mod handler_echo;
+mod handler_http;
 mod handler_script;
+mod handler_service;
+mod handler_signature;
 mod handler_tree;
 mod handler_turn;

@@ -107,6 +107,14 @@ impl Children {
         running
     }
 
+    /// Kills all that run, without grace and without waiting: for a second signal to stop.
+    pub fn kill_all(&self) {
+        for (mark, child) in self.lock().clone() {
+            let Some(leader) = child.process else { continue };
+            Tree { leader: Some(leader), mark, since: leader.start }.kill_now(Leader::Released);
+        }
+    }
+
     /// Ends what earlier boots left running: SIGTERM, `grace`, SIGKILL. Call it before new
     /// work starts. A gateway that still runs keeps its children.
     ///
