@@ -110,7 +110,7 @@ pub struct Command {
     pub output_max: Bytes,
     /// How its output is read.
     pub output: OutputFormat,
-    /// Address space of each of its processes; `None` is the system's limit.
+    /// Writable private memory of each of its processes; `None` is the system's limit.
     pub memory: Option<Bytes>,
     /// Largest file it may write; `None` is the system's limit.
     pub file_max: Option<Bytes>,
@@ -136,7 +136,7 @@ pub struct Http {
     pub secrets: Vec<Secret>,
     /// How long the response may take.
     pub timeout: Duration,
-    /// How long an answer announced by 202 may take; `None` refuses 202's promise.
+    /// How long an answer announced by 202 may take; with `None`, 202 is no answer.
     pub reply_within: Option<Duration>,
     /// Whether the service may have a loopback or private address.
     pub allow_private: bool,

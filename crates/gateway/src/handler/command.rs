@@ -6,15 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use larkline_client::Secret;
 use larkline_proto::id::{ChatId, MessageId, OpenId};
 use rustix::process::Signal;
 
+use super::Resources;
 use super::answer::{Answer, HandlerError, Retry};
 use super::children::{Children, End, Job, Limits, Outcome};
 use super::turn::Turn;
+use crate::config::{self, OutputFormat};
 
 /// Variables of the gateway's own environment that every child gets.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
@@ -43,58 +45,36 @@ const SIGNALS: [(Signal, &str); 13] = [
     (Signal::XFSZ, "SIGXFSZ (its limit of file size)"),
 ];
 
-/// How a program's stdout is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Output {
-    /// As the text of one message; invalid UTF-8 is replaced.
-    #[default]
-    Text,
-    /// As an answer in JSON.
-    Json,
-}
-
-/// What a `command` handler is configured with.
-#[derive(Clone, Debug, Default)]
-pub struct CommandSettings {
-    /// Program and arguments, at least the program.
-    pub argv: Vec<String>,
-    /// Where it runs; the gateway's own directory by default.
-    pub cwd: Option<PathBuf>,
-    /// Variables set for it.
-    pub env: BTreeMap<String, String>,
-    /// Variables it gets from the gateway's environment beside the usual ones.
-    pub pass_env: Vec<String>,
-    /// How its stdout is read.
-    pub output: Output,
-    /// What it may use.
-    pub limits: Limits,
-}
-
 /// Runs a program for each turn.
 #[derive(Debug)]
 pub struct Command {
-    settings: CommandSettings,
-    env: BTreeMap<String, String>,
+    settings: config::Command,
+    env: BTreeMap<String, Secret>,
+    limits: Limits,
     children: Children,
 }
 
 impl Command {
-    /// Makes the handler; `gateway_env` is the gateway's own environment, from which the
-    /// allowed variables are taken once.
-    pub fn new(
-        settings: CommandSettings,
-        gateway_env: &BTreeMap<String, String>,
-        children: Children,
-    ) -> Self {
+    /// Makes the handler. The variables that its programs may inherit are taken from the
+    /// gateway's environment here, once.
+    pub fn new(settings: config::Command, resources: &Resources) -> Self {
         let passed = settings.pass_env.iter().map(String::as_str);
-        let mut env: BTreeMap<String, String> = INHERITED
+        let mut env: BTreeMap<String, Secret> = INHERITED
             .into_iter()
             .chain(passed)
             .filter(|name| !WITHHELD.iter().any(|withheld| name.starts_with(withheld)))
-            .filter_map(|name| Some((name.to_owned(), gateway_env.get(name)?.clone())))
+            .filter_map(|name| Some((name.to_owned(), resources.env.get(name)?.as_str().into())))
             .collect();
         env.extend(settings.env.clone());
-        Self { settings, env, children }
+        let limits = Limits {
+            wall: settings.timeout,
+            idle: settings.idle,
+            grace: resources.kill_grace,
+            output_bytes: usize::try_from(settings.output_max.0).unwrap_or(usize::MAX),
+            memory_bytes: settings.memory.map(|memory| memory.0),
+            file_bytes: settings.file_max.map(|file| file.0),
+        };
+        Self { settings, env, limits, children: resources.children.clone() }
     }
 
     /// Runs the program once.
@@ -111,15 +91,20 @@ impl Command {
         let job = Job {
             argv: self.settings.argv.clone(),
             cwd: self.settings.cwd.clone(),
-            env: self.env.clone().into_iter().chain(turn_env(turn)).collect(),
+            env: self.env(turn),
             input,
             handler: turn.handler.clone(),
             task: turn.task,
-            limits: self.settings.limits.clone(),
+            limits: self.limits.clone(),
         };
         // Boxed: a child's whole life is a large future, and many turns wait in it.
         let outcome = Box::pin(self.children.run(job, &turn.cancel)).await;
         self.read(&outcome.map_err(|error| self.not_started(&error))?)
+    }
+
+    fn env(&self, turn: &Turn) -> BTreeMap<String, String> {
+        let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+        own.chain(turn_env(turn)).collect()
     }
 
     fn not_started(&self, error: &std::io::Error) -> HandlerError {
@@ -131,7 +116,7 @@ impl Command {
     }
 
     fn read(&self, outcome: &Outcome) -> Result<Answer, HandlerError> {
-        let limits = &self.settings.limits;
+        let limits = &self.limits;
         let (code, what) = match outcome.end {
             End::Exited(status) if status.success() => return self.answer(&outcome.output),
             End::Exited(status) => failure(status),
@@ -147,10 +132,10 @@ impl Command {
 
     fn answer(&self, output: &[u8]) -> Result<Answer, HandlerError> {
         match self.settings.output {
-            Output::Text => Ok(Answer::text(&String::from_utf8_lossy(output))),
-            Output::Json if output.trim_ascii().is_empty() => Ok(Answer::default()),
+            OutputFormat::Text => Ok(Answer::text(&String::from_utf8_lossy(output))),
+            OutputFormat::Json if output.trim_ascii().is_empty() => Ok(Answer::default()),
             // The program is through, with whatever effects it has: no second run.
-            Output::Json => Answer::from_json(output).map_err(|error| {
+            OutputFormat::Json => Answer::from_json(output).map_err(|error| {
                 HandlerError::new("bad_answer", error.to_string()).with_retry(Retry::Never)
             }),
         }

@@ -5,10 +5,14 @@
 //! platform or the store itself. Everything that leaves goes through the outbox.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use larkline_client::Dialer;
+
+use crate::config;
 
 pub mod answer;
 pub mod children;
@@ -20,8 +24,7 @@ pub mod turn;
 pub use answer::{Answer, HandlerError, Retry};
 pub use children::Children;
 pub use command::Command;
-pub use http::Http;
-pub use retry::RetryPolicy;
+pub use http::{Http, HttpError};
 pub use turn::Turn;
 
 /// A handler, ready to work.
@@ -35,6 +38,19 @@ pub enum Handler {
     Http(Http),
 }
 
+/// What handlers are made with. Prints nothing: the environment holds secrets.
+#[derive(Clone)]
+pub struct Resources {
+    /// Where programs run.
+    pub children: Children,
+    /// The way to services.
+    pub dialer: Dialer,
+    /// The gateway's own environment; programs get the variables they are allowed.
+    pub env: BTreeMap<String, String>,
+    /// From SIGTERM to SIGKILL.
+    pub kill_grace: Duration,
+}
+
 /// Says what it heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Echo {
@@ -43,6 +59,20 @@ pub struct Echo {
 }
 
 impl Handler {
+    /// Makes a handler from its configuration; starts and dials nothing.
+    ///
+    /// # Errors
+    /// [`HttpError`] when a service cannot be reached with these settings.
+    pub fn new(settings: &config::Handler, resources: &Resources) -> Result<Self, HttpError> {
+        Ok(match settings {
+            config::Handler::Echo(echo) => Self::Echo(Echo { prefix: echo.prefix.clone() }),
+            config::Handler::Command(command) => {
+                Self::Command(Command::new(command.clone(), resources))
+            }
+            config::Handler::Http(http) => Self::Http(Http::new(http.clone(), &resources.dialer)?),
+        })
+    }
+
     /// Handles one turn. Cancelling `turn.cancel` ends it in order; dropping the future ends
     /// it at once.
     ///

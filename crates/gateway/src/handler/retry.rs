@@ -1,37 +1,13 @@
-//! When a failed handler is tried again. Pure: time and randomness are arguments, and
-//! counting, waiting and dead letters are the caller's.
+//! When a failed handler is tried again, by its settings. Pure: time and randomness are
+//! arguments, and counting, waiting and dead letters are the caller's.
 
 use std::time::Duration;
 
 use super::answer::Retry;
+use crate::config::RetrySettings;
 
 /// The longest wait that the other side of a handler may ask for.
 pub const AFTER_MAX: Duration = Duration::from_secs(3600);
-
-/// How often a handler is tried, and how far apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Attempts altogether, at least 1.
-    pub attempts: u32,
-    /// Wait before the second attempt.
-    pub first: Duration,
-    /// Longest wait.
-    pub max: Duration,
-    /// Each wait is so many times the one before.
-    pub factor: u32,
-}
-
-impl Default for RetryPolicy {
-    /// Three attempts, five and ten seconds apart: a person in a chat waits for the answer.
-    fn default() -> Self {
-        Self {
-            attempts: 3,
-            first: Duration::from_secs(5),
-            max: Duration::from_secs(300),
-            factor: 2,
-        }
-    }
-}
 
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +20,7 @@ pub enum Next {
     GiveUp,
 }
 
-impl RetryPolicy {
+impl RetrySettings {
     /// Decides after attempt number `attempt` (1 is the first) has failed.
     ///
     /// Waits grow by `factor` and vary by a quarter to both sides, so that tasks that failed
@@ -73,6 +49,13 @@ impl RetryPolicy {
 mod tests {
     use super::*;
 
+    const POLICY: RetrySettings = RetrySettings {
+        attempts: 3,
+        first: Duration::from_secs(5),
+        max: Duration::from_secs(300),
+        factor: 2,
+    };
+
     fn seconds(next: Next) -> f64 {
         match next {
             Next::Again(wait) => wait.as_secs_f64(),
@@ -82,43 +65,39 @@ mod tests {
 
     #[test]
     fn three_attempts_five_and_ten_seconds_apart_then_no_more() {
-        let policy = RetryPolicy::default();
         for seed in 0..200 {
-            let waits = [1, 2].map(|n| seconds(policy.next(n, Retry::Policy, seed)));
+            let waits = [1, 2].map(|n| seconds(POLICY.next(n, Retry::Policy, seed)));
             assert!((3.75..=6.25).contains(&waits[0]), "{waits:?}");
             assert!((7.5..=12.5).contains(&waits[1]), "{waits:?}");
-            assert_eq!(policy.next(3, Retry::Policy, seed), Next::GiveUp);
+            assert_eq!(POLICY.next(3, Retry::Policy, seed), Next::GiveUp);
         }
     }
 
     #[test]
     fn waits_vary_with_the_seed_and_with_nothing_else() {
-        let policy = RetryPolicy::default();
-        let at = |seed| policy.next(1, Retry::Policy, seed);
+        let at = |seed| POLICY.next(1, Retry::Policy, seed);
         assert_eq!(at(7), at(7));
         assert!((0..20).any(|seed| at(seed) != at(7)));
     }
 
     #[test]
     fn a_wait_that_was_asked_for_is_kept_up_to_an_hour() {
-        let policy = RetryPolicy::default();
-        let after = |s| policy.next(1, Retry::After(Duration::from_secs(s)), 0);
+        let after = |s| POLICY.next(1, Retry::After(Duration::from_secs(s)), 0);
         assert_eq!(after(60), Next::Again(Duration::from_secs(60)));
         assert_eq!(after(1_000_000), Next::Again(AFTER_MAX));
         assert!(seconds(after(0)) > 3.0, "never sooner than the policy");
-        assert_eq!(policy.next(3, Retry::After(Duration::ZERO), 0), Next::GiveUp);
+        assert_eq!(POLICY.next(3, Retry::After(Duration::ZERO), 0), Next::GiveUp);
     }
 
     #[test]
     fn never_is_never_and_a_stop_does_not_count() {
-        let policy = RetryPolicy::default();
-        assert_eq!(policy.next(1, Retry::Never, 0), Next::GiveUp);
-        assert_eq!(policy.next(9, Retry::Stopped, 0), Next::Release);
+        assert_eq!(POLICY.next(1, Retry::Never, 0), Next::GiveUp);
+        assert_eq!(POLICY.next(9, Retry::Stopped, 0), Next::Release);
     }
 
     #[test]
     fn a_thousand_attempts_do_not_overflow() {
-        let policy = RetryPolicy { attempts: u32::MAX, ..RetryPolicy::default() };
+        let policy = RetrySettings { attempts: u32::MAX, ..POLICY };
         assert!(seconds(policy.next(1000, Retry::Policy, 0)) <= 375.0);
     }
 }

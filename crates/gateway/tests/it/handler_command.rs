@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use larkline_gateway::handler::children::Limits;
-use larkline_gateway::handler::command::{Command, CommandSettings, Output};
-use larkline_gateway::handler::{Answer, Handler, HandlerError, Retry, Turn};
+use larkline_gateway::config::{Bytes, OutputFormat};
+use larkline_gateway::handler::{Answer, HandlerError, Retry, Turn};
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::EventId;
 use serde_json::Value;
 
-use crate::handler_script::{Scripts, gateway_env, until, within};
+use crate::handler_script::{Scripts, alive, until, within};
 use crate::handler_turn::turn;
 
 fn text(answer: &Answer) -> String {
@@ -32,10 +31,10 @@ async fn the_program_reads_the_turn_as_json_and_its_output_is_the_answer() {
 }
 
 #[tokio::test]
-async fn the_handler_enum_runs_it_too() {
+async fn arguments_are_read_by_no_shell() {
     let scripts = Scripts::new();
-    let handler = Handler::Command(scripts.handler("echo ok"));
-    assert_eq!(within(handler.handle(&turn("hi"))).await.unwrap(), Answer::text("ok"));
+    let handler = scripts.configured(&["echo", "$HOME; *"]);
+    assert_eq!(within(handler.handle(&turn("hi"))).await.unwrap(), Answer::text("$HOME; *"));
 }
 
 #[tokio::test]
@@ -46,7 +45,7 @@ async fn no_output_is_no_message() {
 #[tokio::test]
 async fn the_environment_holds_the_turn_and_the_allow_list_and_no_secret() {
     let mut scripts = Scripts::new();
-    scripts.settings.env = [("COLOUR".to_owned(), "blue".to_owned())].into();
+    scripts.settings.env = [("COLOUR".to_owned(), "blue".into())].into();
     scripts.settings.pass_env = ["EDITOR", "FEISHU_APP_SECRET", "LARKLINE__APP__MAIN__APP_SECRET"]
         .map(str::to_owned)
         .to_vec();
@@ -101,13 +100,11 @@ async fn a_signal_is_named() {
 #[tokio::test]
 async fn a_missing_program_is_said_by_name() {
     let scripts = Scripts::new();
-    let argv = vec!["larkline-no-such-program".to_owned()];
-    let settings = CommandSettings { argv, ..scripts.settings.clone() };
-    let handler = Command::new(settings, &gateway_env(), scripts.children.clone());
+    let handler = scripts.configured(&["larkline-no-such-program"]);
     let error = within(handler.handle(&turn("hi"))).await.unwrap_err();
     assert_eq!(error.code, "spawn");
     assert!(error.detail.contains("larkline-no-such-program"), "{error}");
-    assert_eq!(scripts.children.running(), []);
+    assert_eq!(scripts.children().running(), []);
 }
 
 #[tokio::test]
@@ -157,7 +154,7 @@ async fn closing_the_output_is_not_the_end() {
 #[tokio::test]
 async fn json_output_is_an_answer() {
     let mut scripts = Scripts::new();
-    scripts.settings.output = Output::Json;
+    scripts.settings.output = OutputFormat::Json;
     let script = r#"echo '{"text":"one","messages":[{"markdown":"**two**"}]}'"#;
     let answer = scripts.run(script, &turn("hi")).await.unwrap();
     assert_eq!(answer.messages, [Outgoing::text("one"), Outgoing::markdown("**two**")]);
@@ -167,7 +164,7 @@ async fn json_output_is_an_answer() {
 #[tokio::test]
 async fn output_that_is_no_answer_is_refused_and_the_program_does_not_run_again() {
     let mut scripts = Scripts::new();
-    scripts.settings.output = Output::Json;
+    scripts.settings.output = OutputFormat::Json;
     let error = failure(&scripts, "echo '{\"txt\":\"x\"}'").await;
     assert_eq!((error.code, error.retry), ("bad_answer", Retry::Never));
     assert!(error.detail.contains("txt"), "{error}");
@@ -176,11 +173,8 @@ async fn output_that_is_no_answer_is_refused_and_the_program_does_not_run_again(
 #[tokio::test]
 async fn a_run_that_is_too_long_ends_even_if_it_ignores_sigterm() {
     let mut scripts = Scripts::new();
-    scripts.settings.limits = Limits {
-        wall: Duration::from_millis(200),
-        grace: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    scripts.settings.timeout = Duration::from_millis(200);
+    scripts.resources.kill_grace = Duration::from_millis(200);
     let error = failure(&scripts, "trap '' TERM; while :; do echo tick; sleep 0.1; done").await;
     assert_eq!((error.code, error.retry), ("timeout", Retry::Policy));
 }
@@ -188,7 +182,7 @@ async fn a_run_that_is_too_long_ends_even_if_it_ignores_sigterm() {
 #[tokio::test]
 async fn silence_ends_a_run_and_any_output_puts_it_off() {
     let mut scripts = Scripts::new();
-    scripts.settings.limits.idle = Some(Duration::from_secs(1));
+    scripts.settings.idle = Some(Duration::from_secs(1));
     let chatty = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo $i >&2; done; echo through";
     assert_eq!(text(&scripts.run(chatty, &turn("hi")).await.unwrap()), "through");
     let error = failure(&scripts, "echo hi; sleep 1000").await;
@@ -198,8 +192,8 @@ async fn silence_ends_a_run_and_any_output_puts_it_off() {
 #[tokio::test]
 async fn limits_hold_for_a_program_that_has_read_its_message() {
     let mut scripts = Scripts::new();
-    scripts.settings.limits.memory_bytes = Some(64 << 20);
-    scripts.settings.limits.file_bytes = Some(8 << 20);
+    scripts.settings.memory = Some(Bytes(64 << 20));
+    scripts.settings.file_max = Some(Bytes(8 << 20));
     // Input comes after the limits, so `read` waits for them.
     let script = "read line; ulimit -d; ulimit -f; ulimit -c; head -c 9000000 /dev/zero > big";
     let error = failure(&scripts, &format!("{{ {script}; }} >&2; exit 9")).await;
@@ -224,7 +218,7 @@ async fn a_stop_reaches_the_whole_group_and_the_attempt_does_not_count() {
     let error = result.unwrap_err();
     assert_eq!((error.code, error.retry), ("cancelled", Retry::Stopped));
     assert!(scripts.path("told").exists(), "SIGTERM comes before SIGKILL");
-    assert!(!crate::handler_script::alive(pid));
+    assert!(!alive(pid));
 }
 
 #[tokio::test]
@@ -245,9 +239,9 @@ async fn a_running_child_is_listed_and_recorded_until_it_ends() {
     let records = || std::fs::read_dir(scripts.state().join("children")).unwrap().count();
     let (answer, ()) = within(async {
         tokio::join!(handler.handle(&turn), async {
-            let started = || scripts.children.running().iter().any(|c| c.process.is_some());
+            let started = || scripts.children().running().iter().any(|c| c.process.is_some());
             until(started).await;
-            let [child] = &scripts.children.running()[..] else { panic!("one child") };
+            let [child] = &scripts.children().running()[..] else { panic!("one child") };
             assert_eq!((child.handler.as_str(), child.task), ("script", turn.task));
             assert_eq!(records(), 1);
             std::fs::write(scripts.path("go"), "").unwrap();
@@ -255,5 +249,5 @@ async fn a_running_child_is_listed_and_recorded_until_it_ends() {
     })
     .await;
     assert_eq!(text(&answer.unwrap()), "ok");
-    assert_eq!((scripts.children.running(), records()), (vec![], 0));
+    assert_eq!((scripts.children().running(), records()), (vec![], 0));
 }

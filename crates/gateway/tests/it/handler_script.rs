@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use larkline_gateway::handler::children::Limits;
-use larkline_gateway::handler::command::{Command, CommandSettings};
-use larkline_gateway::handler::{Answer, Children, HandlerError, Turn};
+use larkline_client::{Dialer, NetOptions, ProxyChoice};
+use larkline_gateway::config::{
+    self, Bytes, Common, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
+};
+use larkline_gateway::handler::{
+    Answer, Children, Command, Handler, HandlerError, Resources, Turn,
+};
 use tempfile::TempDir;
 
 /// No wait of a test is longer; all are for conditions that come within milliseconds.
@@ -15,24 +19,50 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A state directory, a working directory, and scripts that run there.
 pub(crate) struct Scripts {
     home: TempDir,
-    pub(crate) children: Children,
-    pub(crate) settings: CommandSettings,
+    pub(crate) resources: Resources,
+    pub(crate) settings: config::Command,
 }
 
 impl Scripts {
     pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let children = Children::open(&home.path().join("state")).unwrap();
-        let limits = Limits { wall: PATIENCE, grace: Duration::from_secs(5), ..Limits::default() };
-        let cwd = Some(home.path().to_owned());
-        Self { home, children, settings: CommandSettings { cwd, limits, ..Default::default() } }
+        let resources = Resources {
+            children: Children::open(&home.path().join("state")).unwrap(),
+            dialer: dialer(),
+            env: gateway_env(),
+            kill_grace: Duration::from_secs(5),
+        };
+        let settings = config::Command {
+            argv: Vec::new(),
+            cwd: Some(home.path().to_owned()),
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            timeout: PATIENCE,
+            idle: None,
+            output_max: Bytes(1 << 20),
+            output: OutputFormat::Text,
+            memory: None,
+            file_max: None,
+            common: common(),
+        };
+        Self { home, resources, settings }
     }
 
     /// A handler that runs this POSIX shell script.
     pub(crate) fn handler(&self, script: &str) -> Command {
         let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let settings = CommandSettings { argv, ..self.settings.clone() };
-        Command::new(settings, &gateway_env(), self.children.clone())
+        Command::new(config::Command { argv, ..self.settings.clone() }, &self.resources)
+    }
+
+    /// The same through the whole way from its configuration.
+    pub(crate) fn configured(&self, argv: &[&str]) -> Handler {
+        let argv = argv.iter().map(|&word| word.to_owned()).collect();
+        let settings = config::Command { argv, ..self.settings.clone() };
+        Handler::new(&config::Handler::Command(settings), &self.resources).unwrap()
+    }
+
+    pub(crate) fn children(&self) -> &Children {
+        &self.resources.children
     }
 
     /// Runs a script for one turn, within patience.
@@ -54,8 +84,27 @@ impl Scripts {
     }
 }
 
+/// A way to the network without a proxy.
+pub(crate) fn dialer() -> Dialer {
+    let options = NetOptions { proxy: ProxyChoice::None, ..NetOptions::default() };
+    Dialer::new(&options).unwrap()
+}
+
+/// What every handler has; nothing here is the handler's own business.
+pub(crate) fn common() -> Common {
+    let retry =
+        RetrySettings { attempts: 1, first: Duration::ZERO, max: Duration::ZERO, factor: 1 };
+    Common {
+        session: SessionBy::Chat,
+        concurrency: 1,
+        retry,
+        reply: ReplyStyle::Quote,
+        reply_in_thread: false,
+    }
+}
+
 /// What the gateway of these tests was started with.
-pub(crate) fn gateway_env() -> BTreeMap<String, String> {
+fn gateway_env() -> BTreeMap<String, String> {
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
     [
         ("PATH", path.as_str()),

@@ -10,14 +10,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use larkline_client::{Dialer, NetOptions, ProxyChoice, Secret};
+use larkline_client::Secret;
+use larkline_gateway::config;
 use larkline_gateway::handler::http::signature::SigningKey;
-use larkline_gateway::handler::http::{HttpError, HttpSettings};
-use larkline_gateway::handler::{Answer, HandlerError, Http, Turn};
+use larkline_gateway::handler::{Answer, HandlerError, Http, HttpError, Turn};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::handler_script::within;
+use crate::handler_script::{common, dialer, within};
 
 /// The two secrets of the recorded vectors, old and new.
 pub(crate) const SECRETS: [&str; 2] =
@@ -65,7 +65,7 @@ impl Reply {
 /// The service and a handler's settings for it.
 pub(crate) struct Service {
     seen: Arc<Mutex<Vec<Seen>>>,
-    pub(crate) settings: HttpSettings,
+    pub(crate) settings: config::Http,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -93,19 +93,19 @@ impl Service {
     }
 }
 
-pub(crate) fn settings(address: SocketAddr) -> HttpSettings {
-    HttpSettings {
+pub(crate) fn settings(address: SocketAddr) -> config::Http {
+    config::Http {
         url: format!("http://{address}/turns?key=s3cret").parse().unwrap(),
-        keys: keys(&SECRETS),
+        secrets: SECRETS.map(Secret::from).to_vec(),
         timeout: Duration::from_secs(30),
         reply_within: None,
         allow_private: true,
+        common: common(),
     }
 }
 
-pub(crate) fn handler(settings: HttpSettings) -> Result<Http, HttpError> {
-    let options = NetOptions { proxy: ProxyChoice::None, ..NetOptions::default() };
-    Http::new(settings, &Dialer::new(&options)?)
+pub(crate) fn handler(settings: config::Http) -> Result<Http, HttpError> {
+    Http::new(settings, &dialer())
 }
 
 async fn respond(

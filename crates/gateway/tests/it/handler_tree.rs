@@ -48,7 +48,7 @@ async fn a_double_forked_process_that_wiped_its_environment_ends_too() {
 #[tokio::test]
 async fn a_process_that_ignores_sigterm_ends_too() {
     let mut scripts = Scripts::new();
-    scripts.settings.limits.grace = Duration::from_millis(100);
+    scripts.resources.kill_grace = Duration::from_millis(100);
     let script = hidden("trap '' TERM; setsid");
     assert!(scripts.run(&format!("( {script} )"), &turn("hi")).await.is_ok());
     assert!(!alive(scripts.pid("pid").await));
@@ -75,7 +75,25 @@ async fn dropping_the_work_kills_what_it_started() {
     })
     .await;
     until(|| !alive(pid)).await;
-    assert_eq!(scripts.children.running(), []);
+    assert_eq!(scripts.children().running(), []);
+}
+
+#[tokio::test]
+async fn a_second_signal_kills_all_at_once() {
+    let mut scripts = Scripts::new();
+    scripts.resources.kill_grace = Duration::from_secs(600);
+    let turn = turn("hi");
+    let handler = scripts.handler(&format!("trap '' TERM; {}; sleep 1000", hidden("setsid")));
+    let (answer, pid) = within(async {
+        tokio::join!(handler.handle(&turn), async {
+            let pid = scripts.pid("pid").await;
+            scripts.children().kill_all();
+            pid
+        })
+    })
+    .await;
+    assert_eq!(answer.unwrap_err().code, "killed");
+    assert!(!alive(pid));
 }
 
 #[tokio::test]
@@ -116,7 +134,7 @@ async fn a_gateway_that_is_killed() {
     let Some(home) = std::env::var_os(VICTIM) else { return };
     let mut scripts = Scripts::new();
     scripts.settings.cwd = Some(home.clone().into());
-    scripts.children = Children::open(Path::new(&home)).unwrap();
+    scripts.resources.children = Children::open(Path::new(&home)).unwrap();
     let script = format!("{}; echo $$ > leader; sleep 1000", hidden("setsid"));
     drop(scripts.run(&script, &turn("hi")).await);
 }

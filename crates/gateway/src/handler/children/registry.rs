@@ -221,7 +221,6 @@ impl Entry {
     /// from its handler: a crash before the child's end would leave it running, no more.
     pub(super) fn write(&self) {
         let Record { mark, info, .. } = &self.record;
-        self.children.lock().insert(mark.clone(), info.clone());
         let written = serde_json::to_vec(&self.record).map_err(io::Error::other).and_then(|json| {
             // Whole or not at all: a crash in the middle must leave the earlier record.
             let new = self.path().with_extension(UNFINISHED);
@@ -232,6 +231,7 @@ impl Entry {
             tracing::warn!(handler = info.handler, task = info.task.0, %error, code = "child_record",
                 "a child runs without a record; after a crash it has to be ended by hand");
         }
+        self.children.lock().insert(mark.clone(), info.clone());
     }
 
     fn path(&self) -> PathBuf {

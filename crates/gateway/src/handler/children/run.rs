@@ -28,8 +28,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// ended may hold them open.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// What to run.
-#[derive(Debug)]
+/// What to run. Prints nothing: the environment may hold secrets.
 pub(in crate::handler) struct Job {
     /// Program and arguments; no shell reads them.
     pub(in crate::handler) argv: Vec<String>,
@@ -62,20 +61,6 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// Largest file a process may write, in bytes (`RLIMIT_FSIZE`).
     pub file_bytes: Option<u64>,
-}
-
-impl Default for Limits {
-    /// Five minutes, one MiB of output, five seconds from SIGTERM to SIGKILL.
-    fn default() -> Self {
-        Self {
-            wall: Duration::from_secs(300),
-            idle: None,
-            grace: Duration::from_secs(5),
-            output_bytes: 1024 * 1024,
-            memory_bytes: None,
-            file_bytes: None,
-        }
-    }
 }
 
 /// Why a child's run was over.

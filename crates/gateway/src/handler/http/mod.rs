@@ -18,34 +18,19 @@ use url::{Host, Url};
 
 use super::answer::{Answer, HandlerError, Retry};
 use super::turn::Turn;
-use crate::clock;
+use crate::{clock, config};
 
 pub mod guard;
 pub mod signature;
 
 use guard::{PrivateAddress, PublicOnly};
-use signature::SigningKey;
+use signature::{KeyError, SigningKey};
 
 /// Largest response that is read; an answer of 20 messages fits many times over.
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// How much of a refusal's text an error carries.
 const DETAIL_CHARS_MAX: usize = 300;
-
-/// What an `http` handler is configured with.
-#[derive(Clone, Debug)]
-pub struct HttpSettings {
-    /// Where to post.
-    pub url: Url,
-    /// What signs, one or two; the request carries a signature of each.
-    pub keys: Vec<SigningKey>,
-    /// How long the whole exchange may take.
-    pub timeout: Duration,
-    /// How long an answer announced by 202 may take; without it, 202 is no answer.
-    pub reply_within: Option<Duration>,
-    /// Whether the service may have a private address.
-    pub allow_private: bool,
-}
 
 /// The handler cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +39,9 @@ pub enum HttpError {
     /// The URL leads into the gateway's own network.
     #[error("the handler's url is refused")]
     Private(#[from] PrivateAddress),
+    /// A signing secret has another form.
+    #[error("the handler's secret is refused")]
+    Key(#[from] KeyError),
     /// No HTTP client can be made from the network settings.
     #[error("no HTTP client for the handler")]
     Net(#[from] NetError),
@@ -62,7 +50,8 @@ pub enum HttpError {
 /// Posts each turn to a service.
 #[derive(Debug)]
 pub struct Http {
-    settings: HttpSettings,
+    settings: config::Http,
+    keys: Vec<SigningKey>,
     client: reqwest::Client,
 }
 
@@ -70,9 +59,10 @@ impl Http {
     /// Makes the handler; resolves and dials nothing.
     ///
     /// # Errors
-    /// [`HttpError`] when the URL leads into a private network without leave, or the network
-    /// settings do not work.
-    pub fn new(settings: HttpSettings, dialer: &Dialer) -> Result<Self, HttpError> {
+    /// [`HttpError`] when the URL leads into a private network without leave, a secret has
+    /// another form, or the network settings do not work.
+    pub fn new(settings: config::Http, dialer: &Dialer) -> Result<Self, HttpError> {
+        let keys = settings.secrets.iter().map(SigningKey::parse).collect::<Result<_, _>>()?;
         let proxied = dialer.is_proxied(&settings.url);
         let mut builder = dialer.http_builder()?;
         if !settings.allow_private {
@@ -83,7 +73,7 @@ impl Http {
             }
         }
         let client = builder.build().map_err(|error| NetError::Http(error.without_url()))?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, keys, client })
     }
 
     /// Posts one turn.
@@ -114,7 +104,7 @@ impl Http {
             .timeout(self.settings.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
-            .header(signature::SIGNATURE, signature::sign(&self.settings.keys, &id, now_s, &body))
+            .header(signature::SIGNATURE, signature::sign(&self.keys, &id, now_s, &body))
             .header(signature::ID, id)
             .header(signature::TIMESTAMP, now_s)
             .body(body);
