@@ -5,19 +5,25 @@
 #[non_exhaustive]
 pub enum StoreError {
     /// The disk is full. Nothing was written; stop acking, retry later.
-    #[error("the disk is full")]
+    #[error("the disk is full; free space, the store goes on by itself")]
     Full,
     /// The file or its file system is read-only, or permission was taken away.
-    #[error("the store is read-only")]
+    #[error("the store cannot be written; give back write permission to the file and its folder")]
     ReadOnly,
     /// The file is not a database, or fails its own checks. Needs a person.
-    #[error("the store is corrupt: {detail}")]
+    #[error(
+        "the store is corrupt: {detail}; keep a copy of the file, then restore a backup or move \
+         the file away to start empty"
+    )]
     Corrupt {
         /// What the database said.
         detail: String,
     },
     /// Written by a newer version of larkline.
-    #[error("the store has schema {found}, this version knows up to {known}")]
+    #[error(
+        "the store has schema {found}, this version knows up to {known}; install the newer \
+         larkline again"
+    )]
     Newer {
         /// Schema version in the file.
         found: i64,

@@ -12,6 +12,8 @@ mod list;
 mod migrate;
 mod open;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod reader;
 mod session;

@@ -4,7 +4,7 @@
 
 use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{SqliteOptions, fault, migrate};
 use crate::StoreError;
@@ -60,6 +60,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     conn.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.pragma_update(None, "temp_store", "MEMORY")?;
+    // Plans must not depend on bound values, or each new value compiles its statement again.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Not here: transactions (see [`super::writer`]) and what the statements say.
 
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Result, Row};
 
 /// Runs a statement; answers how many rows it changed.
 pub(super) fn exec(conn: &Connection, sql: &str, params: impl Params) -> Result<usize> {
-    conn.prepare_cached(sql)?.execute(params)
+    cached(conn, sql)?.execute(params)
 }
 
 /// The row of a query that has at most one of interest.
@@ -16,7 +16,7 @@ pub(super) fn one<T>(
     params: impl Params,
     read: impl FnOnce(&Row<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
-    conn.prepare_cached(sql)?.query_row(params, read).optional()
+    cached(conn, sql)?.query_row(params, read).optional()
 }
 
 /// All rows of a query; every caller bounds it by a `LIMIT` or by what it asks for.
@@ -26,7 +26,13 @@ pub(super) fn all<T>(
     params: impl Params,
     read: impl FnMut(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    conn.prepare_cached(sql)?.query_map(params, read)?.collect()
+    cached(conn, sql)?.query_map(params, read)?.collect()
+}
+
+fn cached<'c>(conn: &'c Connection, sql: &str) -> Result<CachedStatement<'c>> {
+    #[cfg(test)]
+    super::plans::check(conn, sql);
+    conn.prepare_cached(sql)
 }
 
 /// A bound as SQLite wants it.

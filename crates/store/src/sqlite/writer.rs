@@ -219,3 +219,53 @@ fn attempt(
     sql::exec(conn, "COMMIT", [])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::super::{SqliteOptions, SqliteStore, sql};
+    use crate::{Store, StoreError};
+
+    /// Queues an operation that goes wrong and a good one while the writer is held up, so that
+    /// both share a group.
+    async fn beside_a_good_write(body: fn(&super::Tx<'_>) -> Result<(), super::Refusal>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.db");
+        let store = SqliteStore::open(path, SqliteOptions::default()).unwrap();
+        let (go, held_up) = mpsc::sync_channel::<()>(0);
+        let (held_up, bad, good, ()) = tokio::join!(
+            store.write("hold up", move |_| Ok(held_up.recv().is_err())),
+            store.write("bad", move |tx| {
+                name(tx, "half done")?;
+                body(tx)
+            }),
+            store.write("good", |tx| name(tx, "whole")),
+            // Runs after the three above were queued.
+            async move { drop(go) },
+        );
+        assert!(held_up.unwrap());
+        assert!(matches!(bad, Err(StoreError::Io { during: "bad", .. })), "{bad:?}");
+        good.unwrap();
+        let chats = store.chats().await.unwrap();
+        let names: Vec<_> = chats.iter().map(|chat| chat.name.as_str()).collect();
+        assert_eq!(names, ["whole"]);
+        store.probe().await.unwrap();
+    }
+
+    fn name(tx: &super::Tx<'_>, name: &str) -> Result<(), super::Refusal> {
+        let insert = "INSERT INTO chat (app, chat_id, name) VALUES ('main', ?1, ?1)";
+        Ok(sql::exec(tx.conn, insert, [name]).map(drop)?)
+    }
+
+    #[tokio::test]
+    async fn a_failing_operation_leaves_its_group_alone() {
+        beside_a_good_write(|tx| Ok(sql::exec(tx.conn, "DELETE FROM nowhere", []).map(drop)?))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn a_panicking_operation_leaves_its_group_and_the_writer_alone() {
+        beside_a_good_write(|_| panic!("on purpose")).await;
+    }
+}
