@@ -1,1 +1,51 @@
-//! placeholder
+//! The platform in a box: long connection, open API, people, faults, and a ledger of all of it.
+//!
+//! Faithful enough that the official SDKs run against it unmodified, scriptable enough that a
+//! test can make anything go wrong. What is deliberately not here: card streaming, the chat
+//! page, app registration, webhooks.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
+//! use larkline_sim::{Say, Sim, SimOptions};
+//!
+//! let sim = Sim::start(SimOptions::default()).await?;
+//! let user = sim.platform().add_user("Lin");
+//! // … a client connects to `sim.url()` …
+//! sim.platform().say(Say { user, text: "hello".to_owned(), ..Say::default() })?;
+//! let answered = sim.platform().wait_for(|l| l.messages.len() == 1, std::time::Duration::from_secs(5));
+//! answered.await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admin;
+mod api;
+mod connection;
+mod delivery;
+mod fault;
+mod http;
+mod inject;
+mod ledger;
+mod limit;
+mod multipart;
+mod options;
+mod platform;
+mod press;
+mod server;
+mod stream;
+mod talk;
+mod token;
+mod world;
+mod ws;
+
+pub use fault::{Answer, Fault, Malformed};
+pub use ledger::{
+    CallRow, ConnectionRow, Delivery, Edit, EventRow, Ledger, MessageRow, ReactionRow, Rows,
+};
+pub use options::{
+    AppSpec, ClientConfig, DEMO_APP_ID, DEMO_APP_SECRET, Limits, SimOptions, TlsFiles,
+};
+pub use platform::{Platform, PlatformError};
+pub use press::{Press, PressResult};
+pub use server::{Sim, SimError};
+pub use talk::{Attachment, RawContent, Said, Say};

@@ -1,0 +1,443 @@
+//! Send, reply, edit, card update, recall, get, history. Reference: open API, 2.2 to 2.6.
+
+use larkline_proto::id::{ChatId, MessageId, OpenId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::content;
+use super::reply::{Refusal, Reply, Result};
+use super::{Context, chat};
+use crate::delivery::millis;
+use crate::ledger::{Edit, MessageRow};
+use crate::world::{ChatKind, Mentioned, Message, Sender, SentOnce, TENANT, UserIx, World};
+
+/// Edits a message may see.
+const EDITS_MAX: u32 = 20;
+/// Age up to which a card may be updated.
+const CARD_AGE_MS_MAX: u64 = 14 * 24 * 60 * 60 * 1000;
+/// Longest idempotency key.
+const UUID_CHARS_MAX: usize = 50;
+/// `uuid`s remembered before those out of their window are swept.
+const UUIDS_SWEEP: usize = 10_000;
+
+/// The body of send and reply.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sent {
+    receive_id: String,
+    msg_type: String,
+    content: String,
+    uuid: Option<String>,
+    reply_in_thread: Option<bool>,
+}
+
+/// `POST /open-apis/im/v1/messages`.
+pub(super) fn send(cx: &mut Context<'_>) -> Result {
+    let sent: Sent = cx.json()?;
+    let kind = cx.call.query("receive_id_type").unwrap_or("open_id");
+    let chat = receiver(cx, kind, &sent.receive_id)?;
+    create(cx, chat, sent, None)
+}
+
+/// `POST /open-apis/im/v1/messages/:message_id/reply`.
+pub(super) fn reply(cx: &mut Context<'_>) -> Result {
+    let sent: Sent = cx.json()?;
+    let target = target(cx)?.clone();
+    if target.recalled {
+        return Err(Refusal::new(230_011, "The message is recalled."));
+    }
+    create(cx, target.chat.clone(), sent, Some(target))
+}
+
+/// The chat a `receive_id` means.
+fn receiver(cx: &mut Context<'_>, kind: &str, id: &str) -> std::result::Result<ChatId, Refusal> {
+    if id.is_empty() {
+        return Err(Refusal::invalid("invalid receive_id"));
+    }
+    let users = &cx.world.users;
+    let position = |found: Option<usize>| found.map(UserIx);
+    let user = match kind {
+        "chat_id" => {
+            let chat = ChatId::new(id);
+            let known = cx.world.chats.contains_key(&chat);
+            return known.then_some(chat).ok_or_else(|| Refusal::invalid("invalid receive_id"));
+        }
+        "open_id" => {
+            let id = OpenId::new(id);
+            if cx.world.apps.iter().any(|a| a.bot == id) {
+                return Err(Refusal::invalid("this operation to bots is currently not supported"));
+            }
+            match cx.world.by_open_id(&id) {
+                Some((_, app)) if app != cx.app => {
+                    return Err(Refusal::new(99_992_361, "open_id cross app"));
+                }
+                known => known.map(|(user, _)| user),
+            }
+        }
+        "union_id" => position(users.iter().position(|u| u.union_id == id)),
+        "user_id" => position(users.iter().position(|u| u.user_id == id)),
+        "email" => {
+            position(users.iter().position(|u| id.strip_suffix("@example.com") == Some(&u.user_id)))
+        }
+        _ => return Err(Refusal::invalid("invalid receive_id_type")),
+    };
+    let unknown = || Refusal::new(99_992_351, format!("these ids not existed: [{id}]"));
+    let user = user.ok_or_else(unknown)?;
+    if !cx.world.user(user).available {
+        return Err(Refusal::new(230_013, "Bot has NO availability to this user."));
+    }
+    Ok(cx.world.p2p(user, cx.app))
+}
+
+/// Whether the app may speak in the chat now.
+fn may_speak(cx: &mut Context<'_>, chat: &ChatId) -> std::result::Result<(), Refusal> {
+    let Some(known) = cx.world.chats.get(chat) else {
+        return Err(Refusal::invalid("invalid receive_id"));
+    };
+    if known.dissolved {
+        return Err(Refusal::new(
+            232_009,
+            "Your request specifies a chat which has already been dissolved.",
+        ));
+    }
+    if !known.bots.contains(&cx.app) {
+        return Err(Refusal::new(230_002, "The bot can not be outside the group."));
+    }
+    if known.muted {
+        return Err(Refusal::new(
+            230_018,
+            "These operations are NOT allowed at current group settings.",
+        ));
+    }
+    if let ChatKind::P2p { user, .. } = known.kind
+        && !cx.world.user(user).available
+    {
+        return Err(Refusal::new(230_013, "Bot has NO availability to this user."));
+    }
+    Ok(())
+}
+
+fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message>) -> Result {
+    may_speak(cx, &chat)?;
+    if sent.uuid.as_ref().is_some_and(|u| u.chars().count() > UUID_CHARS_MAX) {
+        return Err(Refusal::new(
+            99_992_402,
+            "field validation failed: uuid is longer than 50 characters",
+        ));
+    }
+    let body = content::read(cx.world, cx.app, &sent.msg_type, &sent.content)?;
+    owns_resources(cx, &sent)?;
+    let uuid = sent.uuid.clone().filter(|u| !u.is_empty());
+    if let Some(uuid) = &uuid
+        && let Some(first) = replayed(cx, uuid)
+    {
+        return Ok(Reply::Data(object(cx.world, &first, false)));
+    }
+    let per_s = cx.world.options.limits.per_chat_per_s;
+    let windows = [(1_000, per_s)];
+    cx.world.windows.chat.admit(chat.clone(), cx.now_ms, &windows).map_err(|_| frequency())?;
+    let message = Message {
+        id: cx.world.message_id(),
+        thread: cx.world.thread(parent.as_ref(), sent.reply_in_thread.unwrap_or_default()),
+        chat,
+        sender: Sender::App(cx.app),
+        msg_type: sent.msg_type,
+        sent: sent.content,
+        received: body.received,
+        mentions: body.mentions,
+        root: parent.as_ref().map(|p| p.root.clone().unwrap_or_else(|| p.id.clone())),
+        parent: parent.map(|p| p.id),
+        at_ms: cx.now_ms,
+        updated_ms: cx.now_ms,
+        updated: false,
+        edits: 0,
+        recalled: false,
+        row: None,
+    };
+    let message = keep(cx, message, uuid, body.text);
+    Ok(Reply::Data(object(cx.world, &message, false)))
+}
+
+/// Writes a new message down everywhere it belongs.
+fn keep(
+    cx: &mut Context<'_>,
+    mut message: Message,
+    uuid: Option<String>,
+    text: Option<String>,
+) -> Message {
+    let row = MessageRow {
+        message_id: message.id.clone(),
+        app_id: cx.world.app_id(cx.app),
+        chat_id: message.chat.clone(),
+        thread_id: message.thread.clone(),
+        msg_type: message.msg_type.clone(),
+        content: message.sent.clone(),
+        text,
+        uuid: uuid.clone(),
+        reply_to: message.parent.clone(),
+        at_ms: cx.now_ms,
+        recalled: false,
+        edits: Vec::new(),
+        replays: 0,
+    };
+    let rows_max = cx.world.options.ledger_rows_max;
+    message.row = Some(cx.world.ledger.messages.push(row, rows_max));
+    if let Some(uuid) = uuid {
+        let window_ms = millis(cx.world.options.uuid_window);
+        if cx.world.sent_once.len() >= UUIDS_SWEEP && cx.now_ms > window_ms {
+            cx.world.sent_once.retain(|_, s| s.at_ms + window_ms > cx.now_ms);
+        }
+        let sent = SentOnce { message: message.id.clone(), at_ms: cx.now_ms };
+        cx.world.sent_once.insert((cx.app, uuid), sent);
+    }
+    cx.world.keep_message(message.clone());
+    message
+}
+
+/// The message this `uuid` created inside the window.
+fn replayed(cx: &mut Context<'_>, uuid: &str) -> Option<Message> {
+    let window_ms = millis(cx.world.options.uuid_window);
+    let known = cx.world.sent_once.get(&(cx.app, uuid.to_owned()))?;
+    if known.at_ms + window_ms <= cx.now_ms {
+        return None;
+    }
+    let message = cx.world.messages.get(&known.message)?.clone();
+    if let Some(row) = message.row.and_then(|row| cx.world.ledger.messages.get_mut(row)) {
+        row.replays += 1;
+    }
+    Some(message)
+}
+
+/// An app sends what it uploaded itself (stickers it has received are let through).
+fn owns_resources(cx: &Context<'_>, sent: &Sent) -> std::result::Result<(), Refusal> {
+    let (field, ext) = match sent.msg_type.as_str() {
+        "image" => ("image_key", "invalid image_key"),
+        "file" | "audio" | "media" => ("file_key", "invalid file_key"),
+        _ => return Ok(()),
+    };
+    let value: Value = serde_json::from_str(&sent.content).unwrap_or_default();
+    let key = value.get(field).and_then(Value::as_str).unwrap_or_default();
+    match cx.world.files.get(key) {
+        None => Err(Refusal::invalid(ext)),
+        Some(file) if file.owner != Some(cx.app) => {
+            Err(Refusal::new(230_017, "Bot is NOT the owner of the resource."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn frequency() -> Refusal {
+    Refusal::new(230_020, "This operation triggers the frequency limit.")
+}
+
+fn target<'a>(cx: &'a Context<'_>) -> std::result::Result<&'a Message, Refusal> {
+    let id = cx.param("message_id");
+    if !id.starts_with("om_") {
+        return Err(Refusal::invalid("invalid message_id"));
+    }
+    let message = cx.world.messages.get(&MessageId::new(id));
+    message.ok_or_else(|| Refusal::new(99_992_354, "message_id does not exist"))
+}
+
+/// The app's own message that is still there.
+fn own(cx: &Context<'_>) -> std::result::Result<Message, Refusal> {
+    let message = target(cx)?;
+    if message.recalled {
+        return Err(Refusal::new(230_110, "Action unavailable as the message has been deleted."));
+    }
+    match message.sender == Sender::App(cx.app) {
+        true => Ok(message.clone()),
+        false => Err(Refusal::invalid("bot or user is not the message`s sender")),
+    }
+}
+
+/// `PUT /open-apis/im/v1/messages/:message_id`: texts and posts, twenty times.
+pub(super) fn edit(cx: &mut Context<'_>) -> Result {
+    let sent: Sent = cx.json()?;
+    let message = own(cx)?;
+    if !matches!(message.msg_type.as_str(), "text" | "post")
+        || !matches!(sent.msg_type.as_str(), "text" | "post")
+    {
+        return Err(Refusal::invalid("invalid msg_type"));
+    }
+    if message.edits >= EDITS_MAX {
+        return Err(Refusal::new(
+            230_072,
+            "The message has reached the number of times it can be edited.",
+        ));
+    }
+    let body = content::read(cx.world, cx.app, &sent.msg_type, &sent.content)?;
+    let edited = change(cx, message, sent.msg_type, sent.content, body);
+    Ok(Reply::Data(object(cx.world, &edited, false)))
+}
+
+/// `PATCH /open-apis/im/v1/messages/:message_id`: cards, five times a second.
+pub(super) fn patch_card(cx: &mut Context<'_>) -> Result {
+    let sent: Sent = cx.json()?;
+    let message = own(cx)?;
+    if message.msg_type != "interactive" {
+        return Err(Refusal::invalid("This message is NOT a card"));
+    }
+    if message.at_ms + CARD_AGE_MS_MAX < cx.now_ms {
+        return Err(Refusal::new(
+            230_031,
+            "Message can only be modified within 14 days after sending.",
+        ));
+    }
+    let body = content::read(cx.world, cx.app, "interactive", &sent.content)?;
+    let windows = [(1_000, cx.world.options.limits.per_card_per_s)];
+    cx.world
+        .windows
+        .card
+        .admit(message.id.clone(), cx.now_ms, &windows)
+        .map_err(|_| frequency())?;
+    change(cx, message, "interactive".to_owned(), sent.content, body);
+    Ok(Reply::Raw(json!({"code": 0, "msg": "ok", "data": {}})))
+}
+
+fn change(
+    cx: &mut Context<'_>,
+    mut message: Message,
+    msg_type: String,
+    sent: String,
+    body: content::Body,
+) -> Message {
+    message.msg_type = msg_type;
+    message.sent = sent;
+    message.received = body.received;
+    message.mentions = body.mentions;
+    message.updated = true;
+    message.updated_ms = cx.now_ms;
+    message.edits += 1;
+    if let Some(row) = message.row.and_then(|row| cx.world.ledger.messages.get_mut(row)) {
+        row.msg_type.clone_from(&message.msg_type);
+        row.content.clone_from(&message.sent);
+        row.text = body.text;
+        row.edits.push(Edit { at_ms: cx.now_ms, content: message.sent.clone() });
+    }
+    cx.world.messages.insert(message.id.clone(), message.clone());
+    message
+}
+
+/// `DELETE /open-apis/im/v1/messages/:message_id`.
+pub(super) fn recall(cx: &mut Context<'_>) -> Result {
+    let message = target(cx)?.clone();
+    if message.recalled {
+        return Err(Refusal::new(230_110, "Action unavailable as the message has been deleted."));
+    }
+    if message.sender != Sender::App(cx.app) {
+        return Err(Refusal::new(230_026, "No permission to recall this message."));
+    }
+    if let Some(row) = message.row.and_then(|row| cx.world.ledger.messages.get_mut(row)) {
+        row.recalled = true;
+    }
+    if let Some(known) = cx.world.messages.get_mut(&message.id) {
+        known.recalled = true;
+    }
+    Ok(Reply::Data(json!({})))
+}
+
+/// `GET /open-apis/im/v1/messages/:message_id`: `items` has one message.
+pub(super) fn get(cx: &mut Context<'_>) -> Result {
+    let message = target(cx)?;
+    in_chat(cx, &message.chat)?;
+    Ok(Reply::Data(json!({"items": [object(cx.world, message, raw_cards(cx))]})))
+}
+
+/// `GET /open-apis/im/v1/messages`: the history of a chat or a thread.
+pub(super) fn list(cx: &mut Context<'_>) -> Result {
+    let id = cx.call.query("container_id").unwrap_or_default();
+    let by_thread = match cx.call.query("container_id_type") {
+        Some("chat") => false,
+        Some("thread") => true,
+        _ => return Err(Refusal::invalid("invalid container_id_type")),
+    };
+    let thread_chat =
+        || cx.world.messages.values().find(|m| m.thread.as_ref().is_some_and(|t| t.as_str() == id));
+    let chat = match by_thread {
+        true => thread_chat().map(|m| m.chat.clone()),
+        false => Some(ChatId::new(id)).filter(|c| cx.world.chats.contains_key(c)),
+    };
+    let chat = chat.ok_or_else(|| Refusal::invalid("invalid container_id"))?;
+    in_chat(cx, &chat)?;
+    let seconds = |name: &str| cx.call.query(name).and_then(|t| t.parse::<u64>().ok());
+    let from_ms = seconds("start_time").map_or(0, |s| s.saturating_mul(1000));
+    let until_ms = seconds("end_time").map_or(u64::MAX, |s| s.saturating_mul(1000));
+    let inside = |m: &&Message| {
+        let in_thread = m.thread.as_ref().is_some_and(|t| t.as_str() == id);
+        let of_container =
+            if by_thread { in_thread } else { m.thread.is_none() || m.root.is_none() };
+        of_container && (by_thread || (from_ms..=until_ms).contains(&m.at_ms))
+    };
+    let mut messages: Vec<_> = cx.world.history(&chat).filter(inside).collect();
+    if cx.call.query("sort_type") == Some("ByCreateTimeDesc") {
+        messages.reverse();
+    }
+    let (page, next) = chat::page(cx, messages, 20, 50)?;
+    let items = page.into_iter().map(|m| object(cx.world, m, raw_cards(cx))).collect();
+    Ok(Reply::Data(chat::paged(items, next)))
+}
+
+fn raw_cards(cx: &Context<'_>) -> bool {
+    cx.call.query("card_msg_content_type") == Some("user_card_content")
+}
+
+/// Refuses an app that is not in the chat.
+pub(super) fn in_chat(cx: &Context<'_>, chat: &ChatId) -> std::result::Result<(), Refusal> {
+    let inside = cx.world.chats.get(chat).is_some_and(|c| c.bots.contains(&cx.app));
+    inside
+        .then_some(())
+        .ok_or_else(|| Refusal::new(230_002, "The bot can not be outside the group."))
+}
+
+/// The message object of reference 2.1.
+fn object(world: &World, message: &Message, raw_card: bool) -> Value {
+    let viewer = world.chats.get(&message.chat).and_then(|c| c.bots.first().copied());
+    let (id, id_type, sender_type) = match message.sender {
+        Sender::App(app) => (world.app_id(app).to_string(), "app_id", "app"),
+        Sender::User(user) => {
+            let open_ids = &world.user(user).open_ids;
+            (open_ids[viewer.map_or(0, |a| a.0)].to_string(), "open_id", "user")
+        }
+    };
+    let content = match (message.recalled, raw_card && message.msg_type == "interactive") {
+        (true, _) => "This message was recalled",
+        (false, true) => &message.sent,
+        (false, false) => &message.received,
+    };
+    let mut object = json!({
+        "message_id": message.id,
+        "msg_type": message.msg_type,
+        "create_time": message.at_ms.to_string(),
+        "update_time": message.updated_ms.to_string(),
+        "deleted": message.recalled,
+        "updated": message.updated,
+        "chat_id": message.chat,
+        "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
+        "body": {"content": content},
+    });
+    let tree = [
+        ("root_id", message.root.as_ref().map(MessageId::as_str)),
+        ("parent_id", message.parent.as_ref().map(MessageId::as_str)),
+        ("thread_id", message.thread.as_ref().map(larkline_proto::id::ThreadId::as_str)),
+    ];
+    for (key, id) in tree {
+        if let Some(id) = id {
+            object[key] = json!(id);
+        }
+    }
+    if !message.mentions.is_empty() {
+        let entries = message.mentions.iter().enumerate();
+        object["mentions"] =
+            entries.map(|(n, who)| mention(world, n, *who, viewer.map_or(0, |a| a.0))).collect();
+    }
+    object
+}
+
+fn mention(world: &World, n: usize, who: Mentioned, viewer: usize) -> Value {
+    let (id, name) = match who {
+        Mentioned::Bot(app) => (&world.app(app).bot, &world.app(app).spec.name),
+        Mentioned::User(user) => (&world.user(user).open_ids[viewer], &world.user(user).name),
+    };
+    json!({"key": format!("@_user_{}", n + 1), "id": id, "id_type": "open_id", "name": name, "tenant_key": TENANT})
+}

@@ -1,0 +1,281 @@
+//! The open API: one table of routes, one gate in front of all of them.
+//!
+//! The gate does what the platform does before any API sees a request: faults, token, scope,
+//! rate. Each API is one function from a [`Context`] to a [`Reply`]. Reference: open API.
+
+mod auth;
+mod bot;
+mod chat;
+mod content;
+mod file;
+mod message;
+mod reaction;
+mod reply;
+
+use bytes::Bytes;
+use http::{Method, Response};
+use larkline_proto::id::LogId;
+
+use crate::fault::{Answer, Fault};
+use crate::http::{Call, Outcome};
+use crate::ledger::CallRow;
+use crate::stream::Head;
+use crate::world::{AppIx, World};
+pub(crate) use reply::json_response;
+use reply::{Refusal, Result};
+
+const SEND: &[&str] = &["im:message", "im:message:send_as_bot", "im:message:send"];
+const UPDATE: &[&str] = &["im:message", "im:message:send_as_bot", "im:message:update"];
+const RECALL: &[&str] = &["im:message", "im:message:recall", "im:message:send_as_bot"];
+const READ: &[&str] = &["im:message", "im:message:readonly", "im:message.history:readonly"];
+const REACT: &[&str] = &["im:message", "im:message.reactions:write_only"];
+const READ_REACTIONS: &[&str] = &["im:message.reactions:read", "im:message:readonly"];
+const CHAT: &[&str] =
+    &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.group_info:readonly"];
+const MEMBERS: &[&str] = &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.members:read"];
+const UPLOAD: &[&str] = &["im:resource", "im:resource:upload"];
+const CONTACT: &[&str] = &[
+    "contact:contact.base:readonly",
+    "contact:contact:readonly",
+    "contact:contact:readonly_as_app",
+];
+
+/// A route: method, path with `:name` for parameters, scopes of which one is needed, API.
+struct Route(Method, &'static str, &'static [&'static str], fn(&mut Context<'_>) -> Result);
+
+/// Every API behind a token.
+const ROUTES: &[Route] = &[
+    Route(Method::POST, "/open-apis/im/v1/messages", SEND, message::send),
+    Route(Method::GET, "/open-apis/im/v1/messages", READ, message::list),
+    Route(Method::POST, "/open-apis/im/v1/messages/:message_id/reply", SEND, message::reply),
+    Route(Method::PUT, "/open-apis/im/v1/messages/:message_id", UPDATE, message::edit),
+    Route(Method::PATCH, "/open-apis/im/v1/messages/:message_id", UPDATE, message::patch_card),
+    Route(Method::DELETE, "/open-apis/im/v1/messages/:message_id", RECALL, message::recall),
+    Route(Method::GET, "/open-apis/im/v1/messages/:message_id", READ, message::get),
+    Route(Method::POST, "/open-apis/im/v1/messages/:message_id/reactions", REACT, reaction::add),
+    Route(
+        Method::GET,
+        "/open-apis/im/v1/messages/:message_id/reactions",
+        READ_REACTIONS,
+        reaction::list,
+    ),
+    Route(
+        Method::DELETE,
+        "/open-apis/im/v1/messages/:message_id/reactions/:reaction_id",
+        REACT,
+        reaction::remove,
+    ),
+    Route(
+        Method::GET,
+        "/open-apis/im/v1/messages/:message_id/resources/:file_key",
+        READ,
+        file::resource,
+    ),
+    Route(Method::POST, "/open-apis/im/v1/images", UPLOAD, file::upload_image),
+    Route(Method::POST, "/open-apis/im/v1/files", UPLOAD, file::upload_file),
+    Route(Method::GET, "/open-apis/im/v1/images/:file_key", UPLOAD, file::own_image),
+    Route(Method::GET, "/open-apis/im/v1/files/:file_key", UPLOAD, file::own_file),
+    Route(Method::GET, "/open-apis/im/v1/chats", CHAT, chat::list),
+    Route(Method::GET, "/open-apis/im/v1/chats/:chat_id", CHAT, chat::get),
+    Route(Method::GET, "/open-apis/im/v1/chats/:chat_id/members", MEMBERS, chat::members),
+    Route(
+        Method::GET,
+        "/open-apis/im/v1/chats/:chat_id/members/is_in_chat",
+        MEMBERS,
+        chat::is_in_chat,
+    ),
+    Route(Method::GET, "/open-apis/contact/v3/users/:user_id", CONTACT, chat::user),
+    Route(Method::GET, "/open-apis/bot/v3/info", &[], bot::info),
+    Route(Method::GET, "/open-apis/event/v1/connection", &[], bot::connection_count),
+    Route(Method::GET, "/open-apis/application/v6/scopes", &[], bot::scopes),
+];
+
+/// One call, as an API function sees it.
+struct Context<'a> {
+    world: &'a mut World,
+    now_ms: u64,
+    app: AppIx,
+    call: &'a Call,
+    params: Vec<(&'static str, String)>,
+}
+
+impl Context<'_> {
+    /// A path parameter; the route has it, or it is empty.
+    fn param(&self, name: &str) -> String {
+        self.params.iter().find(|(k, _)| *k == name).map(|(_, v)| v.clone()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    fn json<T: serde::de::DeserializeOwned>(&self) -> std::result::Result<T, Refusal> {
+        serde_json::from_slice(&self.call.body)
+            .map_err(|e| Refusal::new(99_992_402, format!("field validation failed: {e}")))
+    }
+}
+
+/// Answers one request, whatever it is.
+pub(crate) fn handle(world: &mut World, now_ms: u64, call: &Call) -> Outcome {
+    let log_id = world.log_id(now_ms);
+    let fault = scripted(world, call);
+    let late = match &fault {
+        Some(Answer::Hang) => return cut(world, now_ms, call, &log_id, Outcome::Hang),
+        Some(Answer::Cut) => return cut(world, now_ms, call, &log_id, Outcome::Cut),
+        Some(Answer::Slow { ms }) => Some(std::time::Duration::from_millis(*ms)),
+        Some(Answer::Code { .. } | Answer::Html { .. } | Answer::NullData) | None => None,
+    };
+    let result = match fault.and_then(reply::scripted) {
+        Some(reply) => reply,
+        None => run(world, now_ms, call),
+    };
+    let loses = |f: &Fault| matches!(f, Fault::LoseAnswer { path, .. } if call.path.contains(path.as_str()));
+    if world.faults.take(|f| loses(f).then_some(())).is_some() {
+        return cut(world, now_ms, call, &log_id, Outcome::Cut);
+    }
+    let (response, code) = reply::response(result, &log_id);
+    let status = response.status().as_u16();
+    world.log(now_ms, call, status, code, &log_id);
+    match late {
+        None => Outcome::Answer(response),
+        Some(by) => Outcome::Late(by, response),
+    }
+}
+
+fn cut(world: &mut World, now_ms: u64, call: &Call, log_id: &LogId, outcome: Outcome) -> Outcome {
+    world.log(now_ms, call, 0, None, log_id);
+    outcome
+}
+
+fn scripted(world: &mut World, call: &Call) -> Option<Answer> {
+    world.faults.take(|fault| {
+        if let Fault::Endpoint { answer, .. } = fault
+            && call.path == auth::DISCOVERY
+        {
+            return Some(answer.clone());
+        }
+        let Fault::Api { path, method, answer, .. } = fault else { return None };
+        let meant = call.path != auth::DISCOVERY
+            && call.path.contains(path.as_str())
+            && (method.is_empty() || call.method.as_str() == method);
+        meant.then(|| answer.clone())
+    })
+}
+
+fn run(world: &mut World, now_ms: u64, call: &Call) -> Result {
+    if call.method == Method::POST {
+        match call.path.trim_end_matches('/') {
+            auth::DISCOVERY => return auth::discovery(world, call),
+            auth::TENANT_TOKEN => return auth::token(world, now_ms, call, false),
+            auth::APP_TOKEN => return auth::token(world, now_ms, call, true),
+            _ => {}
+        }
+    }
+    let mut wrong_method = false;
+    for Route(method, pattern, scopes, run) in ROUTES {
+        let Some(params) = matches(pattern, &call.path) else { continue };
+        if *method != call.method {
+            wrong_method = true;
+            continue;
+        }
+        let app = auth::gate(world, now_ms, call, scopes)?;
+        rate(world, now_ms, app, method, pattern)?;
+        return run(&mut Context { world, now_ms, app, call, params });
+    }
+    match wrong_method {
+        true => Err(Refusal::new(99_991_301, "wrong http method")),
+        false => Err(Refusal { status: 404, ..Refusal::new(99_991_201, "path not found") }),
+    }
+}
+
+fn rate(
+    world: &mut World,
+    now_ms: u64,
+    app: AppIx,
+    method: &Method,
+    pattern: &'static str,
+) -> std::result::Result<(), Refusal> {
+    let limits = &world.options.limits;
+    let windows = [(1_000, limits.per_api_per_s), (60_000, limits.per_api_per_min)];
+
+    let key = (app, method_key(method), pattern);
+    world.windows.api.admit(key, now_ms, &windows).map_err(|wait_ms| Refusal {
+        status: 429,
+        reset_s: Some(wait_ms.div_ceil(1000).max(1)),
+        ..Refusal::new(99_991_400, "request trigger frequency limit")
+    })
+}
+
+fn method_key(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "POST",
+    }
+}
+
+/// The parameters of a path that fits a pattern.
+fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut params = Vec::new();
+    let mut segments = path.trim_end_matches('/').split('/');
+    for part in pattern.split('/') {
+        let segment = segments.next()?;
+        match part.strip_prefix(':') {
+            Some(name) => params.push((name, decoded(segment)?)),
+            None if part == segment => {}
+            None => return None,
+        }
+    }
+    segments.next().is_none().then_some(params)
+}
+
+/// A path segment without its percent-encoding.
+fn decoded(segment: &str) -> Option<String> {
+    // A plus is itself in a path, and a blank in a form; everything else decodes alike.
+    let form = segment.replace('+', "%2B");
+    let pair = format!("v={form}");
+    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, v)| v.into_owned())
+}
+
+impl World {
+    /// A log id of the platform's form: time and 20 hex digits.
+    pub(crate) fn log_id(&mut self, now_ms: u64) -> LogId {
+        LogId::new(format!("{}{}", now_ms, self.hex(20).to_uppercase()))
+    }
+
+    fn log(&mut self, now_ms: u64, call: &Call, status: u16, code: Option<i64>, log_id: &LogId) {
+        let row = CallRow {
+            at_ms: now_ms,
+            method: call.method.to_string(),
+            path: call.path.clone(),
+            status,
+            code,
+            log_id: log_id.clone(),
+            user_agent: call.header("user-agent").to_owned(),
+        };
+        self.ledger.calls.push(row, self.options.ledger_rows_max);
+    }
+
+    /// Writes a handshake down.
+    pub(crate) fn log_call(
+        &mut self,
+        now_ms: u64,
+        head: &Head,
+        status: u16,
+        code: Option<i64>,
+        log_id: &LogId,
+    ) {
+        let row = CallRow {
+            at_ms: now_ms,
+            method: head.method.clone(),
+            path: head.path().to_owned(),
+            status,
+            code,
+            log_id: log_id.clone(),
+            user_agent: head.header("user-agent").unwrap_or_default().to_owned(),
+        };
+        self.ledger.calls.push(row, self.options.ledger_rows_max);
+    }
+}
+
+/// A finished response.
+type Finished = Response<Bytes>;

@@ -1,0 +1,133 @@
+//! Reactions: add, remove, list. Reference: open API, 2.7.
+
+use larkline_proto::id::MessageId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::chat::{page, paged};
+use super::message::in_chat;
+use super::reply::{Refusal, Reply, Result};
+use crate::ledger::ReactionRow;
+use crate::world::{Reaction, Sender, World};
+
+/// The documented names. Case matters.
+const EMOJI: &str = "
+OK THUMBSUP THANKS MUSCLE FINGERHEART APPLAUSE FISTBUMP JIAYI DONE SMILE BLUSH LAUGH SMIRK LOL FACEPALM
+LOVE WINK PROUD WITTY SMART SCOWL THINKING SOB CRY ERROR NOSEPICK HAUGHTY SLAP SPITBLOOD TOASTED GLANCE
+DULL INNOCENTSMILE JOYFUL WOW TRICK YEAH ENOUGH TEARS EMBARRASSED KISS SMOOCH DROOL OBSESSED MONEY TEASE
+SHOWOFF COMFORT CLAP PRAISE STRIVE XBLUSH SILENT WAVE WHAT FROWN SHY DIZZY LOOKDOWN CHUCKLE WAIL CRAZY
+WHIMPER HUG BLUBBER WRONGED HUSKY SHHH SMUG ANGRY HAMMER SHOCKED TERROR PETRIFIED SKULL SWEAT SPEECHLESS
+SLEEP DROWSY YAWN SICK PUKE BETRAYED HEADSET EatingFood MeMeMe Sigh Typing Lemon Get LGTM OnIt OneSecond
+VRHeadset YouAreTheBest SALUTE SHAKE HIGHFIVE UPPERLEFT ThumbsDown SLIGHT TONGUE EYESCLOSED RoarForYou
+CALF BEAR BULL RAINBOWPUKE ROSE HEART PARTY LIPS BEER CAKE GIFT CUCUMBER Drumstick Pepper CANDIEDHAWS
+BubbleTea Coffee Yes No OKR CheckMark CrossMark MinusOne Hundred AWESOMEN Pin Alarm Loudspeaker Trophy
+Fire BOMB Music XmasTree Snowman XmasHat FIREWORKS 2022 REDPACKET FORTUNE LUCK FIRECRACKER StickyRiceBalls
+HEARTBROKEN POOP StatusFlashOfInspiration 18X CLEAVER Soccer Basketball GeneralDoNotDisturb
+Status_PrivateMessage GeneralInMeetingBusy StatusReading StatusInFlight GeneralBusinessTrip
+GeneralWorkFromHome StatusEnjoyLife GeneralTravellingCar StatusBus GeneralSun GeneralMoonRest MoonRabbit
+Mooncake JubilantRabbit TV Movie Pumpkin BeamingFace Delighted ColdSweat FullMoonFace Partying GoGoGo
+ThanksFace SaluteFace Shrug ClownFace HappyDragon";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    reaction_type: Kind,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kind {
+    emoji_type: String,
+}
+
+/// Adds one; the same emoji again gives the reaction that is there.
+pub(super) fn add(cx: &mut Context<'_>) -> Result {
+    let emoji = cx.json::<Asked>()?.reaction_type.emoji_type;
+    if !EMOJI.split_whitespace().any(|known| known == emoji) {
+        return Err(Refusal::new(231_001, "The reaction type is invalid."));
+    }
+    let message = target(cx)?;
+    let by = Sender::App(cx.app);
+    let same = |r: &Reaction| r.message == message && r.by == by && r.emoji == emoji;
+    if let Some((id, reaction)) = cx.world.reactions.iter().find(|(_, r)| same(r)) {
+        return Ok(Reply::Data(object(cx.world, id, reaction)));
+    }
+    let id = cx.world.hex(24);
+    let row = ReactionRow {
+        reaction_id: id.clone(),
+        message_id: message.clone(),
+        emoji: emoji.clone(),
+        at_ms: cx.now_ms,
+        removed_ms: None,
+    };
+    let rows_max = cx.world.options.ledger_rows_max;
+    let row = Some(cx.world.ledger.reactions.push(row, rows_max));
+    let reaction = Reaction { message, by, emoji, at_ms: cx.now_ms, row };
+    let data = object(cx.world, &id, &reaction);
+    cx.world.reactions.insert(id, reaction);
+    Ok(Reply::Data(data))
+}
+
+/// Removes the app's own.
+pub(super) fn remove(cx: &mut Context<'_>) -> Result {
+    let message = target(cx)?;
+    let id = cx.param("reaction_id");
+    let reaction = cx
+        .world
+        .reactions
+        .get(&id)
+        .ok_or_else(|| Refusal::new(231_011, "The reaction_id is invalid."))?;
+    if reaction.message != message {
+        return Err(Refusal::new(231_010, "The reaction is not of this message."));
+    }
+    if reaction.by != Sender::App(cx.app) {
+        return Err(Refusal::new(231_007, "The reaction is not yours."));
+    }
+    let data = object(cx.world, &id, reaction);
+    let row = reaction.row;
+    cx.world.reactions.remove(&id);
+    if let Some(row) = row.and_then(|row| cx.world.ledger.reactions.get_mut(row)) {
+        row.removed_ms = Some(cx.now_ms);
+    }
+    Ok(Reply::Data(data))
+}
+
+/// Lists a message's reactions.
+pub(super) fn list(cx: &mut Context<'_>) -> Result {
+    let message = target(cx)?;
+    let wanted = cx.call.query("reaction_type").filter(|t| !t.is_empty());
+    let rows: Vec<_> = cx
+        .world
+        .reactions
+        .iter()
+        .filter(|(_, r)| r.message == message && wanted.is_none_or(|w| w == r.emoji))
+        .map(|(id, r)| object(cx.world, id, r))
+        .collect();
+    let (items, next) = page(cx, rows, 20, 50)?;
+    Ok(Reply::Data(paged(items, next)))
+}
+
+fn target(cx: &Context<'_>) -> std::result::Result<MessageId, Refusal> {
+    let id = MessageId::new(cx.param("message_id"));
+    let gone = || Refusal::new(231_003, "The message is not found or has been recalled.");
+    let message = cx.world.messages.get(&id).filter(|m| !m.recalled).ok_or_else(gone)?;
+    let out = |_| Refusal::new(231_002, "No permission to react in this chat.");
+    in_chat(cx, &message.chat).map_err(out)?;
+    Ok(id)
+}
+
+fn object(world: &World, id: &str, reaction: &Reaction) -> Value {
+    let (operator, kind) = match reaction.by {
+        Sender::App(app) => (world.app_id(app).to_string(), "app"),
+        Sender::User(user) => {
+            (world.user(user).open_ids.first().map(ToString::to_string).unwrap_or_default(), "user")
+        }
+    };
+    json!({
+        "reaction_id": id,
+        "operator": {"operator_id": operator, "operator_type": kind},
+        "action_time": reaction.at_ms.to_string(),
+        "reaction_type": {"emoji_type": reaction.emoji},
+    })
+}

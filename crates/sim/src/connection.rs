@@ -1,0 +1,402 @@
+//! One WebSocket of a client: the handshake by hand, then frames until it ends.
+//!
+//! A single task owns the stream and both directions, so it can stop both (half-open), reset
+//! it, or write events together with the 101. Which events go where is `delivery`'s business.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use larkline_proto::frame::{Frame, METHOD_CONTROL, METHOD_DATA};
+use larkline_proto::header::TYPE;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::sync::CancellationToken;
+
+use crate::fault::Fault;
+use crate::ledger::ConnectionRow;
+use crate::platform::Platform;
+use crate::stream::{Head, Stream};
+use crate::world::World;
+use crate::{delivery, ws};
+
+/// Frames waiting for a slow client; more than this and the platform lets them go, to be
+/// redelivered. 8192 events of 2 KB are 16 MB.
+const QUEUE_FRAMES_MAX: usize = 8_192;
+/// Bytes taken from the queue before they are written.
+const OUT_BYTES_MAX: usize = 256 * 1024;
+
+/// A connection's `device_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnId(pub(crate) u64);
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:019}", self.0)
+    }
+}
+
+/// What the platform tells a connection to do.
+#[derive(Debug)]
+pub(crate) enum Out {
+    /// Write this.
+    Bytes(Bytes),
+    /// Neither read nor write any more.
+    Freeze,
+    /// End with a TCP reset.
+    Reset,
+    /// Write this close frame and end.
+    Close(Bytes, String),
+}
+
+/// What a handshake leads to.
+enum Handshake {
+    Accepted { id: ConnId, orders: mpsc::Receiver<Out>, bytes: BytesMut },
+    Refused(String),
+    Hang,
+}
+
+/// Serves `GET /ws/v2` on a stream until it ends.
+pub(crate) async fn serve(
+    platform: Arc<Platform>,
+    mut stream: Stream,
+    head: Head,
+    cancel: CancellationToken,
+) -> io::Result<()> {
+    match platform.with(|world, now| handshake(world, now, &head)) {
+        Handshake::Refused(response) => {
+            stream.write_all(response.as_bytes()).await?;
+            stream.shutdown().await
+        }
+        Handshake::Hang => {
+            cancel.cancelled().await;
+            Ok(())
+        }
+        Handshake::Accepted { id, orders, bytes } => {
+            let mut decoder = ws::Decoder::default();
+            decoder.buffer.extend_from_slice(&head.rest);
+            let mut session = Session {
+                platform: platform.clone(),
+                id,
+                decoder,
+                out: bytes,
+                read: 0,
+                written: 0,
+            };
+            let (stream, end) = session.run(stream, orders, cancel).await;
+            session.closed(end.why());
+            if matches!(end, End::Reset) {
+                stream.reset();
+            }
+            Ok(())
+        }
+    }
+}
+
+fn handshake(world: &mut World, now_ms: u64, head: &Head) -> Handshake {
+    if world.faults.take(|f| matches!(f, Fault::HangUpgrade { .. }).then_some(())).is_some() {
+        return Handshake::Hang;
+    }
+    let ticket = head.query("ticket").unwrap_or_default();
+    let refusal = refusal(world, &ticket);
+    let key = head.header("sec-websocket-key");
+    let upgrades = key.is_some() && head.header("sec-websocket-version") == Some("13");
+    let refusal = refusal.or_else(|| {
+        (!upgrades).then(|| Refusal::new(400, None, None, Some("not a WebSocket handshake")))
+    });
+    let log_id = world.log_id(now_ms);
+    let status = refusal.as_ref().map_or(101, |r| r.status);
+    world.log_call(now_ms, head, status, None, &log_id);
+    if let Some(refusal) = refusal {
+        return Handshake::Refused(refusal.response());
+    }
+    let Some(known) = world.tickets.get_mut(&ticket) else { return Handshake::Hang };
+    known.used = true;
+    let (id, app) = (known.conn, known.app);
+    let (tx, orders) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let row = ConnectionRow {
+        id: id.to_string(),
+        app_id: world.app_id(app),
+        opened_ms: now_ms,
+        ..ConnectionRow::default()
+    };
+    let row = world.ledger.connections.push(row, world.options.ledger_rows_max);
+    world.conns.insert(id, delivery::Conn { app, tx, row });
+    let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+    let mut bytes = BytesMut::from(
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+        .as_str(),
+    );
+    if world.faults.take(|f| matches!(f, Fault::PushWithUpgrade { .. }).then_some(())).is_some() {
+        for event in world.waiting(Some(app)) {
+            for frame in world.push_frames(now_ms, &event, id) {
+                bytes.extend_from_slice(&frame);
+            }
+        }
+    }
+    Handshake::Accepted { id, orders, bytes }
+}
+
+/// The headers and status of a refused handshake.
+#[derive(Clone)]
+struct Refusal {
+    status: u16,
+    handshake_status: Option<i64>,
+    autherrcode: Option<i64>,
+    msg: Option<String>,
+}
+
+impl Refusal {
+    fn new(
+        status: u16,
+        handshake_status: Option<i64>,
+        autherrcode: Option<i64>,
+        msg: Option<&str>,
+    ) -> Self {
+        Self { status, handshake_status, autherrcode, msg: msg.map(str::to_owned) }
+    }
+
+    fn response(&self) -> String {
+        let reason = http::StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|s| s.canonical_reason())
+            .unwrap_or("Refused");
+        let mut response = format!("HTTP/1.1 {} {reason}\r\n", self.status);
+        let headers = [
+            ("Handshake-Status", self.handshake_status.map(|n| n.to_string())),
+            ("Handshake-Autherrcode", self.autherrcode.map(|n| n.to_string())),
+            ("Handshake-Msg", self.msg.clone()),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                response.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        response.push_str("Content-Length: 0\r\nConnection: close\r\n\r\n");
+        response
+    }
+}
+
+fn refusal(world: &mut World, ticket: &str) -> Option<Refusal> {
+    let fault = world.faults.take(|f| {
+        let Fault::RefuseHandshake { status, handshake_status, autherrcode, msg, .. } = f else {
+            return None;
+        };
+        Some(Refusal::new(*status, *handshake_status, *autherrcode, msg.as_deref()))
+    });
+    if fault.is_some() {
+        return fault;
+    }
+    let Some(known) = world.tickets.get(ticket) else {
+        return Some(Refusal::new(400, Some(514), Some(1_000_040_345), Some("unknown ticket")));
+    };
+    let (app, used) = (known.app, known.used);
+    if used {
+        world.violation("a ticket was used twice".to_owned());
+        return Some(Refusal::new(400, Some(514), Some(1_000_040_345), Some("ticket used")));
+    }
+    let open = world.conns.values().filter(|c| c.app == app).count();
+    (open >= world.options.limits.connections)
+        .then(|| Refusal::new(400, Some(514), Some(1_000_040_350), Some("exceed connection limit")))
+}
+
+/// How a connection ended.
+enum End {
+    Peer(String),
+    Ours(String),
+    Reset,
+}
+
+impl End {
+    fn why(&self) -> String {
+        match self {
+            Self::Peer(why) | Self::Ours(why) => why.clone(),
+            Self::Reset => "reset by fault".to_owned(),
+        }
+    }
+}
+
+struct Session {
+    platform: Arc<Platform>,
+    id: ConnId,
+    decoder: ws::Decoder,
+    out: BytesMut,
+    read: u64,
+    written: u64,
+}
+
+impl Session {
+    async fn run(
+        &mut self,
+        stream: Stream,
+        mut orders: mpsc::Receiver<Out>,
+        cancel: CancellationToken,
+    ) -> (Stream, End) {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let mut frozen = false;
+        let mut closing = None;
+        let end = loop {
+            if self.out.is_empty()
+                && let Some(end) = closing.take()
+            {
+                break end;
+            }
+            let writable = !frozen && !self.out.is_empty();
+            let hungry = closing.is_none() && self.out.len() < OUT_BYTES_MAX;
+            tokio::select! {
+                () = cancel.cancelled() => break End::Ours("simulator stopped".to_owned()),
+                wrote = writer.write_buf(&mut self.out), if writable => match wrote {
+                    Ok(n) => self.written += n as u64,
+                    Err(e) => break End::Peer(format!("write failed: {e}")),
+                },
+                order = orders.recv(), if hungry || frozen => match order {
+                    Some(Out::Bytes(bytes)) if !frozen => self.out.extend_from_slice(&bytes),
+                    Some(Out::Bytes(_)) => {}
+                    Some(Out::Freeze) => frozen = true,
+                    Some(Out::Reset) => break End::Reset,
+                    Some(Out::Close(bytes, why)) => {
+                        self.out.extend_from_slice(&bytes);
+                        closing = Some(End::Ours(why));
+                    }
+                    None => break End::Ours("forgotten".to_owned()),
+                },
+                read = reader.read_buf(&mut self.decoder.buffer), if !frozen && closing.is_none() => match read {
+                    Ok(0) => break End::Peer("end of stream without a close frame".to_owned()),
+                    Ok(n) => {
+                        self.read += n as u64;
+                        closing = self.drain();
+                    }
+                    Err(e) => break End::Peer(format!("read failed: {e}")),
+                },
+            }
+        };
+        (reader.unsplit(writer), end)
+    }
+
+    /// Handles every complete message in the buffer; says when the connection is to end.
+    fn drain(&mut self) -> Option<End> {
+        loop {
+            match self.decoder.next() {
+                Ok(None) => return None,
+                Ok(Some(message)) => {
+                    if let Some(end) = self.message(message) {
+                        return Some(end);
+                    }
+                }
+                Err(error) => {
+                    let why = format!("connection {}: {error}", self.id);
+                    self.platform.with(|world, _| world.violation(why.clone()));
+                    self.out.extend_from_slice(&ws::close(1002, "protocol error"));
+                    return Some(End::Ours(why));
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, message: ws::Incoming) -> Option<End> {
+        let (id, read, written) = (self.id, self.read, self.written);
+        let answer = match message {
+            ws::Incoming::Binary(bytes) => self.platform.with(|world, now| {
+                world.count_bytes(id, read, written);
+                world.frame(now, id, bytes)
+            }),
+            ws::Incoming::Text => self.platform.with(|world, _| {
+                world.violation(format!("connection {id}: a text message"));
+                None
+            }),
+            ws::Incoming::Ping(payload) => self.platform.with(|world, _| {
+                world.count_bytes(id, read, written);
+                world.count(id, |row| row.ws_pings += 1);
+                (!world.faults.no_ws_pong).then(|| ws::pong(payload))
+            }),
+            ws::Incoming::Pong => None,
+            ws::Incoming::Close(code) => {
+                self.out.extend_from_slice(&ws::close(code.unwrap_or(1000), ""));
+                let code = code.map_or_else(|| "without code".to_owned(), |c| c.to_string());
+                return Some(End::Peer(format!("close {code}")));
+            }
+        };
+        self.out.extend_from_slice(&answer.unwrap_or_default());
+        None
+    }
+
+    fn closed(&self, why: String) {
+        self.platform.with(|world, now| {
+            world.count_bytes(self.id, self.read, self.written);
+            world.count(self.id, |row| {
+                row.closed_ms = Some(now);
+                row.why = Some(why);
+            });
+            world.conns.remove(&self.id);
+        });
+    }
+}
+
+impl World {
+    fn count(&mut self, conn: ConnId, change: impl FnOnce(&mut ConnectionRow)) {
+        if let Some(row) = self.conns.get(&conn).map(|c| c.row)
+            && let Some(row) = self.ledger.connections.get_mut(row)
+        {
+            change(row);
+        }
+    }
+
+    fn count_bytes(&mut self, conn: ConnId, read: u64, written: u64) {
+        self.count(conn, |row| {
+            row.bytes_in = read;
+            row.bytes_out = written;
+        });
+    }
+
+    /// Takes one frame of a client; the answer, if any, is ready to be written.
+    fn frame(&mut self, now_ms: u64, conn: ConnId, bytes: Bytes) -> Option<Bytes> {
+        let frame = match Frame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.violation(format!("connection {conn}: {error}"));
+                return None;
+            }
+        };
+        match (frame.method, frame.header(TYPE)) {
+            (METHOD_CONTROL, Some("ping")) => self.ping(conn, &frame),
+            (METHOD_DATA, _) => {
+                self.count(conn, |row| row.acks += 1);
+                self.ack(now_ms, conn, &frame);
+                None
+            }
+            (method, kind) => {
+                self.violation(format!(
+                    "connection {conn}: frame of method {method}, type {kind:?}"
+                ));
+                None
+            }
+        }
+    }
+
+    fn ping(&mut self, conn: ConnId, frame: &Frame) -> Option<Bytes> {
+        self.count(conn, |row| row.pings += 1);
+        let app = self.conns.get(&conn)?.app;
+        let service = self.app(app).service_id;
+        if frame.service != service {
+            self.violation(format!("connection {conn}: ping for service {}", frame.service));
+        }
+        if self.faults.no_pong {
+            return None;
+        }
+        let scripted = self.faults.take(|f| {
+            let Fault::PongConfig { json, .. } = f else { return None };
+            Some(json.to_string())
+        });
+        let config = match scripted {
+            Some(text) => text,
+            None => serde_json::to_string(&self.options.client_config).ok()?,
+        };
+        let pong = Frame::control(service, "pong", Some(config.into()));
+        Some(ws::binary(pong.into_bytes()))
+    }
+}

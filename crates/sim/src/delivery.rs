@@ -1,0 +1,487 @@
+//! Pushing events: one random connection, an ack within the patience, the redelivery schedule.
+//!
+//! Reference: long connection, 5.3 and 5.6. Unknowns, as chosen here: every push has a fresh
+//! frame `message_id`; an ack on another connection than the push is ignored; a late 200 does
+//! not take back a redelivery that is already planned; a push that finds no connection counts
+//! as a failed attempt.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use larkline_proto::frame::{Frame, Header, METHOD_DATA};
+use larkline_proto::header::{BIZ_RT, MESSAGE_ID, SEQ, SUM, TRACE_ID, TYPE};
+use larkline_proto::id::{EventId, MessageId};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::{ConnId, Out};
+use crate::fault::{Fault, FragmentRule};
+use crate::ledger::{Delivery, EventRow};
+use crate::world::{AppIx, World};
+use crate::ws;
+
+/// Settled events kept for [`Fault::Duplicate`], and pushes kept to recognise late acks.
+const SETTLED_MAX: usize = 20_000;
+
+/// Malformed frames whose ack is still expected.
+const SCRIPTED_MAX: usize = 1_000;
+
+/// A live connection, as the platform sees it.
+pub(crate) struct Conn {
+    pub(crate) app: AppIx,
+    pub(crate) tx: mpsc::Sender<Out>,
+    pub(crate) row: u64,
+}
+
+/// What became of a callback's single attempt.
+#[derive(Debug)]
+pub(crate) enum CallbackEnd {
+    Acked { code: i64, data: Option<Value>, malformed: bool },
+    NoConnection,
+    TimedOut,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    AckTimeout(String),
+    Redeliver(EventId, usize),
+}
+
+struct Stored {
+    app: AppIx,
+    row: u64,
+    payload: Bytes,
+    attempts: usize,
+    settled: bool,
+    callback: Option<oneshot::Sender<CallbackEnd>>,
+    is_callback: bool,
+}
+
+struct Pushed {
+    event: EventId,
+    delivery: usize,
+    conn: ConnId,
+    /// The frame of part 0, without its payload.
+    template: Frame,
+    parts: usize,
+    acked: bool,
+    expired: bool,
+}
+
+/// Events on their way.
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    events: HashMap<EventId, Stored>,
+    settled_order: VecDeque<EventId>,
+    pushed: HashMap<String, Pushed>,
+    pushed_order: VecDeque<String>,
+    timers: BinaryHeap<Reverse<(u64, Timer)>>,
+    frames: u64,
+    /// Ids of malformed frames: a client may ack those it could read.
+    scripted: VecDeque<String>,
+}
+
+impl Deliveries {
+    /// When the next timer is due.
+    pub(crate) fn next_due_ms(&self) -> Option<u64> {
+        self.timers.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Expects, without insisting, an ack of a frame that no event is behind.
+    pub(crate) fn expect_ack(&mut self, frame_id: String) {
+        if self.scripted.len() >= SCRIPTED_MAX {
+            self.scripted.pop_front();
+        }
+        self.scripted.push_back(frame_id);
+    }
+
+    /// Forgets what is under way; old acks then belong to nobody known.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { frames: self.frames, ..Self::default() };
+    }
+}
+
+/// An event ready to be pushed.
+pub(crate) struct NewEvent {
+    pub(crate) app: AppIx,
+    pub(crate) event_id: EventId,
+    pub(crate) kind: String,
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) payload: Bytes,
+    pub(crate) callback: Option<oneshot::Sender<CallbackEnd>>,
+}
+
+impl World {
+    /// Takes an event over and pushes it.
+    pub(crate) fn publish(&mut self, now_ms: u64, event: NewEvent) {
+        let row = EventRow {
+            event_id: event.event_id.clone(),
+            message_id: event.message_id,
+            kind: event.kind,
+            app_id: self.app_id(event.app),
+            at_ms: now_ms,
+            done: false,
+            given_up: false,
+            deliveries: Vec::new(),
+        };
+        let row = self.ledger.events.push(row, self.options.ledger_rows_max);
+        let stored = Stored {
+            app: event.app,
+            row,
+            payload: event.payload,
+            attempts: 0,
+            settled: false,
+            is_callback: event.callback.is_some(),
+            callback: event.callback,
+        };
+        self.deliveries.events.insert(event.event_id.clone(), stored);
+        self.push(now_ms, &event.event_id);
+    }
+
+    /// One attempt: to a random connection of the app.
+    pub(crate) fn push(&mut self, now_ms: u64, event: &EventId) {
+        let Some(app) = self.deliveries.events.get(event).map(|s| s.app) else { return };
+        let live: Vec<_> =
+            self.conns.iter().filter(|(_, c)| c.app == app).map(|(id, _)| *id).collect();
+        let Some(conn) = self.rng.choice(live) else {
+            return self.push_to_nobody(now_ms, event);
+        };
+        let frames = self.push_frames(now_ms, event, conn);
+        let Some(tx) = self.conns.get(&conn).map(|c| c.tx.clone()) else { return };
+        for frame in frames {
+            if tx.try_send(Out::Bytes(frame)).is_err() {
+                // The client reads slower than events come: as lost as on a dead link; the
+                // patience for the ack runs out and the schedule takes over.
+                tracing::debug!(conn_id = %conn, "the connection's queue is full; a frame is lost");
+            }
+        }
+    }
+
+    fn push_to_nobody(&mut self, now_ms: u64, event: &EventId) {
+        let rows = &mut self.ledger.events;
+        if let Some(stored) = self.deliveries.events.get_mut(event) {
+            stored.attempts += 1;
+            if let Some(row) = rows.get_mut(stored.row) {
+                row.deliveries.push(Delivery { at_ms: now_ms, ..Delivery::default() });
+            }
+        }
+        self.failed(now_ms, event, || CallbackEnd::NoConnection);
+    }
+
+    /// Books an attempt on this connection and returns its WebSocket messages.
+    pub(crate) fn push_frames(&mut self, now_ms: u64, event: &EventId, conn: ConnId) -> Vec<Bytes> {
+        let frame_id = self.uuid();
+        let log_id = self.rng.u64(7_000_000_000_000_000_000..9_000_000_000_000_000_000);
+        let Some(stored) = self.deliveries.events.get_mut(event) else { return Vec::new() };
+        stored.attempts += 1;
+        let (app, payload, row) = (stored.app, stored.payload.clone(), stored.row);
+        let rule = self.fragment_rule();
+        let chunks: Vec<Bytes> = match rule.bytes {
+            0 => vec![payload],
+            bytes => payload.chunks(bytes).map(|c| payload.slice_ref(c)).collect(),
+        };
+        let template = Frame {
+            seq_id: self.deliveries.frames + 1,
+            log_id,
+            service: self.app(app).service_id,
+            method: METHOD_DATA,
+            headers: data_headers(&frame_id, event, chunks.len(), now_ms),
+            ..Frame::default()
+        };
+        self.deliveries.frames += chunks.len() as u64;
+        let parts = chunks.len();
+        let mut frames: Vec<_> = chunks
+            .into_iter()
+            .enumerate()
+            .map(|(seq, chunk)| {
+                let part = Frame { payload: Some(chunk), ..part_of(&template, seq) };
+                ws::binary(part.into_bytes())
+            })
+            .collect();
+        if rule.duplicate
+            && let Some(again) = self.rng.choice(&frames).cloned()
+        {
+            frames.push(again);
+        }
+        if rule.shuffle {
+            self.rng.shuffle(&mut frames);
+        }
+        let delivery = Delivery {
+            at_ms: now_ms,
+            conn: conn.to_string(),
+            frame_message_id: frame_id.clone(),
+            ..Delivery::default()
+        };
+        let index = self.ledger.events.get_mut(row).map_or(0, |row| {
+            row.deliveries.push(delivery);
+            row.deliveries.len() - 1
+        });
+        if let Some(row) = self.conns.get(&conn).map(|c| c.row)
+            && let Some(row) = self.ledger.connections.get_mut(row)
+        {
+            row.frames_out += frames.len() as u64;
+        }
+        let due = now_ms + millis(self.options.ack_timeout);
+        self.deliveries.timers.push(Reverse((due, Timer::AckTimeout(frame_id.clone()))));
+        let pushed = Pushed {
+            event: event.clone(),
+            delivery: index,
+            conn,
+            template,
+            parts,
+            acked: false,
+            expired: false,
+        };
+        self.remember(frame_id, pushed);
+        frames
+    }
+
+    fn remember(&mut self, frame_id: String, pushed: Pushed) {
+        let deliveries = &mut self.deliveries;
+        if deliveries.pushed_order.len() >= SETTLED_MAX
+            && let Some(oldest) = deliveries.pushed_order.front()
+            && deliveries.pushed.get(oldest).is_none_or(|p| p.acked || p.expired)
+            && let Some(oldest) = deliveries.pushed_order.pop_front()
+        {
+            deliveries.pushed.remove(&oldest);
+        }
+        deliveries.pushed_order.push_back(frame_id.clone());
+        deliveries.pushed.insert(frame_id, pushed);
+    }
+
+    fn fragment_rule(&self) -> FragmentRule {
+        let bytes = self.options.fragment_bytes.unwrap_or_default();
+        let plain = FragmentRule { bytes, shuffle: false, duplicate: false };
+        self.faults.fragment.unwrap_or(plain)
+    }
+
+    /// Every event that waits for its next attempt, oldest at the front.
+    pub(crate) fn waiting(&self, app: Option<AppIx>) -> Vec<EventId> {
+        let under_way: std::collections::HashSet<_> = self
+            .deliveries
+            .pushed
+            .values()
+            .filter(|p| !p.acked && !p.expired)
+            .map(|p| &p.event)
+            .collect();
+        let mut waiting: Vec<_> = self
+            .deliveries
+            .events
+            .iter()
+            .filter(|(id, s)| {
+                !s.settled && app.is_none_or(|a| a == s.app) && !under_way.contains(id)
+            })
+            .map(|(id, s)| (s.row, id.clone()))
+            .collect();
+        waiting.sort();
+        waiting.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The payload of a known event and its app.
+    pub(crate) fn event_payload(&self, event: &EventId) -> Option<(AppIx, Bytes)> {
+        self.deliveries.events.get(event).map(|s| (s.app, s.payload.clone()))
+    }
+
+    /// Runs every timer that is due.
+    pub(crate) fn run_timers(&mut self, now_ms: u64) {
+        while self.deliveries.next_due_ms().is_some_and(|due| due <= now_ms) {
+            let Some(Reverse((_, timer))) = self.deliveries.timers.pop() else { return };
+            match timer {
+                Timer::AckTimeout(frame_id) => {
+                    let Some(pushed) = self.deliveries.pushed.get_mut(&frame_id) else { continue };
+                    if !pushed.acked {
+                        pushed.expired = true;
+                        let event = pushed.event.clone();
+                        self.failed(now_ms, &event, || CallbackEnd::TimedOut);
+                    }
+                }
+                Timer::Redeliver(event, attempts) => {
+                    let stored = self.deliveries.events.get(&event);
+                    if stored.is_some_and(|s| !s.settled && s.attempts == attempts) {
+                        self.push(now_ms, &event);
+                    }
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, now_ms: u64, event: &EventId, end: impl FnOnce() -> CallbackEnd) {
+        let Some(stored) = self.deliveries.events.get_mut(event) else { return };
+        if stored.settled {
+            return;
+        }
+        if let Some(answer) = stored.callback.take() {
+            // The person may have gone; then nobody waits for the answer.
+            drop(answer.send(end()));
+        }
+        let (attempts, is_callback) = (stored.attempts, stored.is_callback);
+        let wait = self.options.redelivery.get(attempts.saturating_sub(1)).copied();
+        match wait.filter(|_| !is_callback) {
+            Some(wait) => {
+                let due = now_ms + millis(wait);
+                let timer = Timer::Redeliver(event.clone(), attempts);
+                self.deliveries.timers.push(Reverse((due, timer)));
+            }
+            None => self.settle(event, false),
+        }
+    }
+
+    fn settle(&mut self, event: &EventId, done: bool) {
+        let deliveries = &mut self.deliveries;
+        let Some(stored) = deliveries.events.get_mut(event) else { return };
+        if !stored.settled {
+            stored.settled = true;
+            deliveries.settled_order.push_back(event.clone());
+        }
+        if let Some(row) = self.ledger.events.get_mut(stored.row) {
+            row.done = done;
+            row.given_up = !done;
+        }
+        if deliveries.settled_order.len() > SETTLED_MAX
+            && let Some(oldest) = deliveries.settled_order.pop_front()
+        {
+            deliveries.events.remove(&oldest);
+        }
+    }
+
+    /// Takes an ack from a client.
+    pub(crate) fn ack(&mut self, now_ms: u64, conn: ConnId, frame: &Frame) {
+        let id = frame.header(MESSAGE_ID).unwrap_or_default().to_owned();
+        let Some(pushed) = self.deliveries.pushed.get_mut(&id) else {
+            if self.deliveries.scripted.contains(&id) {
+                return;
+            }
+            return self.violation(format!("connection {conn}: ack of unknown message {id:?}"));
+        };
+        if pushed.conn != conn {
+            tracing::debug!(conn_id = %conn, frame = %id, "ack on another connection ignored");
+            return;
+        }
+        if pushed.acked {
+            return self.violation(format!("connection {conn}: second ack of message {id}"));
+        }
+        if self.faults.take(|f| matches!(f, Fault::DropAcks { .. }).then_some(())).is_some() {
+            return;
+        }
+        pushed.acked = true;
+        let (event, late) = (pushed.event.clone(), pushed.expired);
+        let (headers_echoed, ids_echoed) = echoed(pushed, frame);
+        let (index, body) = (pushed.delivery, AckBody::read(frame));
+        if let Some(stored) = self.deliveries.events.get(&event)
+            && let Some(row) = self.ledger.events.get_mut(stored.row)
+            && let Some(delivery) = row.deliveries.get_mut(index)
+        {
+            delivery.acked_ms = Some(now_ms);
+            delivery.late = late;
+            delivery.code = body.code;
+            delivery.data.clone_from(&body.data);
+            delivery.biz_rt = frame.header(BIZ_RT).map(str::to_owned);
+            delivery.headers_echoed = headers_echoed;
+            delivery.ids_echoed = ids_echoed;
+        }
+        if !headers_echoed {
+            self.violation(format!("connection {conn}: ack of {id} does not echo the headers"));
+        }
+        if body.code.is_none() {
+            self.violation(format!("connection {conn}: ack of {id} has no code"));
+        }
+        if !late {
+            self.acked_in_time(now_ms, conn, &event, body);
+        }
+    }
+
+    fn acked_in_time(&mut self, now_ms: u64, conn: ConnId, event: &EventId, body: AckBody) {
+        let code = body.code.unwrap_or_default();
+        let stored = self.deliveries.events.get_mut(event);
+        if let Some(stored) = stored.filter(|s| s.is_callback) {
+            let answer = stored.callback.take();
+            if code == 200 && body.data.is_none() && !body.malformed {
+                self.violation(format!(
+                    "connection {conn}: callback {event} answered without data"
+                ));
+            }
+            if let Some(answer) = answer {
+                let end = CallbackEnd::Acked { code, data: body.data, malformed: body.malformed };
+                drop(answer.send(end));
+            }
+        }
+        if code == 200 {
+            self.settle(event, true);
+        } else {
+            self.failed(now_ms, event, || CallbackEnd::TimedOut);
+        }
+    }
+}
+
+/// The payload of an ack.
+struct AckBody {
+    code: Option<i64>,
+    data: Option<Value>,
+    malformed: bool,
+}
+
+impl AckBody {
+    fn read(frame: &Frame) -> Self {
+        let payload = frame.payload.as_deref().unwrap_or_default();
+        let json: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let text = json.get("data").and_then(Value::as_str).filter(|t| !t.is_empty());
+        let decoded = text.map(|t| {
+            let bytes = BASE64_STANDARD.decode(t).ok()?;
+            serde_json::from_slice::<Value>(&bytes).ok()
+        });
+        Self {
+            code: json.get("code").and_then(Value::as_i64),
+            malformed: matches!(decoded, Some(None)),
+            data: decoded.flatten(),
+        }
+    }
+}
+
+fn data_headers(frame_id: &str, event: &EventId, sum: usize, now_ms: u64) -> Vec<Header> {
+    [
+        (TYPE, "event".to_owned()),
+        (MESSAGE_ID, frame_id.to_owned()),
+        (SUM, sum.to_string()),
+        (SEQ, "0".to_owned()),
+        (TRACE_ID, event.to_string()),
+        ("timestamp", now_ms.to_string()),
+        ("instance_id", "sim-1".to_owned()),
+    ]
+    .map(|(key, value)| Header { key: key.to_owned(), value })
+    .into()
+}
+
+/// The frame of one part, without its payload.
+fn part_of(template: &Frame, seq: usize) -> Frame {
+    let mut part = template.clone();
+    part.seq_id += seq as u64;
+    for header in part.headers.iter_mut().filter(|h| h.key == SEQ) {
+        header.value = seq.to_string();
+    }
+    part
+}
+
+/// Whether an ack brings the headers back, and whether it brings the numbers back.
+fn echoed(pushed: &Pushed, ack: &Frame) -> (bool, bool) {
+    let seq = ack.header(SEQ).and_then(|s| s.parse().ok()).unwrap_or(usize::MAX);
+    if seq >= pushed.parts {
+        return (false, false);
+    }
+    let sent = part_of(&pushed.template, seq);
+    let headers = ack.headers.iter().filter(|h| h.key != BIZ_RT);
+    let ids = ack.seq_id == sent.seq_id
+        && ack.log_id == sent.log_id
+        && ack.service == sent.service
+        && ack.payload_encoding == sent.payload_encoding
+        && ack.payload_type == sent.payload_type
+        && ack.log_id_new == sent.log_id_new;
+    (headers.eq(sent.headers.iter()), ids)
+}
+
+/// A duration in whole milliseconds.
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,101 @@
+//! HTTP around the two APIs: whole requests in, answers out, faults of transport applied.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+use crate::platform::Platform;
+use crate::stream::Stream;
+use crate::{admin, api};
+
+/// Largest body: a file may have 30 MB, plus the form around it.
+const BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
+
+/// A request that has arrived completely.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// A header's text, empty when absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// A query parameter's text, `None` when absent.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Answer it.
+    Answer(Response<Bytes>),
+    /// Answer it later.
+    Late(Duration, Response<Bytes>),
+    /// Never answer it.
+    Hang,
+    /// Cut the connection.
+    Cut,
+}
+
+/// The connection is to be cut.
+#[derive(Debug, thiserror::Error)]
+#[error("cut by a fault")]
+struct Cut;
+
+/// Serves HTTP/1.1 on a stream until it ends.
+pub(crate) async fn serve(platform: Arc<Platform>, stream: Stream) -> io::Result<()> {
+    let service = service_fn(move |request| handle(platform.clone(), request));
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .map_err(io::Error::other)
+}
+
+async fn handle(
+    platform: Arc<Platform>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Err(Cut),
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let request = Call {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers: parts.headers,
+        body,
+    };
+    let outcome = if request.path.starts_with("/_sim/") {
+        Outcome::Answer(admin::handle(&platform, request).await)
+    } else {
+        platform.with(|world, now| api::handle(world, now, &request))
+    };
+    match outcome {
+        Outcome::Answer(response) => Ok(response.map(Full::new)),
+        Outcome::Late(by, response) => {
+            tokio::time::sleep(by).await;
+            Ok(response.map(Full::new))
+        }
+        Outcome::Hang => std::future::pending().await,
+        Outcome::Cut => Err(Cut),
+    }
+}

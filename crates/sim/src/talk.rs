@@ -1,0 +1,437 @@
+//! What people do, and the events the apps hear of it.
+//!
+//! Which app hears a message depends on the chat and on its scopes (open API, 5.4): direct
+//! messages, mentions in groups, or everything. A bot never hears bots.
+
+use bytes::Bytes;
+use larkline_proto::id::{AppId, ChatId, EventId, MessageId, OpenId, ThreadId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::delivery::{CallbackEnd, NewEvent};
+use crate::platform::PlatformError;
+use crate::world::{
+    AppIx, Chat, ChatKind, Mentioned, Message, Sender, StoredFile, TENANT, UserIx, World,
+};
+
+const P2P_SCOPES: &[&str] = &["im:message.p2p_msg:readonly", "im:message.p2p_msg"];
+const AT_SCOPES: &[&str] = &[
+    "im:message.group_at_msg:readonly",
+    "im:message.group_at_msg",
+    "im:message.group_at_msg.include_bot:readonly",
+];
+const ALL_SCOPES: &[&str] = &["im:message.group_msg", "im:message.group_msg:readonly"];
+const RECALL_SCOPES: &[&str] = &["im:message", "im:message:readonly"];
+const REACTION_SCOPES: &[&str] = &["im:message.reactions:read", "im:message:readonly"];
+
+/// A person writes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Say {
+    /// Where; empty means the person's direct chat with the app of the open id.
+    pub chat: ChatId,
+    /// Who.
+    pub user: OpenId,
+    /// The words behind the mentions.
+    pub text: String,
+    /// Begin with a mention of the chat's bot.
+    pub mention_bot: bool,
+    /// Further mentions, people or bots, in this order.
+    pub mentions: Vec<OpenId>,
+    /// The message this answers.
+    pub reply_to: Option<MessageId>,
+    /// Answer inside a thread, opening it when there is none.
+    pub in_thread: bool,
+    /// A message type other than text, with its content as received.
+    pub raw: Option<RawContent>,
+    /// An image or file instead of words.
+    pub attachment: Option<Attachment>,
+}
+
+/// Content of any type, as the event carries it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawContent {
+    /// For example `sticker`.
+    pub message_type: String,
+    /// The value that is serialised into `content`.
+    pub content: Value,
+}
+
+/// A file a person sends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// An image, or any other file.
+    #[serde(default)]
+    pub image: bool,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What came of [`Say`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The event for the app whose bot is in the chat; empty when no app may hear it.
+    pub event_id: EventId,
+    /// The message.
+    pub message_id: MessageId,
+    /// The chat.
+    pub chat_id: ChatId,
+    /// Its thread, when it is in one.
+    pub thread_id: Option<ThreadId>,
+    /// The events, one for each app that hears it.
+    pub event_ids: Vec<EventId>,
+}
+
+impl World {
+    pub(crate) fn say(&mut self, now_ms: u64, say: Say) -> Result<Said, PlatformError> {
+        let (user, app) = self.person(&say.user)?;
+        let chat = if say.chat.is_empty() { self.p2p(user, app) } else { say.chat.clone() };
+        if !self.chat_mut(&chat)?.members.contains(&user) {
+            return Err(PlatformError::Refused(format!("{} is not a member of {chat}", say.user)));
+        }
+        let parent = match &say.reply_to {
+            None => None,
+            Some(id) => Some(self.message(id)?.clone()),
+        };
+        let mentions = self.mentions(&say, &chat)?;
+        let id = self.message_id();
+        let (msg_type, received) = self.spoken(&say, mentions.len());
+        let thread = self.thread(parent.as_ref(), say.in_thread);
+        let message = Message {
+            id: id.clone(),
+            chat: chat.clone(),
+            sender: Sender::User(user),
+            msg_type,
+            sent: received.clone(),
+            received,
+            mentions,
+            root: parent.as_ref().map(|p| p.root.clone().unwrap_or_else(|| p.id.clone())),
+            parent: parent.map(|p| p.id),
+            thread: thread.clone(),
+            at_ms: now_ms,
+            updated_ms: now_ms,
+            updated: false,
+            edits: 0,
+            recalled: false,
+            row: None,
+        };
+        self.keep_message(message.clone());
+        let mut event_ids = Vec::new();
+        for app in self.hearers(&message) {
+            let event = self.receive_event(&message, user, app);
+            let id = self.send_event_about(
+                now_ms,
+                app,
+                "im.message.receive_v1",
+                &event,
+                Some(id.clone()),
+                None,
+            );
+            event_ids.push(id);
+        }
+        let event_id = event_ids.first().cloned().unwrap_or_default();
+        Ok(Said { event_id, message_id: id, chat_id: chat, thread_id: thread, event_ids })
+    }
+
+    fn mentions(&self, say: &Say, chat: &ChatId) -> Result<Vec<Mentioned>, PlatformError> {
+        let bot = self.chats.get(chat).and_then(|c| c.bots.first()).filter(|_| say.mention_bot);
+        let mut mentions: Vec<_> = bot.map(|app| Mentioned::Bot(*app)).into_iter().collect();
+        for id in &say.mentions {
+            let bot = self.apps.iter().position(|a| &a.bot == id).map(|n| Mentioned::Bot(AppIx(n)));
+            let user = self.by_open_id(id).map(|(user, _)| Mentioned::User(user));
+            mentions.push(bot.or(user).ok_or_else(|| PlatformError::unknown("user", id))?);
+        }
+        Ok(mentions)
+    }
+
+    /// The message type and the content as received.
+    fn spoken(&mut self, say: &Say, mentions: usize) -> (String, String) {
+        if let Some(raw) = &say.raw {
+            return (raw.message_type.clone(), raw.content.to_string());
+        }
+        if let Some(file) = &say.attachment {
+            let kind = if file.image { "img_v3_" } else { "file_v3_" };
+            let key = format!("{kind}{}", self.uuid());
+            let stored = StoredFile {
+                owner: None,
+                image: file.image,
+                name: file.name.clone(),
+                bytes: Bytes::from(file.bytes.clone()),
+            };
+            self.files.insert(key.clone(), stored);
+            return match file.image {
+                true => ("image".to_owned(), json!({ "image_key": key }).to_string()),
+                false => (
+                    "file".to_owned(),
+                    json!({ "file_key": key, "file_name": file.name }).to_string(),
+                ),
+            };
+        }
+        let mut text: String = (1..=mentions).map(|n| format!("@_user_{n} ")).collect();
+        text.push_str(&say.text);
+        ("text".to_owned(), json!({ "text": text }).to_string())
+    }
+
+    /// The thread of an answer: the parent's, or a new one when asked for.
+    pub(crate) fn thread(&mut self, parent: Option<&Message>, open: bool) -> Option<ThreadId> {
+        let parent = parent?;
+        if parent.thread.is_some() {
+            return parent.thread.clone();
+        }
+        let thread = open.then(|| ThreadId::new(format!("omt_{}", self.hex(16))))?;
+        let root = parent.root.clone().unwrap_or_else(|| parent.id.clone());
+        if let Some(root) = self.messages.get_mut(&root) {
+            root.thread = Some(thread.clone());
+        }
+        Some(thread)
+    }
+
+    fn hearers(&self, message: &Message) -> Vec<AppIx> {
+        let Some(chat) = self.chats.get(&message.chat) else { return Vec::new() };
+        let hears = |app: &AppIx| {
+            let mentioned = message.mentions.contains(&Mentioned::Bot(*app));
+            let app = self.app(*app);
+            match chat.kind {
+                ChatKind::P2p { .. } => app.may(P2P_SCOPES),
+                ChatKind::Group => app.may(ALL_SCOPES) || (mentioned && app.may(AT_SCOPES)),
+            }
+        };
+        chat.bots.iter().copied().filter(hears).collect()
+    }
+
+    fn receive_event(&self, message: &Message, user: UserIx, app: AppIx) -> Value {
+        let chat_type = self.chats.get(&message.chat).map_or("group", Chat::event_type);
+        let mut body = json!({
+            "message_id": message.id,
+            "create_time": message.at_ms.to_string(),
+            "update_time": message.updated_ms.to_string(),
+            "chat_id": message.chat,
+            "chat_type": chat_type,
+            "message_type": message.msg_type,
+            "content": message.received,
+        });
+        let tree = [
+            ("root_id", message.root.as_ref().map(MessageId::as_str)),
+            ("parent_id", message.parent.as_ref().map(MessageId::as_str)),
+            ("thread_id", message.thread.as_ref().map(ThreadId::as_str)),
+        ];
+        for (key, id) in tree {
+            if let Some(id) = id {
+                body[key] = json!(id);
+            }
+        }
+        if !message.mentions.is_empty() {
+            let entries = message.mentions.iter().enumerate();
+            body["mentions"] = entries.map(|(n, who)| self.event_mention(n, *who, app)).collect();
+        }
+        json!({
+            "sender": {"sender_id": self.user_ids(user, app), "sender_type": "user", "tenant_key": TENANT},
+            "message": body,
+        })
+    }
+
+    fn event_mention(&self, n: usize, who: Mentioned, app: AppIx) -> Value {
+        let (id, name, kind) = match who {
+            Mentioned::Bot(bot) => {
+                let bot = self.app(bot);
+                (json!({"union_id": "", "user_id": "", "open_id": bot.bot}), &bot.spec.name, "bot")
+            }
+            Mentioned::User(user) => (self.user_ids(user, app), &self.user(user).name, "user"),
+        };
+        json!({
+            "key": format!("@_user_{}", n + 1),
+            "id": id,
+            "mentioned_type": kind,
+            "name": name,
+            "tenant_key": TENANT,
+        })
+    }
+
+    pub(crate) fn send_event(
+        &mut self,
+        now_ms: u64,
+        app: AppIx,
+        event_type: &str,
+        event: &Value,
+        callback: Option<oneshot::Sender<CallbackEnd>>,
+    ) -> EventId {
+        self.send_event_about(now_ms, app, event_type, event, None, callback)
+    }
+
+    fn send_event_about(
+        &mut self,
+        now_ms: u64,
+        app: AppIx,
+        event_type: &str,
+        event: &Value,
+        message_id: Option<MessageId>,
+        callback: Option<oneshot::Sender<CallbackEnd>>,
+    ) -> EventId {
+        let event_id = EventId::new(self.hex(32));
+        // Callbacks carry microseconds there (open API, 5.6).
+        let create_time = if callback.is_some() { now_ms * 1000 } else { now_ms };
+        let envelope = json!({
+            "schema": "2.0",
+            "header": {
+                "event_id": event_id,
+                "token": "",
+                "create_time": create_time.to_string(),
+                "event_type": event_type,
+                "tenant_key": TENANT,
+                "app_id": self.app_id(app),
+            },
+            "event": event,
+        });
+        let payload = envelope.to_string().into();
+        let kind = event_type.to_owned();
+        self.publish(
+            now_ms,
+            NewEvent { app, event_id: event_id.clone(), kind, message_id, payload, callback },
+        );
+        event_id
+    }
+
+    pub(crate) fn recall_by_user(
+        &mut self,
+        now_ms: u64,
+        message: &MessageId,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let known = self
+            .messages
+            .get_mut(message)
+            .ok_or_else(|| PlatformError::unknown("message", message))?;
+        known.recalled = true;
+        let chat = known.chat.clone();
+        let event = json!({
+            "message_id": message,
+            "chat_id": chat,
+            "recall_time": now_ms.to_string(),
+            "recall_type": "message_owner",
+        });
+        Ok(self.tell_chat(now_ms, &chat, "im.message.recalled_v1", RECALL_SCOPES, |_, _| {
+            event.clone()
+        }))
+    }
+
+    pub(crate) fn react_by_user(
+        &mut self,
+        now_ms: u64,
+        user: &OpenId,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let (user, _) = self.person(user)?;
+        let chat = self.message(message)?.chat.clone();
+        let kind = "im.message.reaction.created_v1";
+        Ok(self.tell_chat(now_ms, &chat, kind, REACTION_SCOPES, |world, app| {
+            json!({
+                "message_id": message,
+                "reaction_type": {"emoji_type": emoji},
+                "operator_type": "user",
+                "user_id": world.user_ids(user, app),
+                "action_time": now_ms.to_string(),
+            })
+        }))
+    }
+
+    pub(crate) fn menu(
+        &mut self,
+        now_ms: u64,
+        user: &OpenId,
+        event_key: &str,
+    ) -> Result<EventId, PlatformError> {
+        let (ix, app) = self.person(user)?;
+        let event = json!({
+            "operator": {"operator_name": self.user(ix).name, "operator_id": self.user_ids(ix, app)},
+            "event_key": event_key,
+            "timestamp": now_ms / 1000,
+        });
+        Ok(self.send_event(now_ms, app, "application.bot.menu_v6", &event, None))
+    }
+
+    pub(crate) fn change_bot(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+        app: &AppId,
+        joins: bool,
+    ) -> Result<EventId, PlatformError> {
+        let app = self.app_ix(app.as_str()).ok_or_else(|| PlatformError::unknown("app", app))?;
+        let known = self.chat_mut(chat)?;
+        let kind =
+            if joins { "im.chat.member.bot.added_v1" } else { "im.chat.member.bot.deleted_v1" };
+        match joins {
+            true => known.bots.insert(app),
+            false => known.bots.remove(&app),
+        };
+        let event = self.chat_event(chat, app);
+        Ok(self.send_event(now_ms, app, kind, &event, None))
+    }
+
+    pub(crate) fn dissolve(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        self.chat_mut(chat)?.dissolved = true;
+        let kind = "im.chat.disbanded_v1";
+        Ok(self.tell_chat(now_ms, chat, kind, &[], |world, app| world.chat_event(chat, app)))
+    }
+
+    fn chat_event(&self, chat: &ChatId, app: AppIx) -> Value {
+        let known = self.chats.get(chat);
+        let operator = known.and_then(|c| c.members.first()).map(|user| self.user_ids(*user, app));
+        let name = known.map_or("", |c| c.name.as_str());
+        json!({
+            "chat_id": chat,
+            "operator_id": operator,
+            "external": false,
+            "operator_tenant_key": TENANT,
+            "name": name,
+            "i18n_names": {"zh_cn": name, "en_us": name, "ja_jp": name},
+        })
+    }
+
+    /// Sends an event to every app whose bot is in the chat and that holds a scope for it.
+    pub(crate) fn tell_chat(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+        kind: &str,
+        any_of: &[&str],
+        event: impl Fn(&Self, AppIx) -> Value,
+    ) -> Vec<EventId> {
+        let bots: Vec<_> =
+            self.chats.get(chat).map(|c| c.bots.iter().copied().collect()).unwrap_or_default();
+        let mut sent = Vec::new();
+        for app in bots {
+            if self.app(app).may(any_of) {
+                let event = event(self, app);
+                sent.push(self.send_event(now_ms, app, kind, &event, None));
+            }
+        }
+        sent
+    }
+
+    fn person(&self, id: &OpenId) -> Result<(UserIx, AppIx), PlatformError> {
+        self.by_open_id(id).ok_or_else(|| PlatformError::unknown("user", id))
+    }
+
+    fn message(&self, id: &MessageId) -> Result<&Message, PlatformError> {
+        self.messages.get(id).ok_or_else(|| PlatformError::unknown("message", id))
+    }
+
+    pub(crate) fn chat_mut(&mut self, id: &ChatId) -> Result<&mut Chat, PlatformError> {
+        self.chats.get_mut(id).ok_or_else(|| PlatformError::unknown("chat", id))
+    }
+
+    /// A fresh message id.
+    pub(crate) fn message_id(&mut self) -> MessageId {
+        MessageId::new(format!("om_{}", self.hex(32)))
+    }
+}

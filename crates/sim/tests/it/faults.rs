@@ -1,0 +1,1 @@
+//! Faults: each changes what a client sees, and only that.

@@ -1,0 +1,9 @@
+//! The simulator seen from outside: raw HTTP, raw WebSocket, golden bytes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helper fails by panicking")]
+
+mod client;
+mod delivery;
+mod faults;
+mod messages;
+mod speech;
