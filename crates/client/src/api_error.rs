@@ -73,7 +73,8 @@ impl ApiError {
         Self { endpoint, kind, log_id: None, reset: None }
     }
 
-    /// What the caller does about it.
+    /// What the caller does about it. `Reauthenticate` from an [`crate::ApiClient`] means that
+    /// a second token was refused as well: try again later.
     pub fn disposition(&self) -> Disposition {
         match &self.kind {
             ApiErrorKind::Platform { failure, .. } => {

@@ -239,6 +239,10 @@ pub enum CertificateProblem {
     /// The chain ends at an authority that is not in the store.
     #[error("issuer not trusted")]
     UnknownIssuer,
+    /// The server presents a lone authority as its own certificate, as `openssl req -x509`
+    /// makes them; trusting it does not help.
+    #[error("a self-signed authority is used as the server's certificate")]
+    AuthorityAsServer,
     /// The certificate's time is over.
     #[error("expired")]
     Expired,
@@ -262,7 +266,7 @@ impl CertificateProblem {
             Self::SelfSigned | Self::UnknownIssuer => "tls_untrusted",
             Self::Expired | Self::NotYetValid => "tls_expired",
             Self::Hostname { .. } => "tls_hostname",
-            Self::Other(_) => "tls_certificate",
+            Self::AuthorityAsServer | Self::Other(_) => "tls_certificate",
         }
     }
 
@@ -272,8 +276,12 @@ impl CertificateProblem {
                 "if this is your company's CA, add its PEM file to tls.ca_files"
             }
             Self::Expired | Self::NotYetValid => "check this machine's clock, then the server",
-            Self::Hostname { .. } => "check the address, and what intercepts TLS on the way",
-            Self::Other(_) => "check the address, and what intercepts TLS on the way",
+            Self::AuthorityAsServer => {
+                "issue a server certificate from it, and add the authority to tls.ca_files"
+            }
+            Self::Hostname { .. } | Self::Other(_) => {
+                "check the address, and what intercepts TLS on the way"
+            }
         }
     }
 }

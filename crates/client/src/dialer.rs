@@ -45,8 +45,8 @@ pub struct NetOptions {
     pub env: ProxyEnv,
 }
 
-/// Where proxy variables are read.
-#[derive(Clone, Debug, Default)]
+/// Where proxy variables are read. `Debug` shows their names only: values hold passwords.
+#[derive(Clone, Default)]
 pub enum ProxyEnv {
     /// The environment of this process, once, when the dialer is made.
     #[default]
@@ -65,6 +65,15 @@ impl ProxyEnv {
                 })
                 .collect(),
             Self::Fixed(env) => env.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for ProxyEnv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process => f.write_str("Process"),
+            Self::Fixed(env) => f.debug_set().entries(env.keys()).finish(),
         }
     }
 }

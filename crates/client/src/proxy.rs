@@ -85,7 +85,8 @@ impl Routes {
             .or_else(|| present(env, "NO_PROXY"))
             .or_else(|| present(env, "no_proxy"))
             .unwrap_or_default()
-            .to_owned();
+            // Go and Python write a suffix as `*.host`, curl and `Matcher` as `.host`.
+            .replace("*.", ".");
         let text = |setting: &Option<Setting>| {
             setting.as_ref().map_or_else(String::new, |setting| setting.url.expose().to_owned())
         };
@@ -155,8 +156,12 @@ impl Setting {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(refuse("it has no host".to_owned()));
         }
+        // `Matcher` ignores an address it cannot read, which would mean going direct.
+        if url.as_str().parse::<http::Uri>().is_err() {
+            return Err(refuse("a character in it must be percent-encoded".to_owned()));
+        }
         let label = format!("{kind} proxy {}", redacted_url(&url));
-        Ok(Self { url: Secret::new(text), label })
+        Ok(Self { url: Secret::new(url.as_str()), label })
     }
 }
 

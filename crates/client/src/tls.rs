@@ -143,8 +143,7 @@ impl ServerCertVerifier for NamingVerifier {
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|error| {
                 let Error::InvalidCertificate(reason) = error else { return error };
-                let top = intermediates.last().unwrap_or(end_entity);
-                let refused = refusal(&reason, top, server_name);
+                let refused = refusal(&reason, end_entity, intermediates, server_name);
                 Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused))))
             })
     }
@@ -174,21 +173,22 @@ impl ServerCertVerifier for NamingVerifier {
 
 fn refusal(
     reason: &CertificateError,
-    top: &CertificateDer<'_>,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
     host: &ServerName<'_>,
 ) -> CertificateRefused {
-    let identity = certificate::identity(top);
+    let identity = certificate::identity(intermediates.last().unwrap_or(end_entity));
     let self_signed = identity.as_ref().is_some_and(|top| top.self_signed);
-    CertificateRefused {
-        host: host.to_str().into_owned(),
-        issuer: identity.map_or_else(|| "unnamed".to_owned(), |top| top.issuer),
-        problem: problem(reason, self_signed),
-    }
+    let problem = problem(reason, self_signed, intermediates.is_empty());
+    let issuer = identity.map_or_else(|| "unnamed".to_owned(), |top| top.issuer);
+    CertificateRefused { host: host.to_str().into_owned(), issuer, problem }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls' list is open; the rest is its text")]
-fn problem(reason: &CertificateError, self_signed: bool) -> CertificateProblem {
+fn problem(reason: &CertificateError, self_signed: bool, alone: bool) -> CertificateProblem {
     match reason {
+        // webpki has a reason of its own for this, which rustls passes on without a name.
+        CertificateError::Other(_) if self_signed && alone => CertificateProblem::AuthorityAsServer,
         CertificateError::UnknownIssuer if self_signed => CertificateProblem::SelfSigned,
         CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

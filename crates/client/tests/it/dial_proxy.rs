@@ -265,6 +265,7 @@ fn no_proxy_knows_hosts_suffixes_addresses_networks_and_the_star() {
         ("open.feishu.cn", "wss://open.feishu.cn", "direct"),
         ("feishu.cn", "wss://msg-frontier.feishu.cn/ws", "direct"),
         (".feishu.cn", "https://open.feishu.cn", "direct"),
+        ("*.feishu.cn", "https://open.feishu.cn", "direct"),
         ("feishu.cn", "https://notfeishu.cn", through),
         ("OPEN.feishu.CN", "https://open.feishu.cn", "direct"),
         ("10.0.0.0/8, 192.168.1.1", "ws://10.1.2.3:9", "direct"),
@@ -329,4 +330,18 @@ async fn a_url_that_cannot_be_dialled_is_refused_without_its_query() {
     let error = dialer(ProxyChoice::None).connect(&url, PATIENCE).await.unwrap_err();
     assert_eq!((error.stage(), error.code()), (DialStage::Address, "dial_address"));
     assert!(!error.to_string().contains("ticket"));
+}
+
+#[test]
+fn a_password_is_never_shown_and_never_costs_the_proxy() {
+    for password in ["s3cret", "s3cret^|", "s3cret%5E", "s3cret密码"] {
+        let env = ProxyEnv::Fixed(BTreeMap::from([(
+            "ALL_PROXY".to_owned(),
+            format!("http://me:{password}@p:3128"),
+        )]));
+        let options = NetOptions { env, ..NetOptions::default() };
+        let dialer = Dialer::new(&options).unwrap();
+        assert_eq!(route(&dialer, "wss://h"), "http proxy http://me:***@p:3128");
+        assert!(!format!("{options:?} {dialer:?}").contains("s3cret"), "{password}");
+    }
 }

@@ -176,6 +176,11 @@ async fn hostname_time_and_self_signature_are_told_apart() {
     let alone = Server::start(vec![params.self_signed(&key).unwrap().der().clone()], &key).await;
     let wanted = (CertificateProblem::SelfSigned, "CN=just me".to_owned());
     assert_eq!(alone.refusal(&dialer).await, wanted);
+
+    // What `openssl req -x509` makes by default.
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = Server::start(vec![params.self_signed(&key).unwrap().der().clone()], &key).await;
+    assert_eq!(own.refusal(&dialer).await.0, CertificateProblem::AuthorityAsServer);
 }
 
 #[tokio::test]
