@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::api_error::{ApiError, ApiErrorKind};
-use crate::call::{Answer, Call, Payload, Response};
+use crate::call::{Answer, Call, Expects, Payload, Received};
 use crate::dialer::Dialer;
 use crate::secret::Secret;
 use crate::token::{Fetched, TokenCache};
@@ -97,11 +97,7 @@ impl ApiClient {
 
     /// Makes a call and reads its answer as `T`.
     async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, ApiError> {
-        let limit = match call.payload {
-            Payload::Upload(_) => self.inner.transfer_timeout,
-            Payload::None | Payload::Json(_) => self.inner.call_timeout,
-        };
-        self.authorized(&call, limit, async |response: Response| response.json::<T>().await).await
+        self.authorized(&call).await?.parse(call.endpoint)
     }
 
     /// Makes a call whose answer holds nothing of interest.
@@ -110,26 +106,13 @@ impl ApiClient {
     }
 
     /// Sends with the token; refused, drops that token and sends once more with a new one.
-    async fn authorized<T>(
-        &self,
-        call: &Call,
-        limit: Duration,
-        read: impl AsyncFn(Response) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
-        let inner = &*self.inner;
-        let result = within(call.endpoint, limit, async {
-            let token = inner.token().await?;
-            match read(call.send(&inner.dialer, Some(&token)).await?).await {
-                Err(error) if error.disposition() == Disposition::Reauthenticate => {
-                    tracing::info!(%error, "the platform refused the token; fetching another");
-                    inner.token.invalidate(&token).await;
-                    let token = inner.token().await?;
-                    read(call.send(&inner.dialer, Some(&token)).await?).await
-                }
-                other => other,
-            }
-        });
-        result.await.inspect_err(|error| {
+    async fn authorized(&self, call: &Call) -> Result<Answer<Received>, ApiError> {
+        let limit = match (&call.payload, call.expects) {
+            (Payload::Upload(_), _) | (_, Expects::File { .. }) => self.inner.transfer_timeout,
+            (Payload::None | Payload::Json(_), Expects::Envelope) => self.inner.call_timeout,
+        };
+        let result = within(call.endpoint, limit, self.inner.twice(call)).await;
+        result.inspect_err(|error| {
             tracing::debug!(endpoint = call.endpoint.as_str(), code = %error.code(), "call failed");
         })
     }
@@ -137,7 +120,7 @@ impl ApiClient {
     /// Describes a call without content.
     fn bare(&self, endpoint: Endpoint, method: Method, path: &[&str]) -> Result<Call, ApiError> {
         let url = self.inner.url(endpoint, path)?;
-        Ok(Call { endpoint, method, url, payload: Payload::None })
+        Ok(Call { endpoint, method, url, payload: Payload::None, expects: Expects::Envelope })
     }
 
     /// Describes a call with a JSON body.
@@ -149,11 +132,24 @@ impl ApiClient {
         body: &impl Serialize,
     ) -> Result<Call, ApiError> {
         let url = self.inner.url(endpoint, path)?;
-        Ok(Call { endpoint, method, url, payload: json_payload(endpoint, body)? })
+        let payload = json_payload(endpoint, body)?;
+        Ok(Call { endpoint, method, url, payload, expects: Expects::Envelope })
     }
 }
 
 impl Inner {
+    async fn twice(&self, call: &Call) -> Result<Answer<Received>, ApiError> {
+        let token = self.token().await?;
+        match call.send(&self.dialer, Some(&token)).await {
+            Err(error) if error.disposition() == Disposition::Reauthenticate => {
+                tracing::info!(%error, "the platform refused the token; fetching another");
+                self.token.invalidate(&token).await;
+                call.send(&self.dialer, Some(&self.token().await?)).await
+            }
+            other => other,
+        }
+    }
+
     async fn token(&self) -> Result<Secret, ApiError> {
         self.token.get(Instant::now(), async || Ok(self.fetch_token().await?.data)).await
     }
@@ -163,8 +159,9 @@ impl Inner {
         let url = self.url(endpoint, &["auth", "v3", "tenant_access_token", "internal"])?;
         let body = TokenBody { app_id: self.app_id.as_str(), app_secret: self.secret.expose() };
         let payload = json_payload(endpoint, &body)?;
-        let call = Call { endpoint, method: Method::POST, url, payload };
-        let answer = call.send(&self.dialer, None).await?.json::<TokenReply>().await?;
+        let expects = Expects::Envelope;
+        let call = Call { endpoint, method: Method::POST, url, payload, expects };
+        let answer = call.send(&self.dialer, None).await?.parse::<TokenReply>(endpoint)?;
         Ok(answer.map(|reply| Fetched {
             token: Secret::new(reply.tenant_access_token),
             expires_in: Duration::from_secs(reply.expire),

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Method};
 use larkline_proto::api::{Endpoint, Head, log_id_of};
 use larkline_proto::id::LogId;
 use reqwest::RequestBuilder;
@@ -49,6 +50,14 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) payload: Payload,
+    pub(crate) expects: Expects,
+}
+
+/// What the answer to a request should be.
+#[derive(Clone, Copy)]
+pub(crate) enum Expects {
+    Envelope,
+    File { bytes_max: u64 },
 }
 
 /// What a request carries.
@@ -66,8 +75,14 @@ pub(crate) struct Upload {
     pub(crate) bytes: Bytes,
 }
 
+/// A whole answer that is no refusal.
+pub(crate) struct Received {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
 /// The status line and headers of an answer, whose body is still to be read.
-pub(crate) struct Response {
+struct Response {
     endpoint: Endpoint,
     inner: reqwest::Response,
     log_id: Option<LogId>,
@@ -75,19 +90,22 @@ pub(crate) struct Response {
 }
 
 impl Call {
-    /// Sends the request; any status is an answer.
+    /// Sends the request and reads its answer.
     pub(crate) async fn send(
         &self,
         dialer: &Dialer,
         token: Option<&Secret>,
-    ) -> Result<Response, ApiError> {
+    ) -> Result<Answer<Received>, ApiError> {
         match self.request(dialer, token).send().await {
-            Ok(inner) => Ok(Response {
-                endpoint: self.endpoint,
-                log_id: header_log_id(inner.headers()),
-                reset: header_reset(inner.headers()),
-                inner,
-            }),
+            Ok(inner) => {
+                let response = Response {
+                    endpoint: self.endpoint,
+                    log_id: header_log_id(inner.headers()),
+                    reset: header_reset(inner.headers()),
+                    inner,
+                };
+                response.read(self.expects).await
+            }
             Err(error) => Err(ApiError::new(self.endpoint, self.no_answer(dialer, error).await)),
         }
     }
@@ -99,9 +117,9 @@ impl Call {
         }
         match &self.payload {
             Payload::None => request,
-            Payload::Json(json) => request
-                .header(http::header::CONTENT_TYPE, "application/json; charset=utf-8")
-                .body(json.clone()),
+            Payload::Json(json) => {
+                request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone())
+            }
             Payload::Upload(upload) => request.multipart(upload.form()),
         }
     }
@@ -130,41 +148,30 @@ impl Upload {
 }
 
 impl Response {
-    pub(crate) fn status(&self) -> StatusCode {
-        self.inner.status()
+    async fn read(mut self, expects: Expects) -> Result<Answer<Received>, ApiError> {
+        let body = match expects {
+            Expects::File { bytes_max } if !self.is_envelope() => self.body(bytes_max).await?,
+            Expects::File { .. } | Expects::Envelope => {
+                let body = self.body(JSON_BYTES_MAX).await?;
+                self.check(&body)?;
+                body
+            }
+        };
+        let headers = std::mem::take(self.inner.headers_mut());
+        Ok(Answer { data: Received { headers, body }, log_id: self.log_id })
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        self.inner.headers()
-    }
-
-    /// Reads the body as an envelope and, when its code is 0, as `T`.
-    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<Answer<T>, ApiError> {
-        let body = self.body(JSON_BYTES_MAX).await?;
-        self.check(&body)?;
-        match serde_json::from_slice(&body) {
-            Ok(data) => Ok(Answer { data, log_id: self.log_id }),
-            Err(error) => Err(self.fail(ApiErrorKind::Unreadable { detail: error.to_string() })),
-        }
-    }
-
-    /// Reads the body as a file; `refused` tells that it is an envelope instead.
-    pub(crate) async fn file(
-        mut self,
-        refused: bool,
-        bytes_max: u64,
-    ) -> Result<Answer<Bytes>, ApiError> {
-        let bound = if refused { JSON_BYTES_MAX } else { bytes_max };
-        let body = self.body(bound).await?;
-        if refused {
-            self.check(&body)?;
-        }
-        Ok(Answer { data: body, log_id: self.log_id })
+    /// A refused download comes as JSON with an error status, or (old endpoints) with 200 and
+    /// no file name; a JSON *file* comes with 200 and a name.
+    fn is_envelope(&self) -> bool {
+        let headers = self.inner.headers();
+        let json = text_of(headers, &CONTENT_TYPE).is_some_and(|it| it.contains("json"));
+        !self.inner.status().is_success() || (json && !headers.contains_key(CONTENT_DISPOSITION))
     }
 
     /// The platform's code decides; the HTTP status does where there is no code.
     fn check(&mut self, body: &[u8]) -> Result<(), ApiError> {
-        let status = self.status().as_u16();
+        let status = self.inner.status().as_u16();
         let Some(head) = Head::parse(body) else {
             return Err(self.fail(ApiErrorKind::Http { status }));
         };
@@ -199,6 +206,28 @@ impl Response {
     fn fail(&self, kind: ApiErrorKind) -> ApiError {
         ApiError { endpoint: self.endpoint, kind, log_id: self.log_id.clone(), reset: self.reset }
     }
+}
+
+impl Answer<Received> {
+    /// Reads the body of a call that worked.
+    pub(crate) fn parse<T: DeserializeOwned>(
+        self,
+        endpoint: Endpoint,
+    ) -> Result<Answer<T>, ApiError> {
+        let Self { data: Received { body, .. }, log_id } = self;
+        match serde_json::from_slice(&body) {
+            Ok(data) => Ok(Answer { data, log_id }),
+            Err(error) => {
+                let kind = ApiErrorKind::Unreadable { detail: error.to_string() };
+                Err(ApiError { log_id, ..ApiError::new(endpoint, kind) })
+            }
+        }
+    }
+}
+
+/// A header as text.
+pub(crate) fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 fn transport(error: &reqwest::Error) -> ApiErrorKind {

@@ -6,7 +6,9 @@
 //! SOCKS4 and NTLM are deliberately not here.
 
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 use std::io;
+use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -276,11 +278,7 @@ async fn socks(
     let target: http::Uri = format!("http://{host}:{port}/")
         .parse()
         .map_err(|_| protocol(format!("{host} is no host")))?;
-    let mut connected = Some(TokioIo::new(io));
-    let connector = tower::service_fn(move |_proxy: http::Uri| {
-        let taken = connected.take();
-        async { taken.ok_or_else(|| io::Error::other("one tunnel per connection")) }
-    });
+    let connector = Connected(Some(TokioIo::new(io)));
     let mut socks = SocksV5::new(target.clone(), connector);
     if let Some((user, password)) = auth {
         socks = socks.with_auth(user.to_owned(), password.to_owned());
@@ -288,6 +286,23 @@ async fn socks(
     match socks.oneshot(target).await {
         Ok(tunnel) => Ok(tunnel.into_inner()),
         Err(error) => Err(ProxyRefusal::Socks { detail: quote(&error.to_string()) }),
+    }
+}
+
+/// The connection to the proxy, handed to hyper-util as if it were dialled on demand.
+struct Connected(Option<TokioIo<Box<dyn Io>>>);
+
+impl tower::Service<http::Uri> for Connected {
+    type Response = TokioIo<Box<dyn Io>>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<Box<dyn Io>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _proxy: http::Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| io::Error::other("one tunnel per connection")))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Calls that move files, each with its bound.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::Method;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use larkline_proto::api::{Endpoint, FileKey, ImageKey};
 use larkline_proto::id::MessageId;
 
 use super::ApiClient;
 use crate::api_error::{ApiError, ApiErrorKind};
-use crate::call::{Answer, Call, Payload, Response, Upload};
+use crate::call::{Answer, Call, Expects, Payload, Received, Upload, text_of};
 
 /// The platform's limit for an image.
 const IMAGE_BYTES_MAX: u64 = 10 << 20;
@@ -134,16 +135,12 @@ impl ApiClient {
         let path = ["im", "v1", "messages", message.as_str(), "resources", key];
         let mut call = self.bare(Endpoint::Download, Method::GET, &path)?;
         call.url.query_pairs_mut().append_pair("type", kind);
-        let limit = self.inner.transfer_timeout;
-        self.authorized(&call, limit, async |response: Response| {
-            let headers = response.headers();
-            let refused = is_envelope(response.status(), headers);
-            let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default().to_owned();
-            let file_name = text(headers, &header::CONTENT_DISPOSITION).and_then(file_name);
-            let answer = response.file(refused, bytes_max).await?;
-            Ok(answer.map(|bytes| Download { bytes, content_type, file_name }))
-        })
-        .await
+        call.expects = Expects::File { bytes_max };
+        Ok(self.authorized(&call).await?.map(|Received { headers, body }| Download {
+            bytes: body,
+            content_type: text_of(&headers, &CONTENT_TYPE).unwrap_or_default().to_owned(),
+            file_name: text_of(&headers, &CONTENT_DISPOSITION).and_then(file_name),
+        }))
     }
 
     fn upload(
@@ -161,19 +158,9 @@ impl ApiClient {
             return Err(ApiError::new(endpoint, ApiErrorKind::TooLarge { bytes_max }));
         }
         let url = self.inner.url(endpoint, path)?;
-        Ok(Call { endpoint, method: Method::POST, url, payload: Payload::Upload(upload) })
+        let (method, payload) = (Method::POST, Payload::Upload(upload));
+        Ok(Call { endpoint, method, url, payload, expects: Expects::Envelope })
     }
-}
-
-/// A refusal comes as JSON with an error status, or (old endpoints) with 200 and no file
-/// name; a JSON *file* comes with 200 and a name.
-fn is_envelope(status: StatusCode, headers: &HeaderMap) -> bool {
-    let json = text(headers, &header::CONTENT_TYPE).is_some_and(|it| it.contains("json"));
-    !status.is_success() || (json && !headers.contains_key(header::CONTENT_DISPOSITION))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 /// The file name of a `Content-Disposition`, `filename*` before `filename`, without folders.

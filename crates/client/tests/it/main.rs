@@ -12,3 +12,4 @@ mod api_token;
 mod dial_proxy;
 mod dial_tls;
 mod peer;
+mod send;
