@@ -10,6 +10,7 @@ mod call;
 mod certificate;
 mod dial_error;
 mod dialer;
+pub mod link;
 mod proxy;
 mod secret;
 mod tls;

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower::ServiceExt as _;
+use tower::Service as _;
 use url::{Host, Url};
 
 use crate::dial_error::{NetError, ProxyRefusal};
@@ -268,6 +268,7 @@ fn with_schemes<'a>(status_line: &str, headers: impl Iterator<Item = &'a str>) -
 }
 
 /// hyper-util's SOCKS error is a type without a name, so its text is all there is to keep.
+/// `call`, not `oneshot`: the compiler cannot show the latter's future to be `Send`.
 async fn socks(
     io: Box<dyn Io>,
     auth: Option<(&str, &str)>,
@@ -283,7 +284,7 @@ async fn socks(
     if let Some((user, password)) = auth {
         socks = socks.with_auth(user.to_owned(), password.to_owned());
     }
-    match socks.oneshot(target).await {
+    match socks.call(target).await {
         Ok(tunnel) => Ok(tunnel.into_inner()),
         Err(error) => Err(ProxyRefusal::Socks { detail: quote(&error.to_string()) }),
     }

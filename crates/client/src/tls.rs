@@ -40,7 +40,7 @@ pub struct Trust {
 }
 
 /// What the peer of a TLS connection showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TlsPeer {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,

@@ -51,7 +51,7 @@ impl Answer {
 
     /// A callback's result. `null` becomes `{}`, because the platform shows its users an
     /// error for a null result.
-    pub fn callback(result: Bytes) -> Self {
+    pub fn with_data(result: Bytes) -> Self {
         let nothing = matches!(result.trim_ascii(), b"" | b"null");
         Self {
             code: CODE_OK,

@@ -113,7 +113,7 @@ impl LinkConfig {
     ///
     /// # Errors
     /// [`LinkConfigError`] names the setting to change.
-    pub(super) fn check(&self) -> Result<(), LinkConfigError> {
+    pub fn check(&self) -> Result<(), LinkConfigError> {
         let positive = [
             ("discovery_timeout", self.discovery_timeout),
             ("dial_timeout", self.dial_timeout),

@@ -114,11 +114,11 @@ fn too_many_unanswered_deliveries_forget_the_oldest() {
 fn a_callbacks_result_travels_in_base64() {
     for (given, expected) in [
         (
-            Answer::callback(Bytes::from_static(br#"{"a":1}"#)),
+            Answer::with_data(Bytes::from_static(br#"{"a":1}"#)),
             r#"{"code":200,"data":"eyJhIjoxfQ=="}"#,
         ),
-        (Answer::callback(Bytes::from_static(b" null ")), r#"{"code":200,"data":"e30="}"#),
-        (Answer::callback(Bytes::new()), r#"{"code":200,"data":"e30="}"#),
+        (Answer::with_data(Bytes::from_static(b" null ")), r#"{"code":200,"data":"e30="}"#),
+        (Answer::with_data(Bytes::new()), r#"{"code":200,"data":"e30="}"#),
         (Answer::neutral(), r#"{"code":200,"data":"e30="}"#),
         (Answer::failed(), r#"{"code":500}"#),
     ] {

@@ -48,7 +48,7 @@ fn pong_with_and_without_settings() {
 fn acks_are_made_from_their_events() {
     let ok = Answer::ok();
     let toast =
-        Answer::callback(Bytes::from_static(br#"{"toast":{"type":"success","content":"OK"}}"#));
+        Answer::with_data(Bytes::from_static(br#"{"toast":{"type":"success","content":"OK"}}"#));
     for (event, answer, took, expected) in
         [("V4", &ok, 3, "V5"), ("V7", &ok, 12, "V8"), ("V11", &toast, 41, "V12")]
     {
