@@ -8,6 +8,7 @@
 
 mod api_calls;
 mod api_files;
+mod api_sim;
 mod api_token;
 mod dial_proxy;
 mod dial_tls;
