@@ -37,7 +37,7 @@ CREATE TABLE inbox (
     why         TEXT    NOT NULL DEFAULT '',
     verdict_ms  INTEGER
 ) STRICT;
-CREATE INDEX inbox_unrouted ON inbox (id) WHERE routed_ms IS NULL;
+CREATE INDEX inbox_unrouted ON inbox (app, id) WHERE routed_ms IS NULL;
 CREATE INDEX inbox_waiting  ON inbox (id) WHERE verdict = 'waiting';
 CREATE INDEX inbox_failed   ON inbox (id) WHERE verdict = 'failed';
 CREATE INDEX inbox_chat     ON inbox (chat_id, id) WHERE chat_id IS NOT NULL;

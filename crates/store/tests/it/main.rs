@@ -6,6 +6,7 @@ mod crowd;
 mod durability;
 mod failures;
 mod laws;
+mod model;
 
 use larkline_store::{
     SqliteOptions, SqliteStore,
