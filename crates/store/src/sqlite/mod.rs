@@ -111,7 +111,7 @@ impl SqliteStore {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let ask = reader::Ask { during, body, reply };
-            let order: reader::Order = Some(Box::new(ask));
+            let order = reader::Order::Query(Box::new(ask));
             self.readers.send(order).await.map_err(|_| StoreError::Closed)?;
             answer.await.unwrap_or(Err(StoreError::Closed))
         })
@@ -300,8 +300,10 @@ impl Store for SqliteStore {
 
     fn close(&self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            // Readers that ended already took their connections with them.
-            drop(self.readers.send(None).await);
+            let (reply, closed) = oneshot::channel();
+            if self.readers.send(reader::Order::Close(reply)).await.is_ok() {
+                drop(closed.await);
+            }
             let (reply, answer) = oneshot::channel();
             let order = writer::Order::Close(reply);
             self.writer.send(order).await.map_err(|_| StoreError::Closed)?;

@@ -27,8 +27,13 @@ pub(super) trait Query: Send {
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
-/// What a reader is told; `None` ends all of them.
-pub(super) type Order = Option<Box<dyn Query>>;
+/// What a reader is told.
+pub(super) enum Order {
+    /// Answer this.
+    Query(Box<dyn Query>),
+    /// Take nothing new, drop this to say so, and end when what is queued is answered.
+    Close(oneshot::Sender<()>),
+}
 
 /// The usual [`Query`].
 pub(super) struct Ask<T, F> {
@@ -76,13 +81,17 @@ impl Reader {
         }
     }
 
-    fn next(&self) -> Order {
+    fn next(&self) -> Option<Box<dyn Query>> {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let order = orders.blocking_recv().flatten();
-        if order.is_none() {
-            orders.close();
+        loop {
+            match orders.blocking_recv()? {
+                Order::Query(query) => return Some(query),
+                Order::Close(closed) => {
+                    orders.close();
+                    drop(closed);
+                }
+            }
         }
-        order
     }
 }
 
