@@ -4,6 +4,7 @@
 //! Style that rustfmt and clippy know is not here.
 
 mod arrows;
+mod errors;
 mod requirements;
 mod sources;
 mod words;
@@ -19,6 +20,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     let mut problems = arrows::check(architecture, &workspace.metadata(&["--no-deps"])?);
     problems.extend(sources::check(&sources));
     problems.extend(words::check(&sources));
+    problems.extend(errors::check(&sources));
     problems.extend(requirements::check(&sources));
     Ok(problems)
 }

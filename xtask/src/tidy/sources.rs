@@ -37,7 +37,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
         if path.starts_with("crates/proto/src/") {
             problems.extend(impure(source));
         }
-        if path.ends_with("/Cargo.toml") && !inherits_lints(&source.text) {
+        if is_member(path) && !inherits_lints(&source.text) {
             problems.push(format!("{path}: add `[lints]` with `workspace = true`"));
         }
     }
@@ -80,6 +80,12 @@ fn impure(source: &Source) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether a manifest is that of a member; fuzz targets are a workspace of their own.
+fn is_member(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts.as_slice(), ["crates", _, "Cargo.toml"] | ["xtask", "Cargo.toml"])
 }
 
 fn inherits_lints(manifest: &str) -> bool {
@@ -133,5 +139,6 @@ mod tests {
         assert!(problem("crates/x/Cargo.toml", "[package]\n").contains("[lints]"));
         assert!(problem("crates/x/Cargo.toml", "[lints]\n[lints.rust]\n").contains("[lints]"));
         assert_eq!(problem("crates/x/Cargo.toml", "[lints]\nworkspace = true\n"), "");
+        assert_eq!(problem("crates/x/fuzz/Cargo.toml", "[package]\n"), "");
     }
 }
