@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod deps;
+mod installed;
 mod process;
+mod sdk;
 mod test;
 mod tidy;
 mod workspace;

@@ -1,13 +1,15 @@
-//! Long commands: their lines are passed on as they come, and they end by a deadline.
+//! Processes that take a while: their lines are passed on as they come, and they end by a deadline.
 //!
 //! Short commands whose output is data are `workspace::output`.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::workspace::line;
 
 /// Lines in flight between a child and us; a child that writes faster waits.
 const LINES_MAX: usize = 256;
@@ -18,8 +20,8 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// A child that is ended when it goes out of scope, so that no run leaves one behind.
-pub(crate) struct Guard(pub(crate) Child);
+/// A child that is ended when this goes out of scope, so that no run leaves one behind.
+struct Guard(Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -29,43 +31,62 @@ impl Drop for Guard {
     }
 }
 
-/// Runs `command`, prints its lines, shows each to `look`; `true` if it exited with 0.
-///
-/// Its stdin is closed.
+/// A process that serves until this is dropped. Its stdin is open as long as we live, so that one
+/// which watches it ends even if we are killed.
+pub(crate) struct Server {
+    /// The line by which it said that it is ready.
+    pub(crate) said: String,
+    _child: Guard,
+}
+
+impl Server {
+    /// Starts `command` and waits for its opening line on stdout; later lines are read and dropped.
+    pub(crate) fn start(command: &mut Command, deadline: Duration) -> Result<Self> {
+        let (child, lines) = spawn(command.stdin(Stdio::piped()).stderr(Stdio::inherit()))?;
+        let said = lines.recv_timeout(deadline).with_context(|| {
+            format!("`{}` said nothing within {} s", line(command), deadline.as_secs())
+        })?;
+        Ok(Self { said, _child: child })
+    }
+}
+
+/// Runs `command` to its end, shows each line to `look`; `true` if it exited with 0.
 pub(crate) fn stream(
     command: &mut Command,
     deadline: Duration,
     mut look: impl FnMut(&str),
 ) -> Result<bool> {
     let end = now() + deadline;
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-    let mut child = Guard(child);
-    let (sender, lines) = sync_channel(LINES_MAX);
-    forward(child.0.stdout.take(), sender.clone());
-    forward(child.0.stderr.take(), sender);
+    let (mut child, lines) = spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
     loop {
         match lines.recv_timeout(end.saturating_duration_since(now())) {
-            Ok(line) => {
-                println!("{line}");
-                look(&line);
-            }
+            Ok(text) => look(&text),
             Err(RecvTimeoutError::Disconnected) => return Ok(child.0.wait()?.success()),
             Err(RecvTimeoutError::Timeout) => {
-                bail!("{command:?} was ended after {} s", deadline.as_secs())
+                bail!("`{}` was ended after {} s", line(command), deadline.as_secs())
             }
         }
     }
 }
 
-/// Sends the lines of one pipe until it closes or nobody listens.
+/// Starts `command`; its lines arrive until its pipes close.
+fn spawn(command: &mut Command) -> Result<(Guard, Receiver<String>)> {
+    command.stdout(Stdio::piped());
+    let child = command.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
+    let mut child = Guard(child);
+    let (sender, lines) = sync_channel(LINES_MAX);
+    forward(child.0.stdout.take(), sender.clone());
+    forward(child.0.stderr.take(), sender);
+    Ok((child, lines))
+}
+
+/// Sends the lines of one pipe until it closes; reads on when nobody listens any more, because a
+/// full pipe would stop the writer.
 fn forward(pipe: Option<impl Read + Send + 'static>, lines: SyncSender<String>) {
     let Some(pipe) = pipe else { return };
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                return;
-            }
+            drop(lines.send(String::from_utf8_lossy(&line).into_owned()));
         }
     });
 }
@@ -91,5 +112,13 @@ mod tests {
         assert!(!passed.unwrap());
         seen.sort();
         assert_eq!(seen, ["err", "out"]);
+    }
+
+    #[test]
+    fn a_server_is_known_by_its_opening_line_and_one_that_dies_by_an_error() {
+        let mut lasting = Command::new("sh");
+        lasting.args(["-c", "echo ready; exec sleep 600"]);
+        assert_eq!(Server::start(&mut lasting, Duration::from_secs(30)).unwrap().said, "ready");
+        assert!(Server::start(&mut Command::new("true"), Duration::from_secs(30)).is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, process, tidy};
+use crate::{deps, process, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -41,7 +41,7 @@ type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 const STATIC: [Step; 4] =
     [("fmt", fmt), ("clippy", clippy), ("tidy", tidy_step), ("deps", deps_step)];
 /// Checks of behaviour.
-const DYNAMIC: [Step; 2] = [("tests", tests), ("doctests", doctests)];
+const DYNAMIC: [Step; 3] = [("tests", tests), ("doctests", doctests), ("sdk", sdk::run)];
 
 /// Runs the steps and prints the closing line; `true` if nothing failed and something ran.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
@@ -70,16 +70,21 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
     Ok(total.failed == 0 && total.passed > 0)
 }
 
+/// Passes a line on.
+fn show(line: &str) {
+    println!("{line}");
+}
+
 fn fmt(workspace: &Workspace, _: Option<&str>) -> Result<Tally> {
     let mut cargo = workspace.cargo();
     cargo.args(["fmt", "--all", "--check"]);
-    Ok(Tally::one(process::stream(&mut cargo, CARGO_DEADLINE, |_| {})?))
+    Ok(Tally::one(process::stream(&mut cargo, CARGO_DEADLINE, show)?))
 }
 
 fn clippy(workspace: &Workspace, _: Option<&str>) -> Result<Tally> {
     let mut cargo = workspace.cargo();
     cargo.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
-    Ok(Tally::one(process::stream(&mut cargo, CARGO_DEADLINE, |_| {})?))
+    Ok(Tally::one(process::stream(&mut cargo, CARGO_DEADLINE, show)?))
 }
 
 fn tidy_step(workspace: &Workspace, _: Option<&str>) -> Result<Tally> {
@@ -130,6 +135,7 @@ fn doctests(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
 fn counted(command: &mut std::process::Command) -> Result<Tally> {
     let mut tally = Tally::default();
     let passed = process::stream(command, CARGO_DEADLINE, |line| {
+        show(line);
         tally = tally.and(counts(line).unwrap_or_default());
     })?;
     if !passed && tally.failed == 0 {

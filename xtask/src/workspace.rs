@@ -33,6 +33,11 @@ impl Workspace {
         Ok(Self { root })
     }
 
+    /// The folder for what the tests install; ignored by git, safe to delete.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root.join(".cache")
+    }
+
     /// A cargo call in the root. The variables with which cargo describes xtask itself are removed:
     /// build scripts that watch them (ring's does) would run again at every change of caller.
     pub(crate) fn cargo(&self) -> Command {
@@ -72,9 +77,16 @@ impl Workspace {
 
 /// Runs a short command and returns its stdout.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let output = command.output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed: {}", line(command), said.trim());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A command as one would type it; `Debug` adds the environment.
+pub(crate) fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,109 @@
+//! What the runs against foreign programs need, installed into `.cache/` of the checkout.
+//!
+//! Versions are pinned by the files in `tests/`. The machine is left as it is, except that root gets
+//! an interpreter by apt-get where there is none. Which programs are run, and why, is in `sdk`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::{self, Workspace};
+
+/// A Python with the packages of `tests/sdk/requirements.txt`.
+pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
+    let home = workspace.cache().join("python");
+    let python = home.join("bin/python");
+    let pinned = workspace.root.join("tests/sdk/requirements.txt");
+    let wanted = fs::read_to_string(&pinned)?;
+    if is_installed(&home, &wanted) {
+        return Ok(python);
+    }
+    println!("installing the packages of tests/sdk/requirements.txt into .cache/python");
+    clear(&home)?;
+    let venv = || succeeds(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    if !venv() {
+        apt_install(&["python3", "python3-venv"])?;
+        if !venv() {
+            bail!("`python3 -m venv` still fails; run it by hand to see why");
+        }
+    }
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "-r",
+    ]);
+    workspace::output(pip.arg(&pinned)).context("pip cannot install; it needs PyPI or a mirror")?;
+    mark_installed(&home, &wanted)?;
+    Ok(python)
+}
+
+/// The folder of the packages of `tests/sdk/package-lock.json`; `node` itself is on the path.
+pub(crate) fn node_modules(workspace: &Workspace) -> Result<PathBuf> {
+    let home = workspace.cache().join("node");
+    let modules = home.join("node_modules");
+    let pins = workspace.root.join("tests/sdk");
+    let wanted = fs::read_to_string(pins.join("package-lock.json"))?;
+    if is_installed(&home, &wanted) {
+        return Ok(modules);
+    }
+    println!("installing the packages of tests/sdk/package-lock.json into .cache/node");
+    clear(&home)?;
+    let missing = |program: &str| !succeeds(Command::new(program).arg("--version"));
+    if missing("node") || missing("npm") {
+        apt_install(&["nodejs", "npm"])?;
+    }
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(pins.join(file), home.join(file))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&home);
+    workspace::output(&mut npm).context("npm cannot install; it needs npmjs.com or a mirror")?;
+    mark_installed(&home, &wanted)?;
+    Ok(modules)
+}
+
+/// Installs system packages, where that is allowed.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    let root = workspace::output(Command::new("id").arg("-u"))?.trim() == "0";
+    if !root || !succeeds(Command::new("apt-get").arg("--version")) {
+        bail!("install {names} (Debian's names) and run this again");
+    }
+    println!("installing {names} by apt-get");
+    drop(workspace::output(Command::new("apt-get").args(["update", "--quiet"])));
+    let mut apt = Command::new("apt-get");
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages);
+    workspace::output(&mut apt).context("apt-get cannot install; it needs Debian or a mirror")?;
+    Ok(())
+}
+
+/// Whether the folder holds what `wanted` pins, whole.
+fn is_installed(home: &Path, wanted: &str) -> bool {
+    fs::read_to_string(home.join("installed")).is_ok_and(|installed| installed == wanted)
+}
+
+/// Written last: an interrupted installation starts again.
+fn mark_installed(home: &Path, wanted: &str) -> Result<()> {
+    Ok(fs::write(home.join("installed"), wanted)?)
+}
+
+/// An empty folder.
+fn clear(home: &Path) -> Result<()> {
+    if home.exists() {
+        fs::remove_dir_all(home)?;
+    }
+    Ok(fs::create_dir_all(home)?)
+}
+
+/// Whether a quiet command exits with 0; one that cannot start does not.
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
