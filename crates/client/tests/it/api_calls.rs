@@ -116,6 +116,14 @@ async fn a_gateways_html_page_is_a_retry_and_no_panic() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let peer = peer(answer("302 Found", "location: /open-apis/elsewhere\r\n", "")).await;
+    let error = peer.client().recall(&MessageId::new("om_1")).await.unwrap_err();
+    assert_eq!((error.code().as_ref(), error.disposition()), ("http_302", Disposition::Permanent));
+    assert_eq!(peer.requests().len(), 2, "the token and the call");
+}
+
+#[tokio::test]
 async fn an_error_prints_what_support_needs_and_nothing_empty() {
     let body = r#"{"code":230002,"msg":"The bot can not be outside the group."}"#;
     let error = failed(answer("400 Bad Request", "x-tt-logid: L5\r\n", body)).await;
@@ -148,18 +156,16 @@ async fn a_server_that_never_answers_costs_the_call_its_time_and_no_more() {
     // Bound but never accepted: the kernel completes the connection, nobody answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
-    let limit = Duration::from_millis(50);
-    let client = ApiClient::with_timeouts(
-        dialer(ProxyChoice::None),
-        url,
-        AppId::new("cli_a1b2c3d4e5f60718"),
-        Secret::new("s"),
-        limit,
-        limit,
-    );
-    let error = client.recall(&MessageId::new("om_1")).await.unwrap_err();
-    assert!(matches!(error.kind, ApiErrorKind::Timeout { after } if after == limit));
+    let (call, transfer) = (Duration::from_millis(50), Duration::from_millis(60));
+    let app = AppId::new("cli_a1b2c3d4e5f60718");
+    let dialer = dialer(ProxyChoice::None);
+    let client = ApiClient::with_timeouts(dialer, url, app, Secret::new("s"), call, transfer);
+    let message = MessageId::new("om_1");
+    let error = client.recall(&message).await.unwrap_err();
+    assert!(matches!(error.kind, ApiErrorKind::Timeout { after } if after == call));
     assert_eq!(error.disposition(), Disposition::UNAVAILABLE);
+    let error = client.download_file(&message, "file_1", 1).await.unwrap_err();
+    assert!(matches!(error.kind, ApiErrorKind::Timeout { after } if after == transfer));
 }
 
 #[tokio::test]

@@ -24,13 +24,13 @@ use crate::peer::{read_request, token};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A private authority.
-struct Authority {
+pub(crate) struct Authority {
     certificate: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -41,14 +41,18 @@ impl Authority {
         Self { certificate, issuer: Issuer::new(params, key) }
     }
 
-    fn file(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn file(&self, folder: &Path) -> PathBuf {
         let path = folder.join("ca.pem");
         std::fs::write(&path, self.certificate.pem()).unwrap();
         path
     }
 
     /// A server for `name`, presenting leaf and authority as interceptors do.
-    async fn server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Server {
+    pub(crate) async fn server(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Server {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
@@ -59,8 +63,8 @@ impl Authority {
 }
 
 /// A TLS server that answers every request as the token endpoint does.
-struct Server {
-    url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     accepted: Arc<AtomicUsize>,
     served: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,

@@ -12,5 +12,6 @@ mod api_sim;
 mod api_token;
 mod dial_proxy;
 mod dial_tls;
+mod environment;
 mod peer;
 mod send;
