@@ -110,8 +110,7 @@ impl Children {
     /// Kills all that run, without grace and without waiting: for a second signal to stop.
     pub fn kill_all(&self) {
         for (mark, child) in self.lock().clone() {
-            let Some(leader) = child.process else { continue };
-            Tree { leader: Some(leader), mark, since: leader.start }.kill_now(Leader::Released);
+            child.tree(&mark, self.inner.gateway).kill_now(Leader::Released);
         }
     }
 
@@ -163,13 +162,18 @@ impl Children {
     }
 }
 
+impl ChildInfo {
+    /// Its processes. One that is being started, or was when its gateway died, is known by
+    /// its mark alone, and is younger than its gateway.
+    fn tree(&self, mark: &str, gateway: ProcessId) -> Tree {
+        let since = self.process.map_or(gateway.start, |process| process.start);
+        Tree { leader: self.process, mark: mark.to_owned(), since }
+    }
+}
+
 async fn end(record: &Record, grace: Duration) -> Option<Stale> {
-    let ChildInfo { handler, task, process, .. } = &record.info;
-    let tree = Tree {
-        leader: *process,
-        mark: record.mark.clone(),
-        since: process.map_or(record.gateway.start, |process| process.start),
-    };
+    let ChildInfo { handler, task, .. } = &record.info;
+    let tree = record.info.tree(&record.mark, record.gateway);
     let pids: Vec<i32> = tree.members().iter().map(|process| process.id.pid).collect();
     if pids.is_empty() {
         return None;

@@ -22,6 +22,10 @@ use super::proc::{self, Origin, Process, ProcessId};
 /// How long a tree that keeps forking is killed over and over before it is reported instead.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 
+/// How often, at most, a tree is searched for processes that were forked while it was killed
+/// without waiting.
+const KILL_ROUNDS: usize = 40;
+
 /// How long one kill may take to show: the kernel frees a large process' memory first.
 const KILL_WAIT: Duration = Duration::from_secs(1);
 
@@ -100,10 +104,18 @@ impl Tree {
         }
     }
 
-    /// Kills what is there now, without waiting: for a task that is being dropped.
+    /// Kills all that is there, without waiting for it to be gone: for work that is dropped.
     pub(super) fn kill_now(&self, leader: Leader) {
         self.note_ending();
-        drop(self.signal(Signal::KILL, leader));
+        let mut told = BTreeSet::new();
+        for _ in 0..KILL_ROUNDS {
+            // What was told cannot fork any more, so nobody new means that this was all.
+            let new = self.members().iter().filter(|process| told.insert(process.id)).count();
+            if new == 0 {
+                return;
+            }
+            drop(self.signal(Signal::KILL, leader));
+        }
     }
 
     fn note_ending(&self) {
@@ -121,7 +133,9 @@ impl Tree {
     }
 
     fn signal(&self, signal: Signal, leader: Leader) -> Vec<OwnedFd> {
-        let members = self.members();
+        let mut members = self.members();
+        // Parents before their children: a shell whose command was killed goes on to the next.
+        members.sort_by_key(|process| process.id.start);
         if let (Leader::Held, Some(group)) =
             (leader, self.leader.and_then(|l| Pid::from_raw(l.pid)))
         {
