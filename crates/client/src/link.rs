@@ -38,8 +38,9 @@ use crate::tls::TlsPeer;
 use driver::Driver;
 use mailbox::Mailbox;
 
-/// How long a message waits for room in the channel before it is shed: a third of the
-/// platform's patience for an ack.
+/// How long a message waits for room in the channel before it is shed, at most: a third of
+/// the platform's patience for an ack. Never longer than half of
+/// [`LinkConfig::probe_timeout`], since the socket is not read meanwhile.
 pub const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// What a link needs.

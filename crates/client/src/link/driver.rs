@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use larkline_proto::link::{
     Delivered, Failure, Input, Link, LinkConfig, LinkConfigError, LinkEnd, Note, Output, State,
@@ -57,6 +58,7 @@ pub(super) struct Driver {
     mailbox: Arc<Mailbox>,
     deliveries: mpsc::Sender<Delivery>,
     held: Option<Held>,
+    room_wait: Duration,
     status: watch::Sender<LinkStatus>,
     end: Option<LinkEnd>,
 }
@@ -68,6 +70,8 @@ impl Driver {
     ) -> Result<(Self, LinkHandle), LinkConfigError> {
         let LinkOptions { app_id, app_secret, domain, dialer, config, seed } = options;
         let config = LinkConfig { tls_only: domain.scheme() == "https", ..config };
+        // A pause longer than a probe's deadline would make our own link look dead.
+        let room_wait = ROOM_WAIT.min(config.probe_timeout / 2);
         let link = Link::new(Instant::now().into_std(), config, seed)?;
         let route = dialer.route(&domain);
         let status = watch::Sender::new(LinkStatus::new(&link, route, now_ms()));
@@ -81,6 +85,7 @@ impl Driver {
             mailbox,
             deliveries,
             held: None,
+            room_wait,
             status,
             end: None,
         };
@@ -233,7 +238,7 @@ impl Driver {
         match self.deliveries.try_send(delivery) {
             Ok(()) => {}
             Err(TrySendError::Full(delivery)) => {
-                self.held = Some(Held { delivery, until: Instant::now() + ROOM_WAIT });
+                self.held = Some(Held { delivery, until: Instant::now() + self.room_wait });
             }
             Err(TrySendError::Closed(delivery)) => {
                 self.shed(&delivery);
