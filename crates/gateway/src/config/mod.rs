@@ -16,6 +16,7 @@ mod app;
 mod change;
 mod command_line;
 mod condition;
+mod convert;
 mod decoder;
 mod field;
 mod handler;
@@ -40,13 +41,11 @@ use std::path::{Path, PathBuf};
 
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
-pub use handler::{
-    Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
-};
+pub use handler::{Command, Common, Echo, Handler, Http, ReplyStyle, SessionBy};
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{
-    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Probe, Server,
+    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Server,
     StoreSettings,
 };
 pub use sources::{Flag, Sources};

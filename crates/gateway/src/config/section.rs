@@ -3,6 +3,7 @@
 //! Each key comes out typed, bounded and noted with its origin; when the section goes out of
 //! scope, keys nobody asked for are unknown. So the code that uses a key is its declaration.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -211,6 +212,11 @@ impl<'d> Section<'d> {
     /// Where state lives by default.
     pub(super) fn state_dir(&self) -> PathBuf {
         self.decoder.surroundings.state_dir()
+    }
+
+    /// The proxy variables that are set.
+    pub(super) fn proxy_variables(&self) -> BTreeMap<String, String> {
+        self.decoder.surroundings.proxy_variables()
     }
 
     fn locate(&self, key: &str) -> (String, Origin) {
