@@ -25,6 +25,8 @@ mod nearest;
 mod placeholder;
 mod policy;
 mod problem;
+#[cfg(test)]
+mod reference;
 mod route;
 mod secret;
 mod section;

@@ -13,7 +13,7 @@ use super::decoder::{Decoder, Setting, Spot};
 use super::field::Field;
 use super::nearest::nearest;
 use super::problem::{Class, Origin};
-use super::tree::{Entry, Node, Table, Value};
+use super::tree::{Entry, Node, Table};
 
 /// A table being read.
 pub(super) struct Section<'d> {
@@ -133,7 +133,7 @@ impl<'d> Section<'d> {
         let Some(entry) = self.entry(key) else {
             return Vec::new();
         };
-        let Value::List(items) = &entry.node.value else {
+        let Some(items) = entry.node.as_list() else {
             let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
             let _: Option<()> = spot.wrong_type("a list of tables", &format!("write [[{key}]]"));
             return Vec::new();
