@@ -43,7 +43,9 @@ use std::path::{Path, PathBuf};
 
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
-pub use handler::{Command, Common, Echo, Handler, Http, ReplyStyle, SessionBy};
+pub use handler::{
+    Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
+};
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{
