@@ -10,3 +10,4 @@ pub mod metrics;
 pub mod outgoing;
 pub mod supervisor;
 pub mod config;
+pub mod log;

@@ -5,7 +5,6 @@ use serde_json::Value as Json;
 use super::decoder::Spot;
 use super::field::{Field, read_list};
 use super::section::Section;
-use super::tree::Value;
 
 /// A program with its arguments, or one line for a shell.
 pub(super) enum Argv {
@@ -18,14 +17,9 @@ impl Field for Argv {
     const HINT: &'static str = "write argv = [\"program\", \"argument\"]";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        match &spot.node.value {
-            Value::Text(line) => Some(Self::Line(line.clone())),
-            Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::List(_)
-            | Value::Table(_) => read_list(spot, "list of strings").map(Self::Words),
+        match spot.node.as_text() {
+            Some(line) => Some(Self::Line(line.to_owned())),
+            None => read_list(spot, "list of strings").map(Self::Words),
         }
     }
 

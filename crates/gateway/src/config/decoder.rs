@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::problem::{Class, Origin, Problem, Warning};
 use super::sources::Surroundings;
-use super::tree::{Node, Value};
+use super::tree::Node;
 
 /// One key that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,14 +127,9 @@ impl<'d> Spot<'d> {
 
     /// The value as text, or a problem.
     pub(super) fn text(&self, wanted: &str, hint: &str) -> Option<&'d str> {
-        match &self.node.value {
-            Value::Text(text) => Some(text),
-            Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::List(_)
-            | Value::Table(_) => self.wrong_type(wanted, hint),
+        match self.node.as_text() {
+            Some(text) => Some(text),
+            None => self.wrong_type(wanted, hint),
         }
     }
 }

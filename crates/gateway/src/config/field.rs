@@ -3,7 +3,6 @@
 //! What is here has no meaning of its own beyond its type; types of the domain implement
 //! [`Field`] beside their definition.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,19 +47,13 @@ impl Field for bool {
     const KIND: &'static str = "true or false";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        match &spot.node.value {
-            Value::Boolean(value) => Some(*value),
-            Value::Text(text) if spot.node.is_bare_text() => match text.as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                other => spot.refuse(format!("expected true or false, found `{other}`"), ""),
-            },
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Float
-            | Value::DateTime
-            | Value::List(_)
-            | Value::Table(_) => spot.wrong_type("true or false", Self::HINT),
+        if let Value::Boolean(value) = spot.node.value {
+            return Some(value);
+        }
+        match spot.node.as_bare_text() {
+            Some("true" | "1") => Some(true),
+            Some("false" | "0") => Some(false),
+            Some(_) | None => spot.wrong_type("true or false", Self::HINT),
         }
     }
 
@@ -75,11 +68,10 @@ macro_rules! integers {
             const KIND: &'static str = "integer";
 
             fn read(spot: Spot<'_>) -> Option<Self> {
-                let number = match &spot.node.value {
-                    Value::Integer(number) => Some(*number),
-                    Value::Text(text) if spot.node.is_bare_text() => text.trim().parse().ok(),
-                    Value::Text(_) | Value::Float | Value::Boolean(_) | Value::DateTime
-                    | Value::List(_) | Value::Table(_) => None,
+                let number = if let Value::Integer(number) = spot.node.value {
+                    Some(number)
+                } else {
+                    spot.node.as_bare_text().and_then(|text| text.trim().parse::<i128>().ok())
                 };
                 match number.map(Self::try_from) {
                     Some(Ok(number)) => Some(number),
@@ -274,51 +266,22 @@ lists! {
 
 /// Reads every entry, so that each wrong one is named.
 pub(super) fn read_list<T: Field>(spot: Spot<'_>, wanted: &str) -> Option<Vec<T>> {
-    match &spot.node.value {
-        Value::List(items) => {
-            let read: Vec<Option<T>> = items.iter().map(|item| T::read(spot.with(item))).collect();
-            read.into_iter().collect()
-        }
-        Value::Text(text) if spot.node.is_bare_text() => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            let read: Vec<Option<T>> = parts.map(|part| read_part(spot, part)).collect();
-            read.into_iter().collect()
-        }
-        Value::Text(_)
-        | Value::Integer(_)
-        | Value::Float
-        | Value::Boolean(_)
-        | Value::DateTime
-        | Value::Table(_) => {
-            spot.wrong_type(&format!("a {wanted}"), "write it in brackets, as [\"…\", \"…\"]")
-        }
-    }
+    let read: Vec<Option<T>> = if let Some(items) = spot.node.as_list() {
+        items.iter().map(|item| T::read(spot.with(item))).collect()
+    } else if let Some(text) = spot.node.as_bare_text() {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| read_part(spot, part)).collect()
+    } else {
+        let hint = "write it in brackets, as [\"…\", \"…\"]";
+        return spot.wrong_type(&format!("a {wanted}"), hint);
+    };
+    read.into_iter().collect()
 }
 
 fn read_part<T: Field>(spot: Spot<'_>, part: &str) -> Option<T> {
     let node =
         super::tree::Node { value: Value::Text(part.to_owned()), origin: spot.node.origin.clone() };
     T::read(Spot { decoder: spot.decoder, node: &node, path: spot.path })
-}
-
-impl Field for BTreeMap<String, Secret> {
-    const KIND: &'static str = "table of secrets";
-    const HINT: &'static str = "write it as { NAME = \"value\" }";
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let Some(table) = spot.node.as_table() else {
-            return spot.wrong_type("a table", Self::HINT);
-        };
-        let read: Vec<Option<(String, Secret)>> = table
-            .iter()
-            .map(|(name, entry)| Some((name.clone(), Secret::read(spot.with(&entry.node))?)))
-            .collect();
-        read.into_iter().collect()
-    }
-
-    fn shown(&self) -> Json {
-        self.iter().map(|(name, secret)| (name.clone(), secret.shown())).collect()
-    }
 }
 
 /// An enum that a key names by words.

@@ -215,9 +215,11 @@ impl Common {
 
     fn read(section: &mut Section<'_>, concurrency: usize) -> Self {
         let default = Self::with_concurrency(concurrency);
+        let concurrency = section.within("concurrency", concurrency, 1..=CONCURRENCY_MAX);
+        section.narrow("handler.<name>".to_owned());
         Self {
+            concurrency,
             session: section.or("session", default.session),
-            concurrency: section.within("concurrency", concurrency, 1..=CONCURRENCY_MAX),
             retry: RetrySettings::read(section.section("retry"), default.retry),
             reply: section.or("reply", default.reply),
             reply_in_thread: section.or("reply_in_thread", default.reply_in_thread),

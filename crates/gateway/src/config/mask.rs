@@ -8,12 +8,21 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// What names of secrets have in them, in lower case.
+const MARKS: [&str; 6] = ["secret", "token", "passw", "encrypt_key", "api_key", "apikey"];
+
 /// A key whose name sounds like a secret, and its value where that is no table or list.
 static SOUNDS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let key = r#"(?i)(?:secret|token|passw|encrypt_key|api_?key)[\w-]*["']?[ \t]*=[ \t]*"#;
+    let key = format!(r#"(?i)(?:{})[\w-]*["']?[ \t]*=[ \t]*"#, MARKS.join("|"));
     let value = r#"("[^"\n]*"?|'[^'\n]*'?|[^\s{\["'][^\s,}]*)"#;
     Regex::new(&format!("{key}{value}")).ok()
 });
+
+/// True for a name such as `GITHUB_TOKEN`.
+pub(super) fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    MARKS.iter().any(|mark| name.contains(mark))
+}
 
 /// The text with secrets overwritten by `*`. Its length in bytes stays, so that spans hold.
 pub(super) fn masked(text: &str, secrets: &[Range<usize>]) -> String {

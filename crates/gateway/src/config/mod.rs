@@ -16,6 +16,7 @@ mod app;
 mod change;
 mod command_line;
 mod condition;
+mod convert;
 mod decoder;
 mod field;
 mod handler;
@@ -24,6 +25,8 @@ mod nearest;
 mod placeholder;
 mod policy;
 mod problem;
+#[cfg(test)]
+mod reference;
 mod route;
 mod secret;
 mod section;
@@ -46,7 +49,7 @@ pub use handler::{
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{
-    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Probe, Server,
+    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Server,
     StoreSettings,
 };
 pub use sources::{Flag, Sources};

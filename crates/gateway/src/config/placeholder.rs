@@ -3,6 +3,9 @@
 /// What templates and tutorials write where a value belongs; compared in lower case.
 const PLACEHOLDERS: [&str; 7] = ["xxx", "your_", "your-", "…", "...", "changeme", "placeholder"];
 
+/// Quotes, also those that word processors make of them.
+const QUOTES: [char; 7] = ['"', '\'', '`', '“', '”', '‘', '’'];
+
 /// What is wrong with a secret, a URL or an id that should be real; as the end of a sentence.
 pub(super) fn in_text(text: &str) -> Option<String> {
     if text.trim().is_empty() {
@@ -16,9 +19,16 @@ pub(super) fn in_text(text: &str) -> Option<String> {
         .then(|| "is still a placeholder (it stands in <>)".to_owned())
 }
 
-/// As [`in_text`]; ids and secrets have no blanks and no quotes either.
+/// As [`in_text`]; ids have no blanks and no quotes either.
 pub(super) fn in_id(text: &str) -> Option<String> {
-    let wrong =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    let wrong = |c: char| c.is_whitespace() || QUOTES.contains(&c);
     in_text(text).or_else(|| text.contains(wrong).then(|| "contains blanks or quotes".to_owned()))
+}
+
+/// As [`in_text`]; a secret may contain anything, but blanks around it or quotes on both ends
+/// came along when it was copied.
+pub(super) fn in_secret(text: &str) -> Option<String> {
+    let quoted = text.len() > 1 && text.starts_with(QUOTES) && text.ends_with(QUOTES);
+    let copied = quoted || text.trim() != text;
+    in_text(text).or_else(|| copied.then(|| "has blanks or quotes around it".to_owned()))
 }

@@ -13,7 +13,6 @@ use super::condition::{Condition, ConditionError};
 use super::decoder::Spot;
 use super::field::{Field, choices};
 use super::section::{NAME_LEN_MAX, Section};
-use super::tree::Value;
 
 /// The event every route handles unless it names others.
 pub const MESSAGE_EVENT: &str = "im.message.receive_v1";
@@ -157,19 +156,13 @@ impl Field for Senders {
     const HINT: &'static str = "write \"everyone\", \"owners\" or a list of ou_ ids";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        match &spot.node.value {
-            Value::Text(text) if text == "everyone" => Some(Self::Everyone),
-            Value::Text(text) if text == "owners" => Some(Self::Owners),
-            Value::Text(text) if !spot.node.is_bare_text() => {
+        match spot.node.as_text() {
+            Some("everyone") => Some(Self::Everyone),
+            Some("owners") => Some(Self::Owners),
+            Some(text) if spot.node.as_bare_text().is_none() => {
                 spot.refuse(format!("unknown value `{text}`"), Self::HINT)
             }
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::List(_)
-            | Value::Table(_) => Vec::<OpenId>::read(spot).map(Self::Only),
+            Some(_) | None => Vec::<OpenId>::read(spot).map(Self::Only),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Secrets in a configuration: from a variable, from a file, or, with a warning, in place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use larkline_client::Secret;
@@ -7,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::decoder::Spot;
 use super::field::Field;
+use super::mask;
 use super::placeholder;
-use super::problem::Origin;
-use super::tree::{Table, Value};
+use super::tree::{Node, Table};
 
 /// Longest secret file that is read: a key or token, not a document given by mistake.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -22,21 +23,13 @@ impl Field for Secret {
     const HINT: &'static str = "write { env = \"NAME\" } or { file = \"path\" }";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = match &spot.node.value {
-            Value::Text(text) => {
-                if matches!(spot.node.origin, Origin::File(_)) {
-                    spot.decoder.literal_secret(spot);
-                }
-                text.clone()
-            }
-            Value::Table(table) => referenced(spot, table)?,
-            Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::List(_) => return spot.wrong_type("a secret", Self::HINT),
+        let text = if let Some(table) = spot.node.as_table() {
+            referenced(spot, table)?
+        } else {
+            spot.decoder.literal_secret(spot);
+            spot.text("a secret", Self::HINT)?.to_owned()
         };
-        match placeholder::in_id(&text) {
+        match placeholder::in_secret(&text) {
             Some(what) => spot.refuse(format!("the secret {what}"), Self::HINT),
             None => Some(Self::new(text)),
         }
@@ -44,6 +37,32 @@ impl Field for Secret {
 
     fn shown(&self) -> Json {
         json!(MASK)
+    }
+}
+
+/// Variables for a program. A value in place is ordinary text unless its name says that it is
+/// a secret; what is referred to is treated as one. None is ever shown.
+impl Field for BTreeMap<String, Secret> {
+    const KIND: &'static str = "table of secrets";
+    const HINT: &'static str = "write it as { NAME = \"value\" }";
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let Some(table) = spot.node.as_table() else {
+            return spot.wrong_type("a table", Self::HINT);
+        };
+        let value = |name: &str, node: &Node| match node.as_text() {
+            Some(text) if !mask::sounds_secret(name) => Some(Secret::new(text)),
+            Some(_) | None => Secret::read(Spot { node, ..spot }),
+        };
+        let read: Vec<Option<(String, Secret)>> = table
+            .iter()
+            .map(|(name, entry)| Some((name.clone(), value(name, &entry.node)?)))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn shown(&self) -> Json {
+        self.iter().map(|(name, secret)| (name.clone(), secret.shown())).collect()
     }
 }
 

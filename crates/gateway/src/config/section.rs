@@ -3,6 +3,7 @@
 //! Each key comes out typed, bounded and noted with its origin; when the section goes out of
 //! scope, keys nobody asked for are unknown. So the code that uses a key is its declaration.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use super::decoder::{Decoder, Setting, Spot};
 use super::field::Field;
 use super::nearest::nearest;
 use super::problem::{Class, Origin};
-use super::tree::{Entry, Node, Table, Value};
+use super::tree::{Entry, Node, Table};
 
 /// A table being read.
 pub(super) struct Section<'d> {
@@ -132,7 +133,7 @@ impl<'d> Section<'d> {
         let Some(entry) = self.entry(key) else {
             return Vec::new();
         };
-        let Value::List(items) = &entry.node.value else {
+        let Some(items) = entry.node.as_list() else {
             let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
             let _: Option<()> = spot.wrong_type("a list of tables", &format!("write [[{key}]]"));
             return Vec::new();
@@ -211,6 +212,11 @@ impl<'d> Section<'d> {
     /// Where state lives by default.
     pub(super) fn state_dir(&self) -> PathBuf {
         self.decoder.surroundings.state_dir()
+    }
+
+    /// The proxy variables that are set.
+    pub(super) fn proxy_variables(&self) -> BTreeMap<String, String> {
+        self.decoder.surroundings.proxy_variables()
     }
 
     fn locate(&self, key: &str) -> (String, Origin) {

@@ -2,11 +2,13 @@
 //!
 //! Every default has its reason beside it, here or in `docs/configuration.md`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use larkline_client::{ProxyChoice, Secret, redacted_url};
+use larkline_proto::link::Probe;
 use serde_json::{Value as Json, json};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -112,19 +114,6 @@ pub struct LinkSettings {
     pub alarm_after: u32,
 }
 
-/// How a silent link is probed between pings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// WebSocket pings where the server answers them, protocol pings elsewhere.
-    Auto,
-    /// WebSocket pings.
-    WebSocket,
-    /// Protocol pings.
-    Protocol,
-    /// Nothing but the protocol's own pings.
-    Off,
-}
-
 choices!(Probe, "auto, websocket, protocol or off", {
     "auto" => Self::Auto,
     "websocket" => Self::WebSocket,
@@ -183,6 +172,8 @@ pub struct Network {
     pub ca_files: Vec<PathBuf>,
     /// Limit of one call of the platform's API.
     pub request_timeout: Duration,
+    /// The proxy variables of the environment and of `.env`.
+    pub proxy_variables: BTreeMap<String, String>,
 }
 
 impl Network {
@@ -198,7 +189,8 @@ impl Network {
             );
         }
         let request_timeout = section.within("request_timeout", secs(15), secs(1)..=secs(120));
-        Self { proxy, no_proxy, ca_files, request_timeout }
+        let proxy_variables = section.proxy_variables();
+        Self { proxy, no_proxy, ca_files, request_timeout, proxy_variables }
     }
 }
 

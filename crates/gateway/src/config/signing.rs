@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 
 use super::decoder::Spot;
 use super::field::Field;
-use super::tree::Value;
 
 /// Secrets an `http` handler may have: the current one, and the next or the previous one while
 /// they are being changed.
@@ -22,14 +21,9 @@ impl Field for SigningSecrets {
         "write { env = \"NAME\" }; make one with: echo whsec_$(openssl rand -base64 32)";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let secrets = match &spot.node.value {
-            Value::List(_) => Vec::<Secret>::read(spot)?,
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::Table(_) => vec![Secret::read(spot)?],
+        let secrets = match spot.node.as_list() {
+            Some(_) => Vec::<Secret>::read(spot)?,
+            None => vec![Secret::read(spot)?],
         };
         if secrets.is_empty() || secrets.len() > HTTP_SECRETS_MAX {
             return spot.refuse(format!("expected one or {HTTP_SECRETS_MAX} secrets"), Self::HINT);

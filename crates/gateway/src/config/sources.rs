@@ -123,6 +123,13 @@ impl Surroundings {
         })
     }
 
+    /// The variables that name proxies, as they are spelt.
+    pub(super) fn proxy_variables(&self) -> BTreeMap<String, String> {
+        let names_proxy = |name: &&String| name.to_ascii_lowercase().ends_with("_proxy");
+        let names = self.variables.keys().filter(names_proxy);
+        names.map(|name| (name.clone(), self.variables[name].value.clone())).collect()
+    }
+
     /// A path as written: `~/` is the home directory, relative paths start beside the file.
     pub(super) fn path(&self, written: &str) -> PathBuf {
         match (written.strip_prefix("~/"), self.variable("HOME")) {

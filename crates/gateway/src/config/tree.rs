@@ -48,22 +48,25 @@ impl Node {
         Self { value, origin: origin.clone() }
     }
 
-    /// The table in it.
-    pub(super) fn as_table(&self) -> Option<&Table> {
-        match &self.value {
-            Value::Table(table) => Some(table),
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Float
-            | Value::Boolean(_)
-            | Value::DateTime
-            | Value::List(_) => None,
-        }
+    /// The text in it.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
     }
 
-    /// True when a person typed it as bare text, where TOML's types do not exist.
-    pub(super) fn is_bare_text(&self) -> bool {
-        matches!(self.origin, Origin::Env { .. } | Origin::Flag(_))
+    /// The text in it, where TOML's types do not exist: from a variable or a flag, a text may
+    /// mean a number, a list, or true and false.
+    pub(super) fn as_bare_text(&self) -> Option<&str> {
+        self.as_text().filter(|_| matches!(self.origin, Origin::Env { .. } | Origin::Flag(_)))
+    }
+
+    /// The list in it.
+    pub(super) fn as_list(&self) -> Option<&[Self]> {
+        if let Value::List(items) = &self.value { Some(items) } else { None }
+    }
+
+    /// The table in it.
+    pub(super) fn as_table(&self) -> Option<&Table> {
+        if let Value::Table(table) = &self.value { Some(table) } else { None }
     }
 }
 

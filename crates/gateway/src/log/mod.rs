@@ -1,0 +1,242 @@
+//! Logs: one line an event, for people or machines, that never hold up the daemon.
+//!
+//! ```text
+//! tracing event ──format──> scrub ──bounded queue──> one thread ──> stderr, and the file
+//! ```
+//!
+//! A line that finds the queue full is dropped and counted: a terminal nobody reads or a full
+//! disk must not stop acknowledgements. Secrets are types that do not print; the scrub is the
+//! last resort behind them. What is not here: which events are logged, and journald (stderr
+//! is what it reads).
+
+mod rotate;
+mod scrub;
+mod writer;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::format::Writer as FormatWriter;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+use crate::clock;
+use crate::config::{LogFormat, LogSettings};
+use rotate::RotatingFile;
+use writer::{LineQueue, LineWriter};
+
+/// The log cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The level is none.
+    #[error("`{level}` is no log level; use error, warn, info, debug, trace, or directives")]
+    Level {
+        /// What was asked for.
+        level: String,
+    },
+    /// The file cannot be written.
+    #[error("the log file {} cannot be opened; check log.file and its folder's owner", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another subscriber is installed already.
+    #[error("logging is set up already; call init once, from main")]
+    AlreadySet,
+}
+
+/// Keeps the log going; dropping it writes out what is queued, within a second.
+#[must_use = "dropping the guard ends the log"]
+#[derive(Debug)]
+pub struct LogGuard {
+    level: reload::Handle<EnvFilter, Registry>,
+    writer: LineWriter,
+}
+
+impl LogGuard {
+    /// Changes which lines are logged, from now on.
+    ///
+    /// # Errors
+    /// [`LogError::Level`] when the text is no level; the old one stays.
+    pub fn set_level(&self, level: &str) -> Result<(), LogError> {
+        let wrong = || LogError::Level { level: level.to_owned() };
+        let filter = EnvFilter::try_new(level).map_err(|_| wrong())?;
+        self.level.reload(filter).map_err(|_| wrong())
+    }
+
+    /// Lines dropped since the start because the queue was full.
+    pub fn dropped(&self) -> u64 {
+        self.writer.queue().dropped()
+    }
+}
+
+/// Sets up the log of the process.
+///
+/// # Errors
+/// [`LogError`] when the level, the file or the process does not allow it.
+pub fn init(settings: &LogSettings) -> Result<LogGuard, LogError> {
+    let (subscriber, guard) = build(settings, Box::new(io::stderr()))?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySet)?;
+    Ok(guard)
+}
+
+/// The subscriber, writing to `out` and to the file of the settings.
+fn build(
+    settings: &LogSettings,
+    out: Box<dyn io::Write + Send>,
+) -> Result<(impl Subscriber + Send + Sync, LogGuard), LogError> {
+    let filter = EnvFilter::try_new(&settings.level)
+        .map_err(|_| LogError::Level { level: settings.level.clone() })?;
+    let file = match &settings.file {
+        None => None,
+        Some(path) => Some(
+            RotatingFile::open(path, settings.into(), clock::now_ms())
+                .map_err(|source| LogError::File { path: path.clone(), source })?,
+        ),
+    };
+    let writer = LineWriter::start(out, file);
+    let (filter, level) = reload::Layer::new(filter);
+    let lines = layer(settings.format, writer.queue().clone());
+    Ok((Registry::default().with(filter).with(lines), LogGuard { level, writer }))
+}
+
+fn layer<S>(format: LogFormat, queue: LineQueue) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(queue).with_timer(Clock).with_ansi(false);
+    match format {
+        LogFormat::Human => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+/// RFC 3339 with milliseconds and the offset of this machine's zone, so that a line can be
+/// compared with another machine's without knowing where it was written.
+struct Clock;
+
+impl FormatTime for Clock {
+    fn format_time(&self, w: &mut FormatWriter<'_>) -> fmt::Result {
+        let now = Timestamp::from_millisecond(clock::now_ms()).unwrap_or_default();
+        let now = now.to_zoned(TimeZone::system());
+        write!(w, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, MutexGuard};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Bytes;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Shared {
+        fn text(&self) -> MutexGuard<'_, Vec<u8>> {
+            self.0.lock().unwrap()
+        }
+    }
+
+    impl io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.text().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn settings(format: LogFormat) -> LogSettings {
+        LogSettings {
+            format,
+            level: "info".to_owned(),
+            file: None,
+            rotate_size: Bytes::mib(1),
+            rotate_age: Duration::from_hours(24),
+            keep_total: Bytes::mib(2),
+            previews: true,
+        }
+    }
+
+    /// What is logged while `work` runs.
+    fn logged(settings: &LogSettings, work: impl FnOnce(&LogGuard)) -> String {
+        let out = Shared::default();
+        let (subscriber, guard) = build(settings, Box::new(out.clone())).unwrap();
+        tracing::subscriber::with_default(subscriber, || work(&guard));
+        drop(guard);
+        String::from_utf8(out.text().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_line_starts_with_time_and_offset() {
+        let text =
+            logged(&settings(LogFormat::Human), |_| tracing::info!(event_id = "e1", "received"));
+        let time = text.split_whitespace().next().unwrap();
+        assert!(time.parse::<Timestamp>().is_ok(), "{time} is no RFC 3339 time");
+        let offset = &time[time.len() - 6..];
+        assert!(offset.starts_with(['+', '-']), "{time} has no offset");
+        assert!(text.contains("received event_id=\"e1\""), "{text}");
+    }
+
+    #[test]
+    fn a_json_line_is_one_flat_object() {
+        let text = logged(&settings(LogFormat::Json), |_| tracing::warn!(code = "rst", "lost"));
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(line["message"], "lost");
+        assert_eq!(line["code"], "rst");
+        assert_eq!(line["level"], "WARN");
+        assert!(line["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn a_secret_that_slipped_through_is_scrubbed() {
+        let url = "wss://host/ws?device_id=1&access_key=AK&ticket=TICKET";
+        for format in [LogFormat::Human, LogFormat::Json] {
+            let text = logged(&settings(format), |_| {
+                tracing::info!(url, body = r#"{"app_secret":"S3CR3T"}"#, "Bearer t-TOKEN");
+            });
+            for secret in ["AK", "TICKET", "S3CR3T", "t-TOKEN"] {
+                assert!(!text.contains(secret), "{secret} in {text}");
+            }
+            assert!(text.contains("device_id=1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_level_changes_while_running() {
+        let text = logged(&settings(LogFormat::Human), |guard| {
+            tracing::debug!("unheard");
+            guard.set_level("debug").unwrap();
+            tracing::debug!("heard");
+            assert!(guard.set_level("loud=very").is_err());
+            tracing::debug!("still heard");
+        });
+        assert!(!text.contains("unheard"));
+        assert!(text.contains("DEBUG") && text.contains("still heard"));
+    }
+
+    #[test]
+    fn the_file_gets_the_same_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("larkline.log");
+        let settings = LogSettings { file: Some(file.clone()), ..settings(LogFormat::Human) };
+        let text = logged(&settings, |_| tracing::info!("once"));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    }
+}

@@ -1,0 +1,240 @@
+//! The one thread that writes lines, and the bounded queue before it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::rotate::RotatingFile;
+use super::scrub::scrub;
+use crate::clock;
+
+/// Lines that may wait: some seconds of a busy log, at most a few megabytes. When it is full a
+/// line is dropped and counted, and the next that gets through is preceded by the count.
+const LINES_MAX: usize = 4096;
+
+/// Longest line; the rest is cut off. An error text can hold a whole web page.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// How long the end of the process waits for the last lines.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Takes lines without ever waiting; one for every place that logs.
+#[derive(Clone, Debug)]
+pub(super) struct LineQueue {
+    lines: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Line(String),
+    /// Everything before this is written; says so by hanging up.
+    Flush(std::sync::mpsc::Sender<()>),
+}
+
+/// The thread; dropping this waits for what is queued, within [`FLUSH_DEADLINE`].
+#[derive(Debug)]
+pub(super) struct LineWriter {
+    queue: LineQueue,
+}
+
+impl LineQueue {
+    /// Lines dropped so far.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn offer(&self, line: String) {
+        match self.lines.try_send(Entry::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Write for LineQueue {
+    /// Takes one formatted event, as the formatter hands them over: whole, in one call.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let mut line = scrub(&text).into_owned();
+        if line.len() > LINE_BYTES_MAX {
+            line.truncate(line.floor_char_boundary(LINE_BYTES_MAX));
+            line.push_str("… (cut)\n");
+        }
+        self.offer(line);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LineQueue {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl LineWriter {
+    /// Starts the thread. It ends when the writer and all queues are gone; a system that
+    /// cannot start a thread gets no log, and every line counts as dropped.
+    pub(super) fn start(out: Box<dyn Write + Send>, file: Option<RotatingFile>) -> Self {
+        let (lines, receiver) = sync_channel(LINES_MAX);
+        let queue = LineQueue { lines, dropped: Arc::default() };
+        let dropped = Arc::clone(&queue.dropped);
+        let mut sinks = Sinks { out, file, file_failed: false };
+        let thread = thread::Builder::new().name("log".to_owned());
+        if let Err(error) = thread.spawn(move || write_lines(&receiver, &dropped, &mut sinks)) {
+            tracing::error!(%error, "no thread for the log");
+        }
+        Self { queue }
+    }
+
+    pub(super) fn queue(&self) -> &LineQueue {
+        &self.queue
+    }
+}
+
+impl Drop for LineWriter {
+    fn drop(&mut self) {
+        let (done, wait) = channel();
+        // A full queue means that nobody reads: then there is nothing to wait for.
+        if self.queue.lines.try_send(Entry::Flush(done)).is_ok() {
+            // Either way the wait is over: the thread hung up, or the deadline passed.
+            wait.recv_timeout(FLUSH_DEADLINE).ok();
+        }
+    }
+}
+
+fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) {
+    let mut told = 0;
+    for entry in lines {
+        let line = match entry {
+            Entry::Line(line) => line,
+            Entry::Flush(done) => {
+                drop(done);
+                continue;
+            }
+        };
+        let total = dropped.load(Ordering::Relaxed);
+        if total > told {
+            sinks.write(&format!(
+                "({} log lines were dropped: the log is read too slowly)\n",
+                total - told
+            ));
+            told = total;
+        }
+        sinks.write(&line);
+    }
+}
+
+/// Where lines go.
+struct Sinks {
+    out: Box<dyn Write + Send>,
+    file: Option<RotatingFile>,
+    file_failed: bool,
+}
+
+impl Sinks {
+    /// Writes a line everywhere. A file that fails is said on the other sink, once until it
+    /// heals; when that fails too there is nobody left to tell.
+    fn write(&mut self, line: &str) {
+        if let Some(file) = &mut self.file {
+            let result = file.write_line(line, clock::now_ms());
+            let failed = result.is_err();
+            if let (Err(error), false) = (result, self.file_failed) {
+                let path = file.path().display();
+                writeln!(self.out, "(the log file {path} cannot be written: {error})").ok();
+            }
+            self.file_failed = failed;
+        }
+        self.out.write_all(line.as_bytes()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+    use std::sync::{Mutex, MutexGuard};
+
+    use super::*;
+
+    /// A terminal nobody reads: each write waits for a permission.
+    struct Stuck {
+        go: Receiver<()>,
+        seen: Arc<Mutex<String>>,
+    }
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Without a permission-giver left, everything may pass.
+            self.go.recv().ok();
+            seen(&self.seen).push_str(&String::from_utf8_lossy(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn seen(text: &Mutex<String>) -> MutexGuard<'_, String> {
+        text.lock().unwrap()
+    }
+
+    fn stuck() -> (LineWriter, Sender<()>, Arc<Mutex<String>>) {
+        let (permit, go) = channel();
+        let seen = Arc::<Mutex<String>>::default();
+        let out = Stuck { go, seen: Arc::clone(&seen) };
+        (LineWriter::start(Box::new(out), None), permit, seen)
+    }
+
+    #[test]
+    fn a_reader_that_hangs_costs_lines_and_no_time() {
+        let (writer, permit, text) = stuck();
+        let mut queue = writer.queue().clone();
+        for n in 0..LINES_MAX + 100 {
+            queue.write_all(format!("line {n}\n").as_bytes()).unwrap();
+        }
+        assert!(queue.dropped() >= 99, "{} dropped", queue.dropped());
+        let dropped = queue.dropped();
+        drop(permit);
+        while queue.lines.try_send(Entry::Line("after\n".to_owned())).is_err() {
+            thread::yield_now();
+        }
+        while !seen(&text).ends_with("after\n") {
+            thread::yield_now();
+        }
+        assert!(seen(&text).contains(&format!("({dropped} log lines were dropped")));
+    }
+
+    #[test]
+    fn the_end_waits_for_what_is_queued() {
+        let (writer, permit, text) = stuck();
+        writer.queue().clone().write_all(b"last words\n").unwrap();
+        drop(permit);
+        drop(writer);
+        assert_eq!(*seen(&text), "last words\n");
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let (writer, permit, text) = stuck();
+        let line = "界".repeat(LINE_BYTES_MAX);
+        writer.queue().clone().write_all(line.as_bytes()).unwrap();
+        drop(permit);
+        drop(writer);
+        let seen = seen(&text);
+        assert!(seen.len() < LINE_BYTES_MAX + 32 && seen.ends_with("… (cut)\n"));
+    }
+}
