@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larkline_proto::rate::{Nanos, Rate, Ready, Window, nanos};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ struct State {
 }
 
 /// What the governor is doing, for `status`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GovernorStatus {
     /// Permits granted since the start.
     pub granted: u64,

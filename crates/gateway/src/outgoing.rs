@@ -1,13 +1,16 @@
 //! What an outbox row asks for, as JSON in its body.
 
+use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
-use larkline_proto::event::Message;
+use larkline_proto::event::Event;
 use larkline_proto::id::{ChatId, EventId, MessageId};
-use larkline_store::inbox::InboxId;
+use larkline_store::inbox::{InboxId, InboxItem};
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::TaskId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::config::{Common, ReplyStyle};
 
 /// One thing to do on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +29,8 @@ pub enum Op {
     },
     /// Write to a chat or a person.
     Send {
-        /// `chat_id`, `open_id`, `union_id`, `user_id` or `email`.
-        receive_id_type: String,
-        /// The id of that type.
-        receive_id: String,
+        /// Whom.
+        to: ReceiveId,
         /// What to say.
         message: Outgoing,
     },
@@ -69,19 +70,29 @@ impl Op {
     pub fn unquoted(&self) -> Option<Self> {
         match self {
             Self::Reply { chat_id, message, .. } => Some(Self::Send {
-                receive_id_type: "chat_id".to_owned(),
-                receive_id: chat_id.to_string(),
+                to: ReceiveId::Chat(chat_id.clone()),
                 message: message.clone(),
             }),
             Self::Send { .. } => None,
         }
     }
 
+    /// The same in a plainer form: out of the thread, then a post as text. `None` when this
+    /// is as plain as it gets.
+    pub fn simpler(&self) -> Option<Self> {
+        let mut op = self.clone();
+        match &mut op {
+            Self::Reply { in_thread: in_thread @ true, .. } => *in_thread = false,
+            Self::Reply { message, .. } | Self::Send { message, .. } => *message = message.as_text()?,
+        }
+        Some(op)
+    }
+
     /// The order it keeps: rows of one lane leave one after the other.
     pub fn lane(&self) -> &str {
         match self {
             Self::Reply { chat_id, .. } => chat_id.as_str(),
-            Self::Send { receive_id, .. } => receive_id,
+            Self::Send { to, .. } => to.as_str(),
         }
     }
 
@@ -100,6 +111,22 @@ impl Op {
 }
 
 impl Destination {
+    /// Where answers of `handler` to `event` go; `None` for events without a chat.
+    pub fn of(item: &InboxItem, task: TaskId, handler: &str, event: &Event, common: &Common) -> Option<Self> {
+        let chat_id = event.chat_id().filter(|c| !c.is_empty())?.clone();
+        let message = event.message();
+        Some(Self {
+            app: item.app.clone(),
+            inbox: item.id,
+            event_id: item.event_id.clone(),
+            task,
+            handler: handler.to_owned(),
+            chat_id,
+            quote: message.filter(|_| common.reply == ReplyStyle::Quote).map(|m| m.id.clone()),
+            in_thread: common.reply_in_thread || message.is_some_and(|m| m.thread_id.is_some()),
+        })
+    }
+
     /// Outbox rows for an answer's messages. `part` tells apart answers of one task (`a` the
     /// answer, `n` a notice): a second run of the same attempt makes the same keys, so
     /// nothing is said twice.
@@ -121,7 +148,7 @@ impl Destination {
                 created_ms: now_ms,
             }
         };
-        messages.into_iter().enumerate().map(row).collect()
+        messages.into_iter().flat_map(Outgoing::split).enumerate().map(row).collect()
     }
 
     fn op(&self, message: Outgoing) -> Op {
@@ -132,11 +159,7 @@ impl Destination {
                 in_thread: self.in_thread,
                 message,
             },
-            None => Op::Send {
-                receive_id_type: "chat_id".to_owned(),
-                receive_id: self.chat_id.to_string(),
-                message,
-            },
+            None => Op::Send { to: ReceiveId::Chat(self.chat_id.clone()), message },
         }
     }
 }
@@ -144,9 +167,4 @@ impl Destination {
 /// The platform's idempotency key for a row: 36 characters, the same for the same key.
 pub fn stable_uuid(key: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string()
-}
-
-/// True when an answer to this message belongs into its thread.
-pub fn in_thread(message: &Message) -> bool {
-    message.thread_id.is_some()
 }

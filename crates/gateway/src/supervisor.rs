@@ -58,6 +58,27 @@ impl Supervisor {
         self.workers.spawn(watch.run(make));
     }
 
+    /// Starts a worker that cannot be made again. When it ends before its stage does, `failed`
+    /// is cancelled: the daemon stops and its service manager starts a new one.
+    pub fn spawn_vital(
+        &mut self,
+        name: impl Into<String>,
+        failed: CancellationToken,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (name, cancel) = (name.into(), self.cancel.clone());
+        self.workers.spawn(async move {
+            let mut worker = JoinSet::new();
+            worker.spawn(work);
+            let end = worker.join_next().await;
+            if !cancel.is_cancelled() {
+                let panicked = matches!(end, Some(Err(e)) if e.is_panic());
+                tracing::error!(worker = name, panicked, "vital worker ended, stopping");
+                failed.cancel();
+            }
+        });
+    }
+
     /// Ends the stage: cancels, waits until `deadline`, aborts the rest. Returns how many
     /// had to be aborted.
     pub async fn join(mut self, deadline: Instant) -> usize {

@@ -245,7 +245,8 @@ impl Link {
     fn refused(&mut self, now: Instant, refusal: &Refusal) {
         let Some(stage) = self.stage() else { return };
         let fault = Fault::refused(stage, refusal);
-        if refusal.persistence() == Persistence::FatalAtFirst && !self.ever_verified {
+        let for_good = refusal.persistence() == Persistence::FatalAtFirst;
+        if for_good && !self.ever_verified && !self.config.keep_trying {
             self.counters.failures += 1;
             self.note(Note::Closed { fault: fault.clone(), lifetime: None });
             return self.stop(LinkEnd::Refused(fault), None);

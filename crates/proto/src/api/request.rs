@@ -1,6 +1,6 @@
 //! Request bodies, as the platform reads them. Message content is serialised JSON already.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, OpenId};
 
@@ -14,7 +14,8 @@ pub struct TokenBody<'a> {
 }
 
 /// Who shall get a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReceiveId {
     /// A group or direct chat.
     Chat(ChatId),

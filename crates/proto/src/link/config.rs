@@ -27,6 +27,8 @@ pub enum Probe {
 pub struct LinkConfig {
     /// Refuses an endpoint address without TLS.
     pub tls_only: bool,
+    /// Goes on, with growing delay, also when the platform refuses a link that never worked.
+    pub keep_trying: bool,
     /// Limit of one endpoint discovery. 15 s, as the reference asks.
     pub discovery_timeout: Duration,
     /// Limit of one dial: name, proxy, TCP, TLS and upgrade together.
@@ -69,6 +71,7 @@ impl Default for LinkConfig {
     fn default() -> Self {
         Self {
             tls_only: true,
+            keep_trying: false,
             discovery_timeout: Duration::from_secs(15),
             dial_timeout: Duration::from_secs(15),
             verify_timeout: Duration::from_secs(10),

@@ -1,0 +1,87 @@
+//! Lists, stories, and what can be done with dead letters.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use larkline_store::outbox::OutboxId;
+use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey};
+use larkline_store::task::TaskId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::server::{Admin, Refusal};
+use crate::clock::now_ms;
+
+/// Longest list in one answer.
+const ROWS_MAX: usize = 1000;
+
+pub(super) async fn messages(
+    State(admin): State<Admin>,
+    Query(query): Query<MessageQuery>,
+) -> Result<Json<Vec<Record>>, Refusal> {
+    let query = MessageQuery { limit: query.limit.clamp(1, ROWS_MAX), ..query };
+    Ok(Json(admin.shared.store.records(query).await?))
+}
+
+pub(super) async fn chats(State(admin): State<Admin>) -> Result<Json<Vec<ChatRecord>>, Refusal> {
+    Ok(Json(admin.shared.store.chats().await?))
+}
+
+pub(super) async fn dead(State(admin): State<Admin>) -> Result<Json<Vec<DeadLetter>>, Refusal> {
+    Ok(Json(admin.shared.store.dead(ROWS_MAX).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoryQuery {
+    key: String,
+}
+
+pub(super) async fn story(
+    State(admin): State<Admin>,
+    Query(query): Query<StoryQuery>,
+) -> Result<Json<Story>, Refusal> {
+    let none = || {
+        Refusal(
+            StatusCode::NOT_FOUND,
+            format!("no event, message or text matches {:?}; see `larkline messages`", query.key),
+        )
+    };
+    let story = admin.shared.store.story(StoryKey::Text(query.key.clone())).await?;
+    Ok(Json(story.ok_or_else(none)?))
+}
+
+pub(super) async fn retry(State(admin): State<Admin>, Path(item): Path<String>) -> Result<Json<Value>, Refusal> {
+    let done = admin.shared.store.retry_dead(parse_item(&item)?, now_ms()).await?;
+    admin.shared.dispatch.notify_waiters();
+    admin.shared.delivery.notify_waiters();
+    known(&item, done)
+}
+
+pub(super) async fn drop_dead(
+    State(admin): State<Admin>,
+    Path(item): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let done = admin.shared.store.drop_dead(parse_item(&item)?, now_ms()).await?;
+    known(&item, done)
+}
+
+fn known(item: &str, done: bool) -> Result<Json<Value>, Refusal> {
+    if done {
+        return Ok(Json(json!({ "item": item })));
+    }
+    Err(Refusal(StatusCode::NOT_FOUND, format!("{item} is not a dead letter; see `larkline dead`")))
+}
+
+/// `t7` is task 7, `o7` outgoing message 7.
+fn parse_item(text: &str) -> Result<DeadItem, Refusal> {
+    let number = text.get(1..).and_then(|n| n.parse::<i64>().ok());
+    match (text.as_bytes().first(), number) {
+        (Some(b't'), Some(n)) => Ok(DeadItem::Task(TaskId(n))),
+        (Some(b'o'), Some(n)) => Ok(DeadItem::Outbox(OutboxId(n))),
+        (Some(_) | None, Some(_) | None) => Err(Refusal(
+            StatusCode::BAD_REQUEST,
+            format!("{text:?} is not the id of a dead letter (t7, o7); see `larkline dead`"),
+        )),
+    }
+}

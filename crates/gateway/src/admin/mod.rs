@@ -1,0 +1,25 @@
+//! The admin API, as JSON over HTTP on a Unix socket, and the public part over loopback TCP.
+//!
+//! | route | where | what |
+//! |---|---|---|
+//! | `GET /live` | both | the loop turns |
+//! | `GET /ready` | both | every link verified, store writable; 503 with the reasons |
+//! | `GET /metrics` | both | OpenMetrics text |
+//! | `POST /v1/replies/{task}` | both | a handler's later answer, signed with its secret |
+//! | `GET /v1/status` | socket | the whole report |
+//! | `GET /v1/messages`, `/v1/chats`, `/v1/dead`, `/v1/story` | socket | lists |
+//! | `POST /v1/dead/{item}/retry`, `/drop` | socket | dead letters |
+//! | `POST /v1/send` | socket | a message through the outbox |
+//! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
+//!
+//! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
+//! fields refused.
+
+pub mod client;
+mod lists;
+mod replies;
+mod send;
+mod server;
+
+pub use send::{SendAccepted, SendRequest};
+pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};

@@ -1,0 +1,96 @@
+//! `send`: a message from a script, through the same outbox and governor as replies.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use larkline_proto::api::ReceiveId;
+use larkline_proto::content::{Outgoing, preview};
+use larkline_store::outbox::NewOutbox;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::server::{Admin, Refusal};
+use crate::clock::now_ms;
+use crate::outgoing::{Op, stable_uuid};
+
+/// Scripts give way to replies.
+const PRIORITY: i32 = -1;
+
+/// A message to be sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    /// Name of the app; the only one when absent.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// `oc_…` chat, `ou_…` person, or an e-mail address.
+    pub to: String,
+    /// The text, or Markdown when `markdown` is set.
+    pub text: String,
+    /// Send as a post with Markdown.
+    #[serde(default)]
+    pub markdown: bool,
+    /// The same key is sent once, however often it is asked for.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// A message was stored; it will be delivered within the limits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendAccepted {
+    /// The outbox row.
+    pub outbox_id: i64,
+}
+
+pub(super) async fn send(
+    State(admin): State<Admin>,
+    Json(request): Json<SendRequest>,
+) -> Result<Json<SendAccepted>, Refusal> {
+    let row = row(&admin, &request)?;
+    let ids = admin.shared.store.enqueue(vec![row]).await?;
+    admin.shared.delivery.notify_waiters();
+    let outbox_id = ids.first().map_or(0, |id| id.0);
+    Ok(Json(SendAccepted { outbox_id }))
+}
+
+fn row(admin: &Admin, request: &SendRequest) -> Result<NewOutbox, Refusal> {
+    let bad = |text: String| Refusal(StatusCode::BAD_REQUEST, text);
+    let app = match (&request.app, admin.apps.as_slice()) {
+        (Some(name), apps) => apps.iter().find(|a| a.name == *name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+    .ok_or_else(|| bad("name one of the configured apps with --app".to_owned()))?;
+    if request.text.trim().is_empty() {
+        return Err(bad("the text is empty; give one as argument or on stdin".to_owned()));
+    }
+    let message =
+        if request.markdown { Outgoing::markdown(&request.text) } else { Outgoing::text(&request.text) };
+    let op = Op::Send { to: receiver(&request.to).map_err(bad)?, message };
+    let key = match &request.key {
+        Some(key) => format!("{}/send/{key}", app.name),
+        None => format!("{}/send/{}", app.name, Uuid::now_v7()),
+    };
+    Ok(NewOutbox {
+        app: app.name.clone(),
+        inbox: None,
+        task: None,
+        uuid: stable_uuid(&key),
+        key,
+        lane: op.lane().to_owned(),
+        priority: PRIORITY,
+        preview: preview(&request.text),
+        body: op.to_body(),
+        created_ms: now_ms(),
+    })
+}
+
+fn receiver(to: &str) -> Result<ReceiveId, String> {
+    match to {
+        _ if to.starts_with("oc_") => Ok(ReceiveId::Chat(to.into())),
+        _ if to.starts_with("ou_") => Ok(ReceiveId::Open(to.into())),
+        _ if to.starts_with("on_") => Ok(ReceiveId::Union(to.to_owned())),
+        _ if to.contains('@') => Ok(ReceiveId::Email(to.to_owned())),
+        _ => Err(format!("{to:?} is no chat (oc_…), person (ou_…) or e-mail address; see `larkline chats`")),
+    }
+}

@@ -1,0 +1,178 @@
+//! Routes, state, and the two listeners.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{lists, replies, send};
+use crate::shared::{AppRuntime, Shared};
+use crate::status::Status;
+
+/// Largest request body: a late reply with a few full-size texts.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Admin {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// The apps.
+    pub apps: Arc<Vec<Arc<AppRuntime>>>,
+    /// To the daemon's main loop.
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// What the API asks of the daemon.
+#[derive(Debug)]
+pub enum Command {
+    /// Read the configuration again; the answer is the list of what needs a restart, or the
+    /// problems that kept the old configuration.
+    Reload(tokio::sync::oneshot::Sender<Result<Vec<String>, String>>),
+    /// Drain and end.
+    Stop {
+        /// For the log and the boot record.
+        reason: String,
+    },
+}
+
+/// A refusal: one sentence that ends in what to do.
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl From<larkline_store::StoreError> for Refusal {
+    fn from(error: larkline_store::StoreError) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, format!("{error}; see `larkline status`"))
+    }
+}
+
+fn public() -> Router<Admin> {
+    Router::new()
+        .route("/live", get(live))
+        .route("/healthz", get(live))
+        .route("/ready", get(ready))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/v1/replies/{task}", post(replies::late_reply))
+
+}
+
+fn operator() -> Router<Admin> {
+    public()
+        .route("/v1/status", get(status))
+        .route("/v1/messages", get(lists::messages))
+        .route("/v1/chats", get(lists::chats))
+        .route("/v1/dead", get(lists::dead))
+        .route("/v1/dead/{item}/retry", post(lists::retry))
+        .route("/v1/dead/{item}/drop", post(lists::drop_dead))
+        .route("/v1/story", get(lists::story))
+        .route("/v1/send", post(send::send))
+        .route("/v1/reload", post(reload))
+        .route("/v1/stop", post(stop))
+}
+
+/// Binds the operator's socket, readable by its owner alone. A stale socket file of a dead
+/// process is replaced; the instance lock is held by now, so no live one can own it.
+///
+/// # Errors
+/// When the socket cannot be bound.
+pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves the operator's API until cancelled.
+pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: CancellationToken) {
+    let app = operator().layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!("the admin socket failed: {error}");
+    }
+}
+
+/// Serves the public part over TCP until cancelled.
+pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: CancellationToken) {
+    let app = public().layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!("the HTTP listener failed: {error}");
+    }
+}
+
+/// Binds the loopback listener, so that a taken port is an error at start and not later.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn bind_http(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+async fn live() -> &'static str {
+    "live\n"
+}
+
+async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
+    let status = Status::take(&admin.shared, &admin.apps).await?;
+    if status.ready {
+        Ok("ready\n")
+    } else {
+        Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, status.not_ready.join("; ")))
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
+    Ok(Json(Status::take(&admin.shared, &admin.apps).await?))
+}
+
+async fn metrics(State(admin): State<Admin>) -> Result<Response, Refusal> {
+    Status::take(&admin.shared, &admin.apps).await?.export(&admin.shared);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], admin.shared.metrics.encode()).into_response())
+}
+
+async fn reload(State(admin): State<Admin>) -> Result<Json<serde_json::Value>, Refusal> {
+    let gone = || Refusal(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping".to_owned());
+    let (answer, told) = tokio::sync::oneshot::channel();
+    admin.commands.send(Command::Reload(answer)).await.map_err(|_| gone())?;
+    match told.await.map_err(|_| gone())? {
+        Ok(needs_restart) => Ok(Json(json!({ "reloaded": true, "needs_restart": needs_restart }))),
+        Err(problems) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, problems)),
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StopRequest {
+    reason: String,
+}
+
+async fn stop(State(admin): State<Admin>, Json(request): Json<StopRequest>) -> StatusCode {
+    // A full or closed channel means that a stop is already under way.
+    match admin.commands.try_send(Command::Stop { reason: request.reason }) {
+        Ok(()) | Err(_) => StatusCode::ACCEPTED,
+    }
+}

@@ -1,0 +1,326 @@
+//! The daemon, top to bottom: lock, open, announce, work, drain.
+//!
+//! Stages end in this order, each with what is left of one deadline: intake (the link closes
+//! before any work is refused, so the platform redelivers elsewhere), work (running handlers
+//! finish or are ended), out (replies in hand leave), service (admin API, upkeep). A second
+//! signal ends everything at once.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use larkline_store::Store;
+use larkline_store::record::{EndOfBoot, NewBoot};
+use larkline_store::{SqliteOptions, SqliteStore};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::admin::Command;
+use crate::clock::now_ms;
+use crate::config::Config;
+use crate::instance::{Holder, InstanceLock, LockError};
+use crate::handler::Children;
+use crate::shared::Shared;
+use crate::stages::Stages;
+
+/// The signal that means "read the configuration again".
+const SIGHUP: &str = "SIGHUP";
+
+/// Commands that may wait for the main loop; more than a person can type.
+const COMMANDS_MAX: usize = 16;
+
+/// How to run.
+pub struct RunOptions {
+    /// The checked configuration.
+    pub config: Config,
+    /// Reads the configuration again; the error lists its problems.
+    pub reload: Box<dyn Fn() -> Result<Config, String> + Send>,
+    /// Ask a running instance of the same app to leave.
+    pub takeover: bool,
+    /// Stay up and retry slowly when the credentials are refused.
+    pub keep_going: bool,
+    /// Fail when no link is verified within the start-up deadline.
+    pub wait: bool,
+    /// Where instance locks live.
+    pub lock_dir: PathBuf,
+}
+
+/// The daemon could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Another instance serves an app of ours.
+    #[error("another instance runs; stop it, or start with --takeover")]
+    Lock(#[source] LockError),
+    /// The store cannot be opened.
+    #[error("cannot open the store {}", path.display())]
+    Store {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: larkline_store::StoreError,
+    },
+    /// The state directory cannot be made or used.
+    #[error("cannot use the state directory {}; set `store.path` to one you may write to", path.display())]
+    StateDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The network settings cannot be used.
+    #[error("the network settings cannot be used")]
+    Network(#[source] larkline_client::NetError),
+    /// The governor's limits cannot be used.
+    #[error("the governor's limits cannot be used; see `larkline config check`")]
+    Governor(#[source] larkline_proto::rate::InvalidRate),
+    /// The link's settings contradict each other.
+    #[error("the link's settings cannot be used; see `larkline config check`")]
+    Link(#[source] larkline_client::link::LinkConfigError),
+    /// A handler cannot be made from its settings.
+    #[error("handler {name} cannot be used; see `larkline config check`")]
+    Handler {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: crate::handler::HttpError,
+    },
+    /// A listener could not be bound.
+    #[error("cannot listen on {address}; choose another address or stop what uses it")]
+    Listen {
+        /// Which one.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The platform refuses the app's credentials.
+    #[error("the platform refuses app {app}: {detail}; check app_id and app_secret in the developer console")]
+    Credentials {
+        /// Name of the app.
+        app: String,
+        /// Code, message and log id.
+        detail: String,
+    },
+    /// `--wait`: no verified link within the start-up deadline.
+    #[error("no verified link within the start-up deadline: {detail}")]
+    NotVerified {
+        /// Stage and fault.
+        detail: String,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signals(#[source] std::io::Error),
+    /// A vital worker ended.
+    #[error("a vital worker ended; see the log")]
+    Vital,
+}
+
+/// Runs until a signal, a stop command, or a failure that only a person can mend.
+///
+/// # Errors
+/// [`RunError`] as its variants say.
+pub async fn run(options: RunOptions) -> Result<(), RunError> {
+    let boot_id = Uuid::now_v7().to_string();
+    let config = options.config;
+    let me = Holder { pid: std::process::id(), boot_id: boot_id.clone(), socket: config.server.socket.clone() };
+    let _lock = lock(&options.lock_dir, &config, &me, options.takeover).await?;
+    let store = open_store(&config)?;
+    let children = Children::open(&config.store.path)
+        .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
+    announce(&config, &boot_id, store.as_ref(), &children).await?;
+    let shared = Arc::new(Shared {
+        boot_id,
+        started_ms: now_ms(),
+        store,
+        config: ArcSwap::from_pointee(config),
+        metrics: crate::metrics::Metrics::default(),
+        children,
+        overfull: std::sync::atomic::AtomicBool::new(false),
+        store_health: crate::shared::StoreHealth::default(),
+        callbacks: crate::callback::Callbacks::default(),
+        routing: tokio::sync::Notify::new(),
+        dispatch: tokio::sync::Notify::new(),
+        delivery: tokio::sync::Notify::new(),
+    });
+    let mut signals = Signals::new().map_err(RunError::Signals)?;
+    let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+    let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
+    let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;
+    tracing::info!(reason = reason.word(), "stopping: intake first, then running work, then replies in hand");
+    let drain = shared.config.load().limits.drain;
+    let deadline = Instant::now() + drain;
+    tokio::select! {
+        () = stages.stop(&shared, deadline) => {}
+        signal = signals.next() => {
+            tracing::warn!(signal, "second signal, stopping now");
+            // Handlers end their children when their work is dropped.
+        }
+    }
+    farewell(&shared, &reason).await;
+    reason.result()
+}
+
+/// Why the main loop ended.
+enum Reason {
+    Asked(String),
+    Failed(RunError),
+}
+
+impl Reason {
+    fn word(&self) -> String {
+        match self {
+            Self::Asked(reason) => reason.clone(),
+            Self::Failed(error) => error.to_string(),
+        }
+    }
+
+    fn result(self) -> Result<(), RunError> {
+        match self {
+            Self::Asked(_) => Ok(()),
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+async fn main_loop(
+    shared: &Shared,
+    reload: &(dyn Fn() -> Result<Config, String> + Send),
+    signals: &mut Signals,
+    mut asked: mpsc::Receiver<Command>,
+    stages: &mut Stages,
+) -> Reason {
+    loop {
+        tokio::select! {
+            signal = signals.next() => {
+                let parent = std::os::unix::process::parent_id();
+                tracing::info!(signal, parent_pid = parent, "signal received");
+                if signal != SIGHUP {
+                    return Reason::Asked(format!("signal {signal}"));
+                }
+                if let Err(problems) = apply(shared, reload) {
+                    tracing::error!("configuration not reloaded, the old one stays: {problems}");
+                }
+            }
+            Some(command) = asked.recv() => match command {
+                Command::Stop { reason } => return Reason::Asked(reason),
+                Command::Reload(answer) => {
+                    // Whoever asked may have hung up; the reload holds all the same.
+                    drop(answer.send(apply(shared, reload)));
+                }
+            },
+            error = stages.failed() => return Reason::Failed(error),
+        }
+    }
+}
+
+/// Swaps the configuration; what cannot change in a running process is listed.
+fn apply(shared: &Shared, reload: &(dyn Fn() -> Result<Config, String> + Send)) -> Result<Vec<String>, String> {
+    let new = reload()?;
+    let old = shared.config.load_full();
+    let needs_restart = old.needs_restart(&new);
+    for line in new.policy_lines() {
+        tracing::info!("{line}");
+    }
+    shared.config.store(Arc::new(new));
+    tracing::info!(needs_restart = needs_restart.join(", "), "configuration reloaded");
+    Ok(needs_restart)
+}
+
+async fn lock(dir: &std::path::Path, config: &Config, me: &Holder, takeover: bool) -> Result<InstanceLock, RunError> {
+    let ids: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
+    match InstanceLock::acquire(dir, &ids, me) {
+        Err(LockError::Held { holder, .. }) if takeover => {
+            crate::takeover::take_over(dir, &ids, me, &holder, config.limits.drain).await.map_err(RunError::Lock)
+        }
+        result => result.map_err(RunError::Lock),
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
+    let path = store_file(config);
+    if let Err(source) = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.store.path) {
+        return Err(RunError::StateDirectory { path: config.store.path.clone(), source });
+    }
+    // Opening reads and may migrate the file: short, and before anything else runs.
+    let store = SqliteStore::open(&path, SqliteOptions::default());
+    Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
+}
+
+/// The database inside the state directory.
+pub fn store_file(config: &Config) -> PathBuf {
+    config.store.path.join("larkline.db")
+}
+
+/// The banner: who runs, since when, by which policy, and how the previous run ended.
+async fn announce(config: &Config, boot_id: &str, store: &dyn Store, children: &Children) -> Result<(), RunError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let boot = NewBoot { boot_id: boot_id.to_owned(), version: version.to_owned(), pid: std::process::id(), at_ms: now_ms() };
+    let record = store
+        .begin_boot(boot)
+        .await
+        .map_err(|source| RunError::Store { path: store_file(config), source })?;
+    let previous = match (&record.previous_end, record.count) {
+        (_, 0 | 1) => "none".to_owned(),
+        (Some(end), _) => end.clone(),
+        (None, _) => "without a word: crash, kill or power loss".to_owned(),
+    };
+    tracing::info!(version, boot_id, boot_count = record.count, pid = std::process::id(),
+        previous_end = previous, released = record.released, "larkline starts");
+    for line in config.policy_lines() {
+        tracing::info!("{line}");
+    }
+    for warning in &config.warnings {
+        tracing::warn!(key = warning.path, hint = warning.hint, "{}", warning.message);
+    }
+    match children.reap_stale(config.limits.kill_grace).await {
+        Ok(stale) => stale.iter().for_each(|s| {
+            tracing::warn!(pids = ?s.pids, handler = s.handler, left = s.left, "children of an earlier run were still alive and were ended");
+        }),
+        Err(error) => tracing::warn!("cannot look for children of earlier runs: {error}"),
+    }
+    Ok(())
+}
+
+async fn farewell(shared: &Shared, reason: &Reason) {
+    let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
+    let steps = [
+        ("release_leases", shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ())),
+        ("end_boot", shared.store.end_boot(end).await),
+        ("close", shared.store.close().await),
+    ];
+    // Each step runs whatever became of the one before.
+    for (during, result) in steps {
+        if let Err(error) = result {
+            shared.store_health.failed(during, &error);
+        }
+    }
+    tracing::info!("stopped");
+}
+
+/// The signals a daemon answers to.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+            _ = self.hup.recv() => SIGHUP,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Delivery: claims outbox rows, takes a permit, sends, settles.
+//!
+//! One worker an app. A chat has one row in flight, so its messages keep their order; the
+//! store hands out the lane served longest ago, so a busy chat starves nobody. A row that has
+//! to be sent again carries the same `uuid`, by which the platform recognises it for an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_client::{Answer, ApiError, ApiErrorKind};
+use larkline_proto::api::{Disposition, RestMessage, RetryReason};
+use larkline_proto::id::LogId;
+use larkline_store::StoreError;
+use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxLease, OutboxSettlement};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{ms, now_ms};
+use crate::governor::Hint;
+use crate::outgoing::{Op, stable_uuid};
+use crate::shared::{AppRuntime, Shared};
+
+/// Chats served at the same time. The platform's 50 calls a second at 200 ms a call need 10.
+const IN_FLIGHT_MAX: usize = 16;
+/// How long a claim holds: longer than a full window of the slowest limit plus a call.
+const LEASE: Duration = Duration::from_secs(150);
+/// A worker looks at the store at least this often.
+const PERIOD: Duration = Duration::from_secs(5);
+/// Waits between attempts when the platform gives no hint: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// Attempts that count (not throttled, not stopped) before a row is given up. With the waits
+/// above this is about a day of an unreachable platform.
+const ATTEMPTS_MAX: u32 = 1500;
+/// First and longest pause while the store refuses.
+const STORE_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// The sender of one app.
+pub struct Delivery {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// Whose messages.
+    pub app: Arc<AppRuntime>,
+    /// Cancelled: claim nothing more, let calls in flight finish.
+    pub drain: CancellationToken,
+}
+
+impl Delivery {
+    /// Works until drained.
+    pub async fn run(self: Arc<Self>) {
+        let mut running = JoinSet::new();
+        while !self.drain.is_cancelled() {
+            // Registered before the look, so that a hint in between is not missed.
+            let woken = self.shared.delivery.notified();
+            let rows = self.claim(IN_FLIGHT_MAX.saturating_sub(running.len())).await;
+            if !rows.is_empty() {
+                for row in rows {
+                    running.spawn(Arc::clone(&self).work(row));
+                }
+                continue;
+            }
+            let wait = self.wait_for_due().await;
+            tokio::select! {
+                () = self.drain.cancelled() => {}
+                () = woken => {}
+                Some(_) = running.join_next() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, limit: usize) -> Vec<ClaimedOutbox> {
+        if limit == 0 {
+            return Vec::new();
+        }
+        let now = now_ms();
+        let claim = OutboxClaim {
+            app: self.app.name.clone(),
+            limit,
+            now_ms: now,
+            until_ms: now + ms(LEASE),
+            owner: self.shared.boot_id.clone(),
+        };
+        match self.shared.store.claim_outbox(claim).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.shared.store_health.failed("claim_outbox", &error);
+                Vec::new()
+            }
+        }
+    }
+
+    async fn wait_for_due(&self) -> Duration {
+        match self.shared.store.next_due().await {
+            Ok(Some(due)) => {
+                let wait = Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0));
+                if wait.is_zero() { PERIOD } else { wait.min(PERIOD) }
+            }
+            Ok(None) | Err(_) => PERIOD,
+        }
+    }
+
+    /// One attempt, from claim to settlement.
+    async fn work(self: Arc<Self>, row: ClaimedOutbox) {
+        let settlement = match Op::from_body(&row.body) {
+            Ok(op) => self.send(&row, &op).await,
+            Err(error) => OutboxSettlement::Dead {
+                at_ms: now_ms(),
+                code: "body_unreadable".to_owned(),
+                error: error.to_string(),
+                log_id: String::new(),
+            },
+        };
+        self.settle(row.lease, settlement).await;
+        self.shared.delivery.notify_waiters();
+    }
+
+    async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
+        let permit = tokio::select! {
+            permit = self.app.governor.acquire(&row.lane) => permit,
+            () = self.drain.cancelled() => return stopped(),
+        };
+        let (endpoint, result) = match op {
+            Op::Reply { message_id, in_thread, message, .. } => {
+                ("reply", self.app.api.reply(message_id, message, *in_thread, &row.uuid).await)
+            }
+            Op::Send { to, message } => ("send", self.app.api.send(to, message, &row.uuid).await),
+        };
+        match result {
+            Ok(sent) => {
+                permit.complete(Hint::Fine);
+                self.delivered(row, endpoint, &sent)
+            }
+            Err(error) => {
+                permit.complete(hint(&error));
+                self.refused(row, op, endpoint, &error)
+            }
+        }
+    }
+
+    fn delivered(&self, row: &ClaimedOutbox, endpoint: &str, sent: &Answer<RestMessage>) -> OutboxSettlement {
+        self.shared.metrics.call(&self.app.name, endpoint, "0");
+        let (message_id, log_id) = (sent.data.message_id.to_string(), log_id(sent.log_id.as_ref()));
+        tracing::info!(app = self.app.name, outbox_id = row.lease.row.0, inbox_id = row.inbox.map(|i| i.0),
+            message_id, attempt = row.attempt, log_id, "delivered");
+        OutboxSettlement::Delivered { at_ms: now_ms(), message_id, log_id }
+    }
+
+    /// What to do about a refused or failed call.
+    fn refused(&self, row: &ClaimedOutbox, op: &Op, endpoint: &str, error: &ApiError) -> OutboxSettlement {
+        let (at_ms, code, log_id) = (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
+        self.shared.metrics.call(&self.app.name, endpoint, &code);
+        tracing::warn!(app = self.app.name, outbox_id = row.lease.row.0, chat_id = row.lane, attempt = row.attempt,
+            code, log_id, "send failed: {error}");
+        let text = error.to_string();
+        let retry = |wait: Duration, counts: bool| OutboxSettlement::Retry {
+            at_ms,
+            due_ms: at_ms + ms(wait),
+            code: code.clone(),
+            error: text.clone(),
+            log_id: log_id.clone(),
+            counts,
+        };
+        let replace = |op: Op, form: &str| OutboxSettlement::Replace {
+            at_ms,
+            code: code.clone(),
+            error: text.clone(),
+            body: op.to_body(),
+            uuid: stable_uuid(&format!("{}/{form}", row.uuid)),
+        };
+        match error.disposition() {
+            Disposition::Retry { reason: RetryReason::RateLimited, after } => {
+                retry(after.unwrap_or_else(|| backoff(row.attempt)), false)
+            }
+            Disposition::Retry { after, .. } if row.attempt < ATTEMPTS_MAX => {
+                retry(after.unwrap_or_else(|| backoff(row.attempt)), true)
+            }
+            // An operator has to act; the words wait for it.
+            Disposition::Reauthenticate | Disposition::Fatal if row.attempt < ATTEMPTS_MAX => retry(RETRY.1, true),
+            Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
+            Disposition::Simplify if let Some(op) = op.simpler() => replace(op, "simpler"),
+            Disposition::Retry { .. }
+            | Disposition::Reauthenticate
+            | Disposition::Fatal
+            | Disposition::MessageGone
+            | Disposition::Simplify
+            | Disposition::TooLong
+            | Disposition::Permanent => {
+                tracing::error!(app = self.app.name, outbox_id = row.lease.row.0, code, "message not delivered, see `larkline dead`");
+                OutboxSettlement::Dead { at_ms, code, error: text, log_id }
+            }
+        }
+    }
+
+    async fn settle(&self, lease: OutboxLease, settlement: OutboxSettlement) {
+        let mut pause = STORE_PAUSE.0;
+        loop {
+            match self.shared.store.settle_outbox(lease, settlement.clone()).await {
+                Ok(()) => return self.shared.store_health.recovered(),
+                Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
+                    tracing::warn!(outbox_id = lease.row.0, code = error.code(), "send result dropped: {error}");
+                    return;
+                }
+                Err(error) => self.shared.store_health.failed("settle_outbox", &error),
+            }
+            tokio::select! {
+                () = self.drain.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE.1),
+            }
+        }
+    }
+}
+
+/// Put back by a stop; nothing was sent.
+fn stopped() -> OutboxSettlement {
+    let at_ms = now_ms();
+    OutboxSettlement::Retry {
+        at_ms,
+        due_ms: at_ms,
+        code: "stopped".to_owned(),
+        error: "the gateway stopped before the call".to_owned(),
+        log_id: String::new(),
+        counts: false,
+    }
+}
+
+/// What the governor learns from a refusal.
+fn hint(error: &ApiError) -> Hint {
+    match error.disposition() {
+        Disposition::Retry { reason: RetryReason::RateLimited, after } => {
+            let wait = after.unwrap_or(RETRY.0);
+            if is_chat_limit(error) { Hint::Chat(wait) } else { Hint::App(wait) }
+        }
+        Disposition::Retry { .. }
+        | Disposition::Reauthenticate
+        | Disposition::Permanent
+        | Disposition::Fatal
+        | Disposition::MessageGone
+        | Disposition::Simplify
+        | Disposition::TooLong => Hint::Fine,
+    }
+}
+
+/// True for the limit of one chat or person; any other is the app's.
+fn is_chat_limit(error: &ApiError) -> bool {
+    /// "This operation triggers the frequency limit."
+    const CHAT_LIMIT: i64 = 230_020;
+    matches!(&error.kind, ApiErrorKind::Platform { failure, .. } if failure.code == CHAT_LIMIT)
+}
+
+fn log_id(id: Option<&LogId>) -> String {
+    id.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Full jitter over a doubling bound.
+fn backoff(attempt: u32) -> Duration {
+    let bound = RETRY.0.saturating_mul(2_u32.saturating_pow(attempt.min(16))).min(RETRY.1);
+    RETRY.0 + bound.mul_f64(fastrand::f64())
+}

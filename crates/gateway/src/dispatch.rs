@@ -1,0 +1,271 @@
+//! Dispatch: claims tasks, runs handlers, settles.
+//!
+//! One worker a handler, so that a slow or broken handler holds up nobody else. A worker is
+//! woken by hint or by period, claims the heads of free lanes, and does the same thing after a
+//! crash as on a good day. Within a lane tasks run one after the other; lanes run in parallel
+//! up to the handler's cap; what does not fit waits in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larkline_proto::content::{self, Outgoing};
+use larkline_proto::event::Event;
+use larkline_proto::id::OpenId;
+use larkline_store::StoreError;
+use larkline_store::outbox::NewOutbox;
+use larkline_store::task::{ClaimedTask, TaskClaim, TaskLease, TaskSettlement};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{ms, now_ms};
+use crate::config::Common;
+use crate::handler::retry::Next;
+use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
+use crate::outgoing::Destination;
+use crate::shared::{AppRuntime, Shared};
+
+/// How long a claim holds without being extended: after a crash of another node its lane
+/// waits this long.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often a running task's claim is extended.
+const LEASE_EXTEND: Duration = Duration::from_secs(20);
+/// A worker looks at the store at least this often.
+const PERIOD: Duration = Duration::from_secs(5);
+/// First and longest pause while the store refuses.
+const STORE_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// The worker of one handler.
+pub struct Dispatch {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// The apps, to know which bot a message mentions.
+    pub apps: Arc<Vec<Arc<AppRuntime>>>,
+    /// Name of the handler.
+    pub name: String,
+    /// The handler.
+    pub handler: Arc<Handler>,
+    /// Its cap, retry and reply settings.
+    pub common: Common,
+    /// Cancelled: claim nothing more, let running tasks finish.
+    pub drain: CancellationToken,
+    /// Cancelled: the drain's deadline has passed, end running tasks.
+    pub kill: CancellationToken,
+    /// The address of late replies, when handlers may answer later.
+    pub reply_base: Option<String>,
+}
+
+impl Dispatch {
+    /// Works until drained.
+    pub async fn run(self: Arc<Self>) {
+        let mut running = JoinSet::new();
+        while !self.drain.is_cancelled() {
+            // Registered before the look, so that a hint in between is not missed.
+            let woken = self.shared.dispatch.notified();
+            let tasks = self.claim(self.common.concurrency.saturating_sub(running.len())).await;
+            if !tasks.is_empty() {
+                for task in tasks {
+                    running.spawn(Arc::clone(&self).work(task));
+                }
+                continue;
+            }
+            let wait = self.wait_for_due().await;
+            tokio::select! {
+                () = self.drain.cancelled() => {}
+                () = woken => {}
+                Some(_) = running.join_next() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        if !running.is_empty() {
+            tracing::info!(handler = self.name, running = running.len(), "waiting for running tasks");
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, limit: usize) -> Vec<ClaimedTask> {
+        if limit == 0 || self.drain.is_cancelled() {
+            return Vec::new();
+        }
+        let now = now_ms();
+        let claim = TaskClaim {
+            handler: self.name.clone(),
+            limit,
+            now_ms: now,
+            until_ms: now + ms(LEASE),
+            owner: self.shared.boot_id.clone(),
+        };
+        match self.shared.store.claim_tasks(claim).await {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                self.shared.store_health.failed("claim_tasks", &error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// How long until something becomes due, at most a period.
+    async fn wait_for_due(&self) -> Duration {
+        match self.shared.store.next_due().await {
+            Ok(Some(due)) => {
+                let wait = Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0));
+                // Due already, yet not claimable: a lane in hand. Its end wakes us.
+                if wait.is_zero() { PERIOD } else { wait.min(PERIOD) }
+            }
+            Ok(None) | Err(_) => PERIOD,
+        }
+    }
+
+    /// One attempt, from claim to settlement.
+    async fn work(self: Arc<Self>, task: ClaimedTask) {
+        let started = Instant::now();
+        let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
+        let event_id = task.item.event_id.clone();
+        self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));
+        let settlement = match self.turn(&task) {
+            Err(error) => self.given_up(&task, None, &error),
+            Ok(turn) => {
+                tracing::debug!(handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, "attempt");
+                let result = self.attempt(&turn, lease).await;
+                let word = match &result {
+                    Ok(answer) if answer.later => "later",
+                    Ok(_) => "ok",
+                    Err(error) => error.code,
+                };
+                self.shared.metrics.attempt(&self.name, word, started.elapsed());
+                tracing::info!(
+                    handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, result = word,
+                    elapsed_ms = started.elapsed().as_millis(), "handled"
+                );
+                self.settlement(&task, &turn, result)
+            }
+        };
+        self.settle(lease, settlement).await;
+        self.shared.delivery.notify_waiters();
+        self.shared.dispatch.notify_waiters();
+    }
+
+    /// Runs the handler, keeping the claim alive.
+    async fn attempt(&self, turn: &Turn, lease: TaskLease) -> Result<Answer, HandlerError> {
+        let work = self.handler.handle(turn);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                () = tokio::time::sleep(LEASE_EXTEND) => {
+                    let until = now_ms() + ms(LEASE);
+                    if let Err(error) = self.shared.store.extend_task(lease, until).await {
+                        tracing::warn!(handler = self.name, code = error.code(), "claim not extended: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&self, task: &ClaimedTask) -> Result<Turn, HandlerError> {
+        let event = Event::parse(&task.item.payload).map_err(|e| HandlerError {
+            code: "event_unreadable",
+            detail: e.to_string(),
+            retry: Retry::Never,
+        })?;
+        let bot = self.bot(&task.item.app);
+        let message = event.message();
+        Ok(Turn {
+            app: task.item.app.clone(),
+            route: task.route.clone(),
+            handler: task.handler.clone(),
+            session: task.lane.clone(),
+            task: task.lease.task,
+            attempt: task.attempt,
+            text: message.map(|m| content::readable(m, &bot)).unwrap_or_default(),
+            mentioned: message.is_some_and(|m| m.mentions_bot(&bot)),
+            payload: task.item.payload.clone(),
+            reply_url: self.reply_base.as_ref().map(|base| format!("{base}/v1/replies/{}", task.lease.task.0)),
+            cancel: self.kill.child_token(),
+            event,
+        })
+    }
+
+    fn bot(&self, app: &str) -> OpenId {
+        let app = self.apps.iter().find(|a| a.name == app);
+        app.and_then(|a| a.bot.borrow().clone()).unwrap_or_default()
+    }
+
+    fn settlement(&self, task: &ClaimedTask, turn: &Turn, result: Result<Answer, HandlerError>) -> TaskSettlement {
+        let at_ms = now_ms();
+        match result {
+            Ok(answer) => {
+                if turn.event.is_callback() {
+                    let data = answer.callback.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string);
+                    self.shared.callbacks.answer(task.item.id, Bytes::from(data));
+                }
+                let replies = self.rows(task, Some(&turn.event), "a", answer.messages);
+                match self.handler.reply_within() {
+                    Some(within) if answer.later => {
+                        TaskSettlement::Await { replies, at_ms, until_ms: at_ms + ms(within) }
+                    }
+                    Some(_) | None => TaskSettlement::Done { replies, at_ms },
+                }
+            }
+            Err(error) => match self.common.retry.next(task.attempt, error.retry, fastrand::u64(..)) {
+                Next::Release => TaskSettlement::Release,
+                Next::Again(wait) => {
+                    tracing::warn!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
+                        code = error.code, wait_ms = wait.as_millis(), "handler failed, to be tried again: {error}");
+                    TaskSettlement::Retry { at_ms, due_ms: at_ms + ms(wait), code: error.code.to_owned(), error: error.detail }
+                }
+                Next::GiveUp => self.given_up(task, Some(&turn.event), &error),
+            },
+        }
+    }
+
+    /// The task dies, and its chat is told.
+    fn given_up(&self, task: &ClaimedTask, event: Option<&Event>, error: &HandlerError) -> TaskSettlement {
+        tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
+            code = error.code, verdict = "failed", why = error.code, "handler failed for good: {error}; see `larkline dead`");
+        let notice = format!("⚠️ {} failed ({}), attempt {}. The operator can retry it: larkline dead", self.name, error.code, task.attempt);
+        let is_message = event.is_some_and(|e| e.message().is_some());
+        let notices = if is_message { self.rows(task, event, "n", vec![Outgoing::text(&notice)]) } else { Vec::new() };
+        TaskSettlement::Dead { at_ms: now_ms(), code: error.code.to_owned(), error: error.detail.clone(), notices }
+    }
+
+    fn rows(&self, task: &ClaimedTask, event: Option<&Event>, part: &str, messages: Vec<Outgoing>) -> Vec<NewOutbox> {
+        let Some(event) = event else { return Vec::new() };
+        let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common);
+        let previews = self.shared.config.load().log.previews;
+        match to {
+            Some(to) => to.rows(part, messages, previews, now_ms()),
+            None if messages.is_empty() => Vec::new(),
+            None => {
+                tracing::warn!(handler = self.name, event_id = %event.id, "an answer to an event without a chat is dropped");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Settles, waiting out an ill store until the stop's deadline: a lost settlement would
+    /// run the handler again.
+    async fn settle(&self, lease: TaskLease, settlement: TaskSettlement) {
+        let mut pause = STORE_PAUSE.0;
+        loop {
+            match self.shared.store.settle_task(lease, settlement.clone()).await {
+                Ok(()) => return self.shared.store_health.recovered(),
+                Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
+                    tracing::warn!(handler = self.name, task = lease.task.0, code = error.code(), "result dropped: {error}");
+                    return;
+                }
+                Err(error) => self.shared.store_health.failed("settle_task", &error),
+            }
+            tokio::select! {
+                () = self.kill.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE.1),
+            }
+        }
+    }
+}
+
+fn seconds_since(at_ms: i64) -> f64 {
+    let elapsed = u64::try_from(now_ms() - at_ms).unwrap_or(0);
+    Duration::from_millis(elapsed).as_secs_f64()
+}

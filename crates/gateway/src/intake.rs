@@ -1,0 +1,234 @@
+//! Intake: delivery → durable accept → ack.
+//!
+//! Batches what has arrived, commits it in one transaction, and only then acks. When the store
+//! refuses, nothing is acked: the platform redelivers after 15 s, 5 min, 1 h and 6 h. No user
+//! code runs here; the acks of callbacks wait for their handlers in tasks of their own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larkline_client::link::{AckToken, Answer, Delivery, LinkHandle};
+use larkline_proto::content;
+use larkline_proto::event::Event;
+use larkline_proto::header::DataKind;
+use larkline_proto::id::OpenId;
+use larkline_store::inbox::{Accepted, InboxId, NewEvent};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::clock::now_ms;
+use crate::shared::{AppRuntime, Shared};
+
+/// Events committed together at most; more only adds latency once a commit is under way.
+const BATCH_MAX: usize = 256;
+/// Deliveries that may wait between link and intake. Full, the link sheds them un-acked.
+pub const DELIVERIES_MAX: usize = 1024;
+/// The platform allows a callback 3 s in all; what is left is for the way.
+const CALLBACK_BUDGET: Duration = Duration::from_millis(2500);
+/// A callback's neutral answer: accepted, nothing to show.
+const NEUTRAL: &[u8] = b"{}";
+/// Pause after a refused commit, so that an ill disk is not hammered.
+const REFUSED_PAUSE: Duration = Duration::from_millis(500);
+
+/// The intake of one app.
+pub struct Intake {
+    shared: Arc<Shared>,
+    app: Arc<AppRuntime>,
+    /// Behind a lock because the worker can be made again after a panic.
+    deliveries: Arc<Mutex<mpsc::Receiver<Delivery>>>,
+}
+
+/// What the ack of one delivery needs to know.
+struct Pending {
+    token: AckToken,
+    arrived: Instant,
+    callback: bool,
+}
+
+impl Intake {
+    /// An intake that reads from `deliveries`.
+    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, deliveries: mpsc::Receiver<Delivery>) -> Self {
+        Self { shared, app, deliveries: Arc::new(Mutex::new(deliveries)) }
+    }
+
+    /// Works until the link ends.
+    pub async fn run(&self) {
+        let mut deliveries = self.deliveries.lock().await;
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut callbacks = JoinSet::new();
+        while deliveries.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            self.accept(&mut batch, &mut callbacks).await;
+            while callbacks.try_join_next().is_some() {}
+        }
+        // Acks still waiting are bounded by their budget.
+        while callbacks.join_next().await.is_some() {}
+    }
+
+    async fn accept(&self, batch: &mut Vec<Delivery>, callbacks: &mut JoinSet<()>) {
+        if self.shared.overfull.load(Ordering::Relaxed) {
+            tracing::warn!(app = self.app.name, events = batch.len(), "queue over its bound: not acked, to be redelivered");
+            batch.clear();
+            return;
+        }
+        let previews = self.shared.config.load().log.previews;
+        let (pending, events): (Vec<Pending>, Vec<NewEvent>) =
+            batch.drain(..).map(|d| self.read(d, previews)).unzip();
+        let lines: Vec<LogLine> = events.iter().map(LogLine::of).collect();
+        match self.shared.store.accept(events).await {
+            Ok(accepted) => {
+                self.shared.store_health.recovered();
+                self.ack(pending, &accepted, callbacks);
+                lines.into_iter().zip(&accepted).for_each(|(line, a)| line.write(&self.app.name, a));
+                self.shared.routing.notify_waiters();
+                self.mark_acked(&accepted).await;
+            }
+            Err(error) => {
+                self.shared.store_health.failed("accept", &error);
+                tracing::warn!(app = self.app.name, events = pending.len(), "not acked, to be redelivered");
+                tokio::time::sleep(REFUSED_PAUSE).await;
+            }
+        }
+    }
+
+    /// Reads what the journal needs to know; a payload that does not parse is kept verbatim.
+    fn read(&self, delivery: Delivery, previews: bool) -> (Pending, NewEvent) {
+        let mut new = NewEvent {
+            app: self.app.name.clone(),
+            received_ms: delivery.received_ms,
+            boot_id: self.shared.boot_id.clone(),
+            ..NewEvent::default()
+        };
+        let mut callback = false;
+        match Event::parse(&delivery.payload) {
+            Ok(event) => {
+                callback = event.is_callback();
+                describe(&mut new, &event, previews);
+            }
+            Err(error) => {
+                tracing::warn!(app = self.app.name, code = "event_unreadable", bytes = delivery.payload.len(), "{error}; kept verbatim");
+                new.kind = delivery.kind.as_str().to_owned();
+            }
+        }
+        if delivery.kind == DataKind::Card {
+            tracing::warn!(
+                app = self.app.name,
+                code = "old_card_callback",
+                "an old-style card callback arrived: the console's callback configuration is wrong or unpublished"
+            );
+        }
+        if new.keys.is_empty() {
+            // No id of its own: the frame's message id is all that redeliveries can share.
+            let id = delivery.frame_message_id;
+            new.event_id = format!("frame-{id}").into();
+            new.keys.push(format!("f:{id}"));
+        }
+        new.payload = delivery.payload.into();
+        (Pending { token: delivery.ack, arrived: Instant::now(), callback }, new)
+    }
+
+    fn ack(&self, pending: Vec<Pending>, accepted: &[Accepted], callbacks: &mut JoinSet<()>) {
+        let mut answers = Vec::with_capacity(pending.len());
+        for (pending, accepted) in pending.into_iter().zip(accepted) {
+            self.shared.metrics.ack_seconds.observe(pending.arrived.elapsed().as_secs_f64());
+            let waiting = match accepted {
+                Accepted::New(id) if pending.callback => self.shared.callbacks.wait_for(*id),
+                Accepted::New(_) | Accepted::Duplicate { .. } => None,
+            };
+            match waiting {
+                Some(answer) => {
+                    callbacks.spawn(answer_callback(self.app.link.clone(), pending, answer));
+                }
+                None if pending.callback => answers.push((pending.token, Answer::with_data(Bytes::from_static(NEUTRAL)))),
+                None => answers.push((pending.token, Answer::ok())),
+            }
+        }
+        self.app.link.answer(answers);
+    }
+
+    async fn mark_acked(&self, accepted: &[Accepted]) {
+        let at = now_ms();
+        let acks: Vec<(InboxId, i64)> = accepted
+            .iter()
+            .filter_map(|a| match a {
+                Accepted::New(id) => Some((*id, at)),
+                Accepted::Duplicate { .. } => None,
+            })
+            .collect();
+        if let Err(error) = self.shared.store.mark_acked(acks).await {
+            self.shared.store_health.failed("mark_acked", &error);
+        }
+    }
+}
+
+async fn answer_callback(link: LinkHandle, pending: Pending, answer: tokio::sync::oneshot::Receiver<Bytes>) {
+    let deadline = pending.arrived + CALLBACK_BUDGET;
+    let answer = match timeout_at(deadline, answer).await {
+        Ok(Ok(data)) => Answer::with_data(data),
+        Ok(Err(_)) | Err(_) => Answer::with_data(Bytes::from_static(NEUTRAL)),
+    };
+    link.answer(vec![(pending.token, answer)]);
+}
+
+fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
+    new.event_id = event.id.clone();
+    new.keys = event.dedupe_keys();
+    new.kind.clone_from(&event.kind);
+    new.message_id = event.message_id().cloned();
+    new.chat_id = event.chat_id().cloned();
+    new.sender = event.actor().cloned();
+    new.created_ms = event.created_ms;
+    if let Some(message) = event.message() {
+        new.chat_type = Some(message.chat_type.as_str().to_owned());
+        if previews {
+            new.preview = content::preview(&content::readable(message, &OpenId::default()));
+        }
+    }
+}
+
+/// The one line that every delivery gets, before any filter has looked at it.
+struct LogLine {
+    event_id: String,
+    kind: String,
+    message_id: String,
+    chat_id: String,
+    sender: String,
+    preview: String,
+    bytes: usize,
+}
+
+impl LogLine {
+    fn of(event: &NewEvent) -> Self {
+        let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
+        Self {
+            event_id: event.event_id.to_string(),
+            kind: event.kind.clone(),
+            message_id: text(event.message_id.as_ref().map(AsRef::as_ref)),
+            chat_id: text(event.chat_id.as_ref().map(AsRef::as_ref)),
+            sender: text(event.sender.as_ref().map(AsRef::as_ref)),
+            preview: event.preview.clone(),
+            bytes: event.payload.len(),
+        }
+    }
+
+    fn write(self, app: &str, accepted: &Accepted) {
+        let redelivery = matches!(accepted, Accepted::Duplicate { .. });
+        tracing::info!(
+            app,
+            event_id = self.event_id,
+            kind = self.kind,
+            message_id = self.message_id,
+            chat_id = self.chat_id,
+            sender = self.sender,
+            bytes = self.bytes,
+            redelivery,
+            preview = self.preview,
+            "event received"
+        );
+        if let Accepted::Duplicate { of, times } = accepted {
+            tracing::info!(app, event_id = self.event_id, inbox_id = of.0, times, verdict = "filtered", why = "duplicate", "verdict");
+        }
+    }
+}

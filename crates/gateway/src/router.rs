@@ -1,0 +1,211 @@
+//! The router: an event, the configuration and the bot's identity in; a decision out. Pure.
+//!
+//! Routes are tried in the order of the file. The event goes to the route that accepts it,
+//! and on to later routes only while accepting routes say `also = true`. When none accepts,
+//! the verdict names the reason of the route that came nearest to accepting.
+
+use larkline_proto::content;
+use larkline_proto::event::{CARD_ACTION, Event, Message};
+use larkline_proto::id::OpenId;
+use larkline_store::task::NewTask;
+
+use crate::config::{App, Condition, Config, Facts, Mention, Route, Senders, SessionBy, Stale};
+
+/// The router's word on one event.
+#[derive(Clone, Debug)]
+pub enum Routed {
+    /// To these handlers.
+    Tasks(Vec<NewTask>),
+    /// To none, for this reason.
+    Filtered(Why),
+}
+
+/// Why an event reaches no handler, from "no route is about it" to "nearly".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// No route asks for this kind of event.
+    UnsupportedType,
+    /// No route is about this chat, these words or this condition.
+    NoRoute,
+    /// The chat is denied.
+    ChatNotAllowed,
+    /// Another bot wrote it, and the route does not want bots.
+    FromBot,
+    /// The sender is not allowed.
+    SenderNotAllowed,
+    /// The bot is not mentioned, and the route wants it.
+    NotMentioned,
+    /// Older than the route wants.
+    Stale,
+    /// The sender is over the inbound limit.
+    RateLimited,
+    /// The bot's own message.
+    OwnMessage,
+}
+
+impl Why {
+    /// The word in verdicts, metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::UnsupportedType => "unsupported_type",
+            Self::NoRoute => "no_route",
+            Self::ChatNotAllowed => "chat_not_allowed",
+            Self::FromBot => "from_bot",
+            Self::SenderNotAllowed => "sender_not_allowed",
+            Self::NotMentioned => "not_mentioned",
+            Self::Stale => "stale",
+            Self::RateLimited => "rate_limited",
+            Self::OwnMessage => "self",
+        }
+    }
+}
+
+/// What a decision needs to know besides the event.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The app the event came to.
+    pub app: &'a App,
+    /// The bot's open id in that app.
+    pub bot: &'a OpenId,
+    /// Now, Unix ms.
+    pub now_ms: i64,
+}
+
+/// Decides where an event goes.
+pub fn route(event: &Event, ctx: Context<'_>) -> Routed {
+    if is_own(event, ctx) {
+        return Routed::Filtered(Why::OwnMessage);
+    }
+    let mut tasks: Vec<NewTask> = Vec::new();
+    let mut nearest = Why::UnsupportedType;
+    for route in ctx.config.routes.iter().filter(|r| is_about(r, event, ctx)) {
+        match accepts(route, event, ctx) {
+            Ok(()) => {
+                // Two routes to one handler are one task: it would do the same work twice.
+                if !tasks.iter().any(|t| t.handler == route.handler) {
+                    tasks.push(task(route, event, ctx));
+                }
+                if !route.also {
+                    break;
+                }
+            }
+            Err(why) => nearest = nearest.max(why),
+        }
+    }
+    if tasks.is_empty() { Routed::Filtered(nearest) } else { Routed::Tasks(tasks) }
+}
+
+/// True for what the bot did itself: it would answer itself for ever.
+fn is_own(event: &Event, ctx: Context<'_>) -> bool {
+    event.kind != CARD_ACTION && !ctx.bot.is_empty() && event.actor() == Some(ctx.bot)
+}
+
+/// True when the route asks for this kind of event of this app.
+fn is_about(route: &Route, event: &Event, ctx: Context<'_>) -> bool {
+    route.app.as_ref().is_none_or(|app| *app == ctx.app.name)
+        && route.events.iter().any(|kind| *kind == event.kind)
+}
+
+fn accepts(route: &Route, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
+    let chat = event.chat_id();
+    if let Some(chats) = &route.chats
+        && !chat.is_some_and(|c| chats.contains(c))
+    {
+        return Err(Why::NoRoute);
+    }
+    if chat.is_some_and(|c| route.deny_chats.contains(c)) {
+        return Err(Why::ChatNotAllowed);
+    }
+    if !hears(&route.senders, event.actor(), ctx.app)
+        || event.actor().is_some_and(|a| route.deny_senders.contains(a))
+    {
+        return Err(Why::SenderNotAllowed);
+    }
+    match event.message() {
+        Some(message) => accepts_message(route, message, event, ctx),
+        None => Ok(()),
+    }
+}
+
+/// Owners and lists name people: an event without an actor is nobody's.
+fn hears(senders: &Senders, actor: Option<&OpenId>, app: &App) -> bool {
+    match senders {
+        Senders::Everyone => true,
+        Senders::Owners => actor.is_some_and(|a| app.owners.contains(a)),
+        Senders::Only(people) => actor.is_some_and(|a| people.contains(a)),
+    }
+}
+
+fn accepts_message(route: &Route, message: &Message, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
+    if message.from_bot() && !route.bots {
+        return Err(Why::FromBot);
+    }
+    let text = content::readable(message, ctx.bot);
+    if route.matcher.as_ref().is_some_and(|m| !m.finds(&text)) {
+        return Err(Why::NoRoute);
+    }
+    if route.when.as_ref().is_some_and(|w| !holds(w, route, message, event, &text, ctx)) {
+        return Err(Why::NoRoute);
+    }
+    let needs_mention = match route.mention {
+        Mention::Never => false,
+        Mention::Always | Mention::Auto => !message.chat_type.is_direct(),
+    };
+    if needs_mention && !message.mentions_bot(ctx.bot) {
+        return Err(Why::NotMentioned);
+    }
+    let age_ms = ctx.now_ms - message.created_ms;
+    match (route.stale_after, route.stale) {
+        (Some(limit), Stale::Skip) if message.created_ms > 0 && age_ms > crate::clock::ms(limit) => Err(Why::Stale),
+        (Some(_) | None, Stale::Skip | Stale::Process) => Ok(()),
+    }
+}
+
+/// A condition that cannot be evaluated does not hold, and says so.
+fn holds(when: &Condition, route: &Route, message: &Message, event: &Event, text: &str, ctx: Context<'_>) -> bool {
+    let facts = Facts {
+        app: &ctx.app.name,
+        event_type: &event.kind,
+        chat_id: message.chat_id.as_str(),
+        chat_type: message.chat_type.as_str(),
+        thread_id: message.thread_id.as_ref().map_or("", |t| t.as_str()),
+        sender_id: message.sender.open_id.as_str(),
+        sender_type: &message.sender.kind,
+        message_type: &message.message_type,
+        text,
+        mentioned: message.mentions_bot(ctx.bot),
+    };
+    when.holds(&facts).unwrap_or_else(|error| {
+        tracing::warn!(route = route.name, event_id = %event.id, "the route's `when` failed: {error}");
+        false
+    })
+}
+
+fn task(route: &Route, event: &Event, ctx: Context<'_>) -> NewTask {
+    let by = ctx.config.handlers.get(&route.handler).map_or(SessionBy::Chat, |h| h.common().session);
+    NewTask {
+        route: route.name.clone(),
+        handler: route.handler.clone(),
+        lane: session_key(&route.handler, by, event, ctx),
+        due_ms: 0,
+    }
+}
+
+/// The conversation an event belongs to; events of one session are handled in order.
+fn session_key(handler: &str, by: SessionBy, event: &Event, ctx: Context<'_>) -> String {
+    let chat = event.chat_id().map_or("-", |c| c.as_str());
+    let app = &ctx.app.name;
+    match by {
+        SessionBy::Chat => format!("{handler}/{app}/{chat}"),
+        SessionBy::Thread => {
+            let thread = event.message().and_then(|m| m.thread_id.as_ref()).map_or("-", |t| t.as_str());
+            format!("{handler}/{app}/{chat}/{thread}")
+        }
+        SessionBy::Sender => {
+            let sender = event.actor().map_or("-", |a| a.as_str());
+            format!("{handler}/{app}/{chat}/{sender}")
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the workers of one daemon share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use larkline_client::ApiClient;
+use larkline_client::link::LinkHandle;
+use larkline_proto::id::{AppId, OpenId};
+use larkline_store::{Store, StoreError};
+use tokio::sync::{Notify, watch};
+
+use crate::callback::Callbacks;
+use crate::config::Config;
+use crate::governor::Governor;
+use crate::handler::Children;
+use crate::metrics::Metrics;
+
+/// Shared by all workers.
+pub struct Shared {
+    /// Unique id of this run.
+    pub boot_id: String,
+    /// When it started, Unix ms.
+    pub started_ms: i64,
+    /// The gateway's memory.
+    pub store: Arc<dyn Store>,
+    /// The configuration; a reload swaps it.
+    pub config: ArcSwap<Config>,
+    /// Instruments.
+    pub metrics: Metrics,
+    /// Whether the store takes writes.
+    pub store_health: StoreHealth,
+    /// Children of handlers.
+    pub children: Children,
+    /// True while more waits than the bound allows: nothing more is acked.
+    pub overfull: AtomicBool,
+    /// Acks that wait for a handler.
+    pub callbacks: Callbacks,
+    /// Wakes the routing workers.
+    pub routing: Notify,
+    /// Wakes the dispatch workers.
+    pub dispatch: Notify,
+    /// Wakes the delivery workers.
+    pub delivery: Notify,
+}
+
+/// One app's sockets and limits.
+pub struct AppRuntime {
+    /// Name in the configuration.
+    pub name: String,
+    /// The platform's id.
+    pub app_id: AppId,
+    /// The platform's API.
+    pub api: ApiClient,
+    /// Permits for what goes out.
+    pub governor: Arc<Governor>,
+    /// The supervised connection.
+    pub link: LinkHandle,
+    /// The bot's own open id, once the platform has told it.
+    pub bot: watch::Sender<Option<OpenId>>,
+}
+
+/// Remembers whether the last write reached the disk, and says aloud when that changes.
+#[derive(Debug, Default)]
+pub struct StoreHealth {
+    ill: AtomicBool,
+}
+
+impl StoreHealth {
+    /// True while writes fail.
+    pub fn is_ill(&self) -> bool {
+        self.ill.load(Ordering::Relaxed)
+    }
+
+    /// A write failed. Losing a lease is not an illness.
+    pub fn failed(&self, during: &'static str, error: &StoreError) {
+        if matches!(error, StoreError::Fenced | StoreError::Closed) {
+            tracing::warn!(during, code = error.code(), "{error}");
+        } else if !self.ill.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                during,
+                code = error.code(),
+                "the store refuses writes: {error}; events are not acked until it heals, the platform redelivers them"
+            );
+        }
+    }
+
+    /// A write succeeded.
+    pub fn recovered(&self) {
+        if self.ill.swap(false, Ordering::Relaxed) {
+            tracing::info!("the store takes writes again");
+        }
+    }
+}

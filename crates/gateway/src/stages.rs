@@ -1,0 +1,264 @@
+//! The workers of a running gateway, grouped by when they stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_client::{ApiClient, Dialer};
+use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin, Command};
+use crate::config::{App, Config, Server};
+use crate::daemon::RunError;
+use crate::delivery::Delivery;
+use crate::dispatch::Dispatch;
+use crate::governor::Governor;
+use crate::handler::{Handler, Resources};
+use crate::identity::{self, Identity};
+use crate::intake::{DELIVERIES_MAX, Intake};
+use crate::routing::Routing;
+use crate::shared::{AppRuntime, Shared};
+use crate::supervisor::Supervisor;
+use crate::upkeep::Upkeep;
+
+/// What is kept of the drain's time for ending children and settling their tasks.
+const KILL_RESERVE: Duration = Duration::from_secs(2);
+/// How long the last stages get beyond the drain: they hold no user's work.
+const SERVICE_STOP: Duration = Duration::from_secs(2);
+
+/// What every app's start needs to know.
+struct Wishes {
+    keep_going: bool,
+    fail: mpsc::Sender<RunError>,
+}
+
+/// All workers.
+pub struct Stages {
+    apps: Arc<Vec<Arc<AppRuntime>>>,
+    intake: Supervisor,
+    work: Supervisor,
+    out: Supervisor,
+    service: Supervisor,
+    kill: CancellationToken,
+    vital: CancellationToken,
+    failures: mpsc::Receiver<RunError>,
+}
+
+impl Stages {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// [`RunError`] when the network settings or a listener cannot be used.
+    pub async fn start(
+        shared: &Arc<Shared>,
+        commands: mpsc::Sender<Command>,
+        keep_going: bool,
+        wait: bool,
+    ) -> Result<Self, RunError> {
+        let config = shared.config.load_full();
+        let (fail, failures) = mpsc::channel(1);
+        let wishes = Wishes { keep_going, fail: fail.clone() };
+        let mut stages = Self {
+            apps: Arc::default(),
+            intake: Supervisor::new("intake", CancellationToken::new()),
+            work: Supervisor::new("work", CancellationToken::new()),
+            out: Supervisor::new("out", CancellationToken::new()),
+            service: Supervisor::new("service", CancellationToken::new()),
+            kill: CancellationToken::new(),
+            vital: CancellationToken::new(),
+            failures,
+        };
+        let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
+        let mut apps = Vec::with_capacity(config.apps.len());
+        for app in &config.apps {
+            apps.push(stages.start_app(shared, app, &dialer, &wishes)?);
+        }
+        stages.apps = Arc::new(apps);
+        for app in Arc::clone(&stages.apps).iter() {
+            let identity = Identity { app: Arc::clone(app), keep_going, fail: fail.clone() };
+            stages.service.spawn(format!("identity/{}", app.name), move || identity.clone().run());
+        }
+        stages.start_handlers(shared, &config, &dialer)?;
+        stages.start_service(shared, &config, commands).await?;
+        let watcher = identity::startup_watch(Arc::clone(&stages.apps), config.link.startup_deadline, wait, fail);
+        stages.service.spawn("startup", move || watcher.clone().run());
+        Ok(stages)
+    }
+
+    /// Resolves when a vital worker ended or a start-up condition failed for good.
+    pub async fn failed(&mut self) -> RunError {
+        tokio::select! {
+            // A failure that has words goes before the end of the worker that had it.
+            biased;
+            Some(error) = self.failures.recv() => error,
+            () = self.vital.cancelled() => RunError::Vital,
+        }
+    }
+
+    /// Ends the stages in order.
+    pub async fn stop(self, shared: &Shared, deadline: Instant) {
+        self.intake.cancel_token().cancel();
+        for app in self.apps.iter() {
+            app.link.close();
+        }
+        self.intake.join(deadline).await;
+        // The handlers' own deadline comes first, so that their ends can still be settled.
+        let kill_at = deadline - KILL_RESERVE.min(deadline.saturating_duration_since(Instant::now()));
+        let kill = self.kill.clone();
+        let work = self.work.join(deadline + SERVICE_STOP);
+        tokio::pin!(work);
+        tokio::select! {
+            _ = &mut work => {}
+            () = tokio::time::sleep_until(kill_at) => {
+                tracing::warn!("drain deadline reached, ending running tasks");
+                kill.cancel();
+                work.await;
+            }
+        }
+        if let Err(error) = wait_for_outbox(shared, deadline).await {
+            tracing::warn!("replies stay in the outbox until the next start: {error}");
+        }
+        self.out.join(Instant::now() + SERVICE_STOP).await;
+        self.service.join(Instant::now() + SERVICE_STOP).await;
+    }
+
+    fn start_app(
+        &mut self,
+        shared: &Arc<Shared>,
+        app: &App,
+        dialer: &Dialer,
+        wishes: &Wishes,
+    ) -> Result<Arc<AppRuntime>, RunError> {
+        let config = shared.config.load_full();
+        let rates = config.governor.to_rates().map_err(RunError::Governor)?;
+
+        let (deliveries, received) = mpsc::channel(DELIVERIES_MAX);
+        let options = LinkOptions {
+            app_id: app.app_id.clone(),
+            app_secret: app.app_secret.clone(),
+            domain: app.domain.clone(),
+            dialer: dialer.clone(),
+            config: LinkConfig {
+                keep_trying: wishes.keep_going,
+                ..config.link.to_link_config(app.domain.scheme() == "https")
+            },
+            seed: fastrand::u64(..),
+        };
+        let (handle, driver) = link::start(options, deliveries).map_err(RunError::Link)?;
+        let api = ApiClient::new(dialer.clone(), app.domain.clone(), app.app_id.clone(), app.app_secret.clone());
+        let runtime = Arc::new(AppRuntime {
+            name: app.name.clone(),
+            app_id: app.app_id.clone(),
+            api,
+            governor: Governor::new(rates),
+            link: handle,
+            bot: watch::Sender::new(None),
+        });
+        let name = &app.name;
+        let (fail, app_name) = (wishes.fail.clone(), app.name.clone());
+        self.intake.spawn_vital(format!("link/{name}"), self.vital.clone(), async move {
+            if let LinkEnd::Refused(fault) = driver.await {
+                let error = RunError::Credentials { app: app_name, detail: fault.to_string() };
+                // A full channel already holds a failure, and one is enough.
+                drop(fail.try_send(error));
+            }
+        });
+        let intake = Arc::new(Intake::new(Arc::clone(shared), Arc::clone(&runtime), received));
+        self.intake.spawn(format!("intake/{name}"), move || {
+            let intake = Arc::clone(&intake);
+            async move { intake.run().await }
+        });
+        let routing = Arc::new(Routing::new(Arc::clone(shared), Arc::clone(&runtime)));
+        let cancel = self.work.cancel_token();
+        self.work.spawn(format!("routing/{name}"), move || {
+            let (routing, cancel) = (Arc::clone(&routing), cancel.clone());
+            async move { cancel.run_until_cancelled_owned(async { routing.run().await }).await.unwrap_or(()) }
+        });
+        let delivery = Arc::new(Delivery {
+            shared: Arc::clone(shared),
+            app: Arc::clone(&runtime),
+            drain: self.out.cancel_token(),
+        });
+        self.out.spawn(format!("delivery/{name}"), move || Arc::clone(&delivery).run());
+        Ok(runtime)
+    }
+
+    fn start_handlers(&mut self, shared: &Arc<Shared>, config: &Config, dialer: &Dialer) -> Result<(), RunError> {
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let resources = Resources {
+            children: shared.children.clone(),
+            dialer: dialer.clone(),
+            env,
+            kill_grace: config.limits.kill_grace,
+        };
+        for (name, settings) in &config.handlers {
+            let handler = Handler::new(settings, &resources)
+                .map_err(|source| RunError::Handler { name: name.clone(), source })?;
+            let dispatch = Arc::new(Dispatch {
+                shared: Arc::clone(shared),
+                apps: Arc::clone(&self.apps),
+                name: name.clone(),
+                handler: Arc::new(handler),
+                common: settings.common().clone(),
+                drain: self.work.cancel_token(),
+                kill: self.kill.clone(),
+                reply_base: reply_base(&config.server),
+            });
+            self.work.spawn(format!("dispatch/{name}"), move || Arc::clone(&dispatch).run());
+        }
+        Ok(())
+    }
+
+    async fn start_service(
+        &mut self,
+        shared: &Arc<Shared>,
+        config: &Config,
+        commands: mpsc::Sender<Command>,
+    ) -> Result<(), RunError> {
+        let state = Admin { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), commands };
+        let socket = admin::bind_socket(&config.server.socket)
+            .map_err(|source| RunError::Listen { address: config.server.socket.display().to_string(), source })?;
+        let cancel = self.service.cancel_token();
+        self.service.spawn_vital("admin", self.vital.clone(), admin::serve_socket(state.clone(), socket, cancel));
+        if let Some(address) = config.server.http {
+            let listener = admin::bind_http(address)
+                .await
+                .map_err(|source| RunError::Listen { address: address.to_string(), source })?;
+            let cancel = self.service.cancel_token();
+            self.service.spawn_vital("http", self.vital.clone(), admin::serve_http(state, listener, cancel));
+        }
+        let upkeep = Arc::new(Upkeep { shared: Arc::clone(shared), cancel: self.service.cancel_token() });
+        self.service.spawn("upkeep", move || {
+            let upkeep = Arc::clone(&upkeep);
+            async move { upkeep.run().await }
+        });
+        Ok(())
+    }
+}
+
+/// Where later answers are posted; none without a listener.
+fn reply_base(server: &Server) -> Option<String> {
+    let own = || server.http.map(|address| format!("http://{address}"));
+    server.public_url.as_ref().map(|u| u.as_str().trim_end_matches('/').to_owned()).or_else(own)
+}
+
+/// Waits until everything that was to be said has been said, or the deadline.
+async fn wait_for_outbox(shared: &Shared, deadline: Instant) -> Result<(), String> {
+    /// How often the outbox is looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    loop {
+        let waiting = shared.store.depths().await.map_err(|e| e.to_string())?.outbox;
+        if waiting == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("{waiting} waiting at the deadline"));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,206 @@
+//! Is it well? One report for `status`, `/ready` and the metrics.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use larkline_client::link::LinkStatus;
+use larkline_store::record::{Depths, Tally};
+use larkline_store::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::now_ms;
+use crate::governor::GovernorStatus;
+use crate::handler::children::ChildInfo;
+use crate::shared::{AppRuntime, Shared};
+
+/// The gateway's state at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the binary.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Unique id of this run.
+    pub boot_id: String,
+    /// When it started, Unix ms.
+    pub started_ms: i64,
+    /// When this report was made, Unix ms.
+    pub at_ms: i64,
+    /// True when every link is verified and the store takes writes.
+    pub ready: bool,
+    /// Why not, one sentence a reason.
+    pub not_ready: Vec<String>,
+    /// One entry an app.
+    pub apps: Vec<AppStatus>,
+    /// Deliveries by app and verdict, since the store was made.
+    pub tally: Vec<Tally>,
+    /// What waits now.
+    pub depths: Depths,
+    /// Whether the store takes writes.
+    pub store_writable: bool,
+    /// Running children of handlers.
+    pub children: Vec<ChildInfo>,
+}
+
+/// One app at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AppStatus {
+    /// Name in the configuration.
+    pub name: String,
+    /// The platform's id.
+    pub app_id: String,
+    /// The bot's open id; empty until the platform has told it.
+    pub bot: String,
+    /// The connection.
+    pub link: LinkView,
+    /// What goes out.
+    pub governor: GovernorStatus,
+}
+
+/// The connection as people and programs see it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkView {
+    /// `resolving`, `dialing`, `upgraded`, `verified`, `stale`, `backoff`, ….
+    pub state: String,
+    /// True when the server has answered on this connection and nothing speaks against it.
+    pub verified: bool,
+    /// Since when, Unix ms.
+    pub since_ms: i64,
+    /// The platform's id of the connection.
+    pub conn_id: String,
+    /// Where it goes; never with query or credentials.
+    pub host: String,
+    /// `direct`, or the proxy with its password masked.
+    pub route: String,
+    /// Our end; none without a connection.
+    pub local_addr: Option<SocketAddr>,
+    /// The other end; none without a connection.
+    pub peer_addr: Option<SocketAddr>,
+    /// Version and issuer, for connections with TLS.
+    pub tls: Option<String>,
+    /// Last frame of any kind, Unix ms.
+    pub last_frame_at_ms: Option<i64>,
+    /// Last answer to a protocol ping, Unix ms.
+    pub last_pong_at_ms: Option<i64>,
+    /// Last event, Unix ms.
+    pub last_event_at_ms: Option<i64>,
+    /// Interval of protocol pings.
+    pub ping_interval_ms: u64,
+    /// Failed attempts in a row.
+    pub attempt: u32,
+    /// What went wrong last.
+    pub fault: Option<String>,
+    /// When the next attempt begins, Unix ms.
+    pub next_retry_ms: Option<i64>,
+    /// Connections verified since the start.
+    pub connects: u64,
+    /// Frames that could not be read.
+    pub malformed: u64,
+    /// Deliveries dropped un-acked because too many waited.
+    pub shed: u64,
+    /// Pings that were not answered in time.
+    pub misses: u64,
+}
+
+impl LinkView {
+    fn of(s: &LinkStatus) -> Self {
+        Self {
+            state: s.state.to_string(),
+            verified: s.is_verified(),
+            since_ms: s.since_ms,
+            conn_id: s.conn_id.clone(),
+            host: s.host.clone(),
+            route: s.route.clone(),
+            local_addr: s.local_addr,
+            peer_addr: s.peer_addr,
+            tls: s.tls.as_ref().map(|t| format!("{} by {}", t.version, t.issuer)),
+            last_frame_at_ms: s.last_frame_at_ms,
+            last_pong_at_ms: s.last_pong_at_ms,
+            last_event_at_ms: s.last_event_at_ms,
+            ping_interval_ms: s.ping_interval_ms,
+            attempt: s.attempt,
+            fault: s.last_fault.as_ref().map(ToString::to_string),
+            next_retry_ms: s.next_retry_ms,
+            connects: s.counters.connects,
+            malformed: s.counters.malformed,
+            shed: s.counters.shed,
+            misses: s.counters.misses,
+        }
+    }
+}
+
+impl Status {
+    /// Takes the report.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
+        let apps: Vec<AppStatus> = apps.iter().map(|a| AppStatus::take(a)).collect();
+        let store_writable = !shared.store_health.is_ill();
+        let mut not_ready: Vec<String> = apps.iter().filter_map(AppStatus::not_ready).collect();
+        if shared.overfull.load(Ordering::Relaxed) {
+            not_ready.push("more messages wait than `limits.queue_max` allows; see which handler is slow or down".to_owned());
+        }
+        if !store_writable {
+            not_ready.push("the store refuses writes; free disk space or check its permissions".to_owned());
+        }
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            boot_id: shared.boot_id.clone(),
+            started_ms: shared.started_ms,
+            at_ms: now_ms(),
+            ready: not_ready.is_empty(),
+            not_ready,
+            apps,
+            tally: shared.store.tally().await?,
+            depths: shared.store.depths().await?,
+            store_writable,
+            children: shared.children.running(),
+        })
+    }
+
+    /// Copies what the store and the links know into the metrics.
+    pub fn export(&self, shared: &Shared) {
+        let m = &shared.metrics;
+        m.events.clear();
+        for t in &self.tally {
+            let label = crate::metrics::VerdictLabel { app: t.app.clone(), verdict: t.verdict.clone(), why: t.why.clone() };
+            m.events.get_or_create(&label).set(t.count.cast_signed());
+        }
+        let d = &self.depths;
+        for (queue, n) in [("unrouted", d.unrouted), ("tasks", d.tasks), ("awaiting", d.awaiting), ("outbox", d.outbox), ("dead", d.dead)] {
+            m.queue_items.get_or_create(&crate::metrics::QueueLabel { queue }).set(n.cast_signed());
+        }
+        for app in &self.apps {
+            let label = crate::metrics::AppLabel { app: app.name.clone() };
+            m.link_verified.get_or_create(&label).set(i64::from(app.link.verified));
+            m.link_connects.get_or_create(&label).set(app.link.connects.cast_signed());
+            m.link_malformed.get_or_create(&label).set(app.link.malformed.cast_signed());
+            let age = app.link.last_frame_at_ms.map_or(-1, |at| (self.at_ms - at) / 1000);
+            m.link_last_frame_age.get_or_create(&label).set(age);
+        }
+        m.store_writable.set(i64::from(self.store_writable));
+    }
+}
+
+impl AppStatus {
+    fn take(app: &AppRuntime) -> Self {
+        Self {
+            name: app.name.clone(),
+            app_id: app.app_id.to_string(),
+            bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
+            link: LinkView::of(&app.link.status().borrow()),
+            governor: app.governor.status(),
+        }
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        if self.link.verified {
+            return None;
+        }
+        let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
+        Some(format!("app {}: the link is {}{fault}", self.name, self.link.state))
+    }
+}

@@ -1,0 +1,96 @@
+//! Upkeep: what has to happen by the clock and not by a message.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{ms, now_ms};
+use crate::shared::Shared;
+
+/// The short round: late replies that never came, an ill store, a growing queue.
+const ROUND: Duration = Duration::from_secs(1);
+/// How often old events are removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// The upkeep worker.
+pub struct Upkeep {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// Cancelled at the stop.
+    pub cancel: CancellationToken,
+}
+
+impl Upkeep {
+    /// Works until cancelled.
+    pub async fn run(&self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pruned_at: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                () = self.cancel.cancelled() => return,
+                _ = rounds.tick() => {}
+            }
+            if self.shared.store_health.is_ill() {
+                self.probe().await;
+                continue;
+            }
+            self.expire().await;
+            self.queue_bound().await;
+            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+                pruned_at = Some(Instant::now());
+                self.prune().await;
+            }
+        }
+    }
+
+    /// Finds out whether an ill store has healed, also when no event arrives to try it.
+    async fn probe(&self) {
+        match self.shared.store.probe().await {
+            Ok(()) => {
+                self.shared.store_health.recovered();
+                self.shared.routing.notify_waiters();
+                self.shared.dispatch.notify_waiters();
+                self.shared.delivery.notify_waiters();
+            }
+            Err(error) => tracing::debug!(code = error.code(), "still ill: {error}"),
+        }
+    }
+
+    async fn expire(&self) {
+        match self.shared.store.expire_awaiting(now_ms()).await {
+            Ok(events) => {
+                for event in events {
+                    tracing::error!(app = event.app, event_id = %event.event_id, inbox_id = event.id.0,
+                        verdict = "failed", why = "no_reply", "the handler's later answer never came; see `larkline dead`");
+                }
+            }
+            Err(error) => self.shared.store_health.failed("expire_awaiting", &error),
+        }
+    }
+
+    /// Says once when the queue passes its bound, and once when it is back below half of it.
+    async fn queue_bound(&self) {
+        let bound = u64::try_from(self.shared.config.load().limits.queue_max).unwrap_or(u64::MAX);
+        let Ok(depths) = self.shared.store.depths().await else { return };
+        let waiting = depths.unrouted + depths.tasks;
+        let overfull = &self.shared.overfull;
+        if waiting > bound && !overfull.swap(true, Ordering::Relaxed) {
+            tracing::error!(waiting, bound, "more messages wait than the bound allows; nothing more is acked, the platform redelivers; see which handler is slow or down");
+        } else if waiting < bound / 2 && overfull.swap(false, Ordering::Relaxed) {
+            tracing::info!(waiting, bound, "the queue is back below its bound");
+        }
+    }
+
+    async fn prune(&self) {
+        let retention = self.shared.config.load().store.retention;
+        match self.shared.store.prune(now_ms() - ms(retention)).await {
+            Ok(pruned) => tracing::info!(events = pruned.events, outbox = pruned.outbox, keys = pruned.keys,
+                next_in_s = PRUNE_EVERY.as_secs(), "old events removed"),
+            Err(error) => self.shared.store_health.failed("prune", &error),
+        }
+    }
+}
