@@ -13,6 +13,7 @@ mod api_token;
 mod dial_proxy;
 mod dial_tls;
 mod environment;
+mod example;
 mod link_log;
 mod link_loss;
 mod link_messages;
