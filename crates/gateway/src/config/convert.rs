@@ -3,6 +3,7 @@
 //! They define their own types and know nothing of files; what stands here is the only place
 //! where a key's name meets a field's. Handlers take their sections as they are.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use larkline_client::{NetOptions, ProxyEnv};
@@ -10,8 +11,9 @@ use larkline_proto::backoff::BackoffConfig;
 use larkline_proto::link::LinkConfig;
 use larkline_proto::rate::{InvalidRate, Rate};
 use larkline_proto::settings::PingBounds;
+use larkline_store::SqliteOptions;
 
-use super::{Governor, LinkSettings, Network};
+use super::{Governor, LinkSettings, Network, StoreSettings};
 use crate::governor::Rates;
 
 impl LinkSettings {
@@ -64,5 +66,17 @@ impl Governor {
             ],
             chat: per(self.chat.points, self.chat.window)?.with_block(self.chat.block),
         })
+    }
+}
+
+impl StoreSettings {
+    /// The database's file, in the state directory.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("larkline.db")
+    }
+
+    /// The database's options.
+    pub fn sqlite_options(&self) -> SqliteOptions {
+        SqliteOptions { bytes_max: self.size_max.map(|size| size.0) }
     }
 }

@@ -138,6 +138,11 @@ impl Config {
         }
     }
 
+    /// The warnings for programs, in the form of [`ConfigErrors::to_json`].
+    pub fn warnings_json(&self) -> String {
+        problem::listing(&[], &self.warnings)
+    }
+
     /// The warnings as text for people, in colour when asked; empty when there are none.
     pub fn render_warnings(&self, color: bool) -> String {
         problem::render(&self.warnings, &annotate_snippets::Level::WARNING, &self.source, color)

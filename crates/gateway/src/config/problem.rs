@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value as Json, json};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,18 @@ impl Problem {
         }
     }
 
+    fn to_json(&self) -> Json {
+        let (line, column) = self.place().unzip();
+        json!({
+            "key": self.path,
+            "message": self.message,
+            "hint": self.hint,
+            "origin": self.origin.to_string(),
+            "line": line,
+            "column": column,
+        })
+    }
+
     fn render(&self, level: Level<'static>, file: &SourceFile, renderer: &Renderer) -> String {
         let title = level.primary_title(self.title());
         let name = file.path.display().to_string();
@@ -163,6 +176,18 @@ impl ConfigErrors {
             "{problems}{warnings}{count} in the configuration; nothing was started or changed\n"
         )
     }
+
+    /// Problems and warnings for programs: `{problems: […], warnings: […]}`, each with `key`,
+    /// `message`, `hint`, `origin`, and `line` and `column` where it is about the file.
+    pub fn to_json(&self) -> String {
+        listing(&self.problems, &self.warnings)
+    }
+}
+
+/// Problems and warnings as JSON.
+pub(super) fn listing(problems: &[Problem], warnings: &[Warning]) -> String {
+    let list = |problems: &[Problem]| problems.iter().map(Problem::to_json).collect::<Vec<_>>();
+    format!("{:#}\n", json!({ "problems": list(problems), "warnings": list(warnings) }))
 }
 
 impl fmt::Display for ConfigErrors {

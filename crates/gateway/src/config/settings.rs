@@ -241,6 +241,9 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// How long finished events, their stories and the keys that recognise redeliveries stay.
     pub retention: Duration,
+    /// How large the database may grow; then nothing is acknowledged until there is room.
+    /// `None` is the disk.
+    pub size_max: Option<Bytes>,
 }
 
 impl StoreSettings {
@@ -248,7 +251,8 @@ impl StoreSettings {
         let path = section.or("path", section.state_dir());
         // Below a day a redelivery, which the platform sends for hours, would pass as new.
         let retention = section.within("retention", days(7), days(1)..=days(3650));
-        Self { path, retention }
+        let size_max = section.optional_within("size_max", Bytes::mib(1)..=Bytes::mib(1 << 20));
+        Self { path, retention, size_max }
     }
 }
 

@@ -1,12 +1,11 @@
 //! The secrets that sign requests of an `http` handler.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use larkline_client::Secret;
 use serde_json::Value as Json;
 
 use super::decoder::Spot;
 use super::field::Field;
+use crate::handler::http::signature::SigningKey;
 
 /// Secrets an `http` handler may have: the current one, and the next or the previous one while
 /// they are being changed.
@@ -28,7 +27,7 @@ impl Field for SigningSecrets {
         if secrets.is_empty() || secrets.len() > HTTP_SECRETS_MAX {
             return spot.refuse(format!("expected one or {HTTP_SECRETS_MAX} secrets"), Self::HINT);
         }
-        if !secrets.iter().all(is_signing_secret) {
+        if secrets.iter().any(|secret| SigningKey::parse(secret).is_err()) {
             return spot
                 .refuse("a signing secret is `whsec_` and base64 of 24 to 64 bytes", Self::HINT);
         }
@@ -38,12 +37,4 @@ impl Field for SigningSecrets {
     fn shown(&self) -> Json {
         self.0.shown()
     }
-}
-
-/// The lengths are those of the Standard Webhooks specification.
-fn is_signing_secret(secret: &Secret) -> bool {
-    let Some(encoded) = secret.expose().strip_prefix("whsec_") else {
-        return false;
-    };
-    STANDARD.decode(encoded).is_ok_and(|key| (24..=64).contains(&key.len()))
 }
