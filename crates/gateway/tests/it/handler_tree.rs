@@ -104,8 +104,8 @@ async fn the_end_of_one_child_leaves_the_processes_of_another_alone() {
     let (_stopped, pid) = within(async {
         tokio::join!(handler.handle(&long), async {
             let pid = scripts.pid("pid").await;
-            let answer = scripts.run("echo ok", &turn("short")).await;
-            assert!(answer.is_ok(), "{answer:?}");
+            let short = scripts.run("echo ok", &turn("short")).await;
+            assert!(short.is_ok(), "{short:?}");
             assert!(alive(pid), "it belongs to the child that still runs");
             long.cancel.cancel();
             pid
@@ -113,6 +113,25 @@ async fn the_end_of_one_child_leaves_the_processes_of_another_alone() {
     })
     .await;
     assert!(!alive(pid));
+}
+
+#[tokio::test]
+async fn the_end_of_one_child_does_not_wait_for_that_of_another() {
+    let scripts = Scripts::new();
+    let long = turn("long");
+    let handler = scripts.handler("echo $$ > leader; sleep 1000");
+    let (_stopped, ()) = within(async {
+        tokio::join!(handler.handle(&long), async {
+            let leader = scripts.pid("leader").await;
+            let script = format!("( {} )", hidden("setsid"));
+            let short = scripts.run(&script, &turn("short")).await;
+            assert!(short.is_ok(), "{short:?}");
+            assert!(!alive(scripts.pid("pid").await), "its mark tells whose it is");
+            assert!(alive(leader));
+            long.cancel.cancel();
+        })
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -134,7 +153,7 @@ async fn a_gateway_that_is_killed() {
     let mut scripts = Scripts::new();
     scripts.settings.cwd = Some(home.clone().into());
     scripts.resources.children = Children::open(Path::new(&home)).unwrap();
-    let script = format!("{}; echo $$ > leader; sleep 1000", hidden("setsid"));
+    let script = format!("( {} ); echo $$ > leader; sleep 1000", hidden("setsid"));
     drop(scripts.run(&script, &turn("hi")).await);
 }
 

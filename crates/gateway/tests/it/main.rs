@@ -8,6 +8,7 @@
 
 mod config;
 mod handler_command;
+mod handler_docs;
 mod handler_echo;
 mod handler_http;
 mod handler_script;

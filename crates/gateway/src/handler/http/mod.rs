@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use larkline_client::{Dialer, NetError, redacted_url};
+use larkline_store::task::TaskId;
 use reqwest::Response;
 use serde_json::json;
 use url::{Host, Url};
@@ -31,6 +32,12 @@ pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// How much of a refusal's text an error carries.
 const DETAIL_CHARS_MAX: usize = 300;
+
+/// The `webhook-id` of a task: in its requests, and expected in its later answer, so that a
+/// signed answer to one task is none to another.
+pub fn webhook_id(task: TaskId) -> String {
+    format!("msg_{}", task.0)
+}
 
 /// The handler cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +103,7 @@ impl Http {
 
     async fn exchange(&self, turn: &Turn) -> Result<Answer, HandlerError> {
         let now_ms = clock::now_ms();
-        let (id, now_s) = (format!("msg_{}", turn.task.0), now_ms / 1000);
+        let (id, now_s) = (webhook_id(turn.task), now_ms / 1000);
         let body = request_body(turn, now_ms);
         let request = self
             .client
