@@ -1,2 +1,32 @@
-//! The larkline binary.
-fn main() {}
+//! `larkline`: the binary. Data goes to stdout, everything else to stderr.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::exit::ExitStatus;
+
+fn main() -> std::process::ExitCode {
+    // Two providers in one tree would make rustls panic; there is one, installed before any use.
+    // A second installation is refused, which is as good: it is the same one.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&anyhow::Error::new(error).context("cannot start the async runtime"));
+            return ExitStatus::Ours.into();
+        }
+    };
+    let status = runtime.block_on(commands::dispatch(args)).unwrap_or_else(|error| {
+        output::error(&error);
+        ExitStatus::of(&error)
+    });
+    // Reads of stdin cannot be cancelled; a process that ends need not wait for them.
+    runtime.shutdown_background();
+    status.into()
+}

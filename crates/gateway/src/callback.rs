@@ -36,8 +36,7 @@ impl Callbacks {
 
     /// Gives the answer; `false` when nobody waits (any more).
     pub fn answer(&self, event: InboxId, data: Bytes) -> bool {
-        let sender =
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
+        let sender = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
         sender.is_some_and(|s| s.send(data).is_ok())
     }
 }

@@ -21,8 +21,8 @@ use uuid::Uuid;
 use crate::admin::Command;
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::instance::{Holder, InstanceLock, LockError};
 use crate::handler::Children;
+use crate::instance::{Holder, InstanceLock, LockError};
 use crate::shared::Shared;
 use crate::stages::Stages;
 
@@ -97,7 +97,9 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// The platform refuses the app's credentials.
-    #[error("the platform refuses app {app}: {detail}; check app_id and app_secret in the developer console")]
+    #[error(
+        "the platform refuses app {app}: {detail}; check app_id and app_secret in the developer console"
+    )]
     Credentials {
         /// Name of the app.
         app: String,
@@ -125,7 +127,11 @@ pub enum RunError {
 pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let boot_id = Uuid::now_v7().to_string();
     let config = options.config;
-    let me = Holder { pid: std::process::id(), boot_id: boot_id.clone(), socket: config.server.socket.clone() };
+    let me = Holder {
+        pid: std::process::id(),
+        boot_id: boot_id.clone(),
+        socket: config.server.socket.clone(),
+    };
     let _lock = lock(&options.lock_dir, &config, &me, options.takeover).await?;
     let store = open_store(&config)?;
     let children = Children::open(&config.store.path)
@@ -149,7 +155,10 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;
-    tracing::info!(reason = reason.word(), "stopping: intake first, then running work, then replies in hand");
+    tracing::info!(
+        reason = reason.word(),
+        "stopping: intake first, then running work, then replies in hand"
+    );
     let drain = shared.config.load().limits.drain;
     let deadline = Instant::now() + drain;
     tokio::select! {
@@ -217,7 +226,10 @@ async fn main_loop(
 }
 
 /// Swaps the configuration; what cannot change in a running process is listed.
-fn apply(shared: &Shared, reload: &(dyn Fn() -> Result<Config, String> + Send)) -> Result<Vec<String>, String> {
+fn apply(
+    shared: &Shared,
+    reload: &(dyn Fn() -> Result<Config, String> + Send),
+) -> Result<Vec<String>, String> {
     let new = reload()?;
     let old = shared.config.load_full();
     let needs_restart = old.needs_restart(&new);
@@ -229,11 +241,18 @@ fn apply(shared: &Shared, reload: &(dyn Fn() -> Result<Config, String> + Send)) 
     Ok(needs_restart)
 }
 
-async fn lock(dir: &std::path::Path, config: &Config, me: &Holder, takeover: bool) -> Result<InstanceLock, RunError> {
+async fn lock(
+    dir: &std::path::Path,
+    config: &Config,
+    me: &Holder,
+    takeover: bool,
+) -> Result<InstanceLock, RunError> {
     let ids: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     match InstanceLock::acquire(dir, &ids, me) {
         Err(LockError::Held { holder, .. }) if takeover => {
-            crate::takeover::take_over(dir, &ids, me, &holder, config.limits.drain).await.map_err(RunError::Lock)
+            crate::takeover::take_over(dir, &ids, me, &holder, config.limits.drain)
+                .await
+                .map_err(RunError::Lock)
         }
         result => result.map_err(RunError::Lock),
     }
@@ -241,7 +260,9 @@ async fn lock(dir: &std::path::Path, config: &Config, me: &Holder, takeover: boo
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     let path = store_file(config);
-    if let Err(source) = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.store.path) {
+    if let Err(source) =
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.store.path)
+    {
         return Err(RunError::StateDirectory { path: config.store.path.clone(), source });
     }
     // Opening reads and may migrate the file: short, and before anything else runs.
@@ -255,9 +276,19 @@ pub fn store_file(config: &Config) -> PathBuf {
 }
 
 /// The banner: who runs, since when, by which policy, and how the previous run ended.
-async fn announce(config: &Config, boot_id: &str, store: &dyn Store, children: &Children) -> Result<(), RunError> {
+async fn announce(
+    config: &Config,
+    boot_id: &str,
+    store: &dyn Store,
+    children: &Children,
+) -> Result<(), RunError> {
     let version = env!("CARGO_PKG_VERSION");
-    let boot = NewBoot { boot_id: boot_id.to_owned(), version: version.to_owned(), pid: std::process::id(), at_ms: now_ms() };
+    let boot = NewBoot {
+        boot_id: boot_id.to_owned(),
+        version: version.to_owned(),
+        pid: std::process::id(),
+        at_ms: now_ms(),
+    };
     let record = store
         .begin_boot(boot)
         .await
@@ -267,8 +298,15 @@ async fn announce(config: &Config, boot_id: &str, store: &dyn Store, children: &
         (Some(end), _) => end.clone(),
         (None, _) => "without a word: crash, kill or power loss".to_owned(),
     };
-    tracing::info!(version, boot_id, boot_count = record.count, pid = std::process::id(),
-        previous_end = previous, released = record.released, "larkline starts");
+    tracing::info!(
+        version,
+        boot_id,
+        boot_count = record.count,
+        pid = std::process::id(),
+        previous_end = previous,
+        released = record.released,
+        "larkline starts"
+    );
     for line in config.policy_lines() {
         tracing::info!("{line}");
     }

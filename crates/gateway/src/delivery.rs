@@ -138,20 +138,46 @@ impl Delivery {
         }
     }
 
-    fn delivered(&self, row: &ClaimedOutbox, endpoint: &str, sent: &Answer<RestMessage>) -> OutboxSettlement {
+    fn delivered(
+        &self,
+        row: &ClaimedOutbox,
+        endpoint: &str,
+        sent: &Answer<RestMessage>,
+    ) -> OutboxSettlement {
         self.shared.metrics.call(&self.app.name, endpoint, "0");
         let (message_id, log_id) = (sent.data.message_id.to_string(), log_id(sent.log_id.as_ref()));
-        tracing::info!(app = self.app.name, outbox_id = row.lease.row.0, inbox_id = row.inbox.map(|i| i.0),
-            message_id, attempt = row.attempt, log_id, "delivered");
+        tracing::info!(
+            app = self.app.name,
+            outbox_id = row.lease.row.0,
+            inbox_id = row.inbox.map(|i| i.0),
+            message_id,
+            attempt = row.attempt,
+            log_id,
+            "delivered"
+        );
         OutboxSettlement::Delivered { at_ms: now_ms(), message_id, log_id }
     }
 
     /// What to do about a refused or failed call.
-    fn refused(&self, row: &ClaimedOutbox, op: &Op, endpoint: &str, error: &ApiError) -> OutboxSettlement {
-        let (at_ms, code, log_id) = (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
+    fn refused(
+        &self,
+        row: &ClaimedOutbox,
+        op: &Op,
+        endpoint: &str,
+        error: &ApiError,
+    ) -> OutboxSettlement {
+        let (at_ms, code, log_id) =
+            (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
         self.shared.metrics.call(&self.app.name, endpoint, &code);
-        tracing::warn!(app = self.app.name, outbox_id = row.lease.row.0, chat_id = row.lane, attempt = row.attempt,
-            code, log_id, "send failed: {error}");
+        tracing::warn!(
+            app = self.app.name,
+            outbox_id = row.lease.row.0,
+            chat_id = row.lane,
+            attempt = row.attempt,
+            code,
+            log_id,
+            "send failed: {error}"
+        );
         let text = error.to_string();
         let retry = |wait: Duration, counts: bool| OutboxSettlement::Retry {
             at_ms,
@@ -176,7 +202,9 @@ impl Delivery {
                 retry(after.unwrap_or_else(|| backoff(row.attempt)), true)
             }
             // An operator has to act; the words wait for it.
-            Disposition::Reauthenticate | Disposition::Fatal if row.attempt < ATTEMPTS_MAX => retry(RETRY.1, true),
+            Disposition::Reauthenticate | Disposition::Fatal if row.attempt < ATTEMPTS_MAX => {
+                retry(RETRY.1, true)
+            }
             Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
             Disposition::Simplify if let Some(op) = op.simpler() => replace(op, "simpler"),
             Disposition::Retry { .. }
@@ -186,7 +214,12 @@ impl Delivery {
             | Disposition::Simplify
             | Disposition::TooLong
             | Disposition::Permanent => {
-                tracing::error!(app = self.app.name, outbox_id = row.lease.row.0, code, "message not delivered, see `larkline dead`");
+                tracing::error!(
+                    app = self.app.name,
+                    outbox_id = row.lease.row.0,
+                    code,
+                    "message not delivered, see `larkline dead`"
+                );
                 OutboxSettlement::Dead { at_ms, code, error: text, log_id }
             }
         }
@@ -198,7 +231,11 @@ impl Delivery {
             match self.shared.store.settle_outbox(lease, settlement.clone()).await {
                 Ok(()) => return self.shared.store_health.recovered(),
                 Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
-                    tracing::warn!(outbox_id = lease.row.0, code = error.code(), "send result dropped: {error}");
+                    tracing::warn!(
+                        outbox_id = lease.row.0,
+                        code = error.code(),
+                        "send result dropped: {error}"
+                    );
                     return;
                 }
                 Err(error) => self.shared.store_health.failed("settle_outbox", &error),

@@ -79,7 +79,11 @@ impl Dispatch {
             }
         }
         if !running.is_empty() {
-            tracing::info!(handler = self.name, running = running.len(), "waiting for running tasks");
+            tracing::info!(
+                handler = self.name,
+                running = running.len(),
+                "waiting for running tasks"
+            );
         }
         while running.join_next().await.is_some() {}
     }
@@ -181,7 +185,10 @@ impl Dispatch {
             text: message.map(|m| content::readable(m, &bot)).unwrap_or_default(),
             mentioned: message.is_some_and(|m| m.mentions_bot(&bot)),
             payload: task.item.payload.clone(),
-            reply_url: self.reply_base.as_ref().map(|base| format!("{base}/v1/replies/{}", task.lease.task.0)),
+            reply_url: self
+                .reply_base
+                .as_ref()
+                .map(|base| format!("{base}/v1/replies/{}", task.lease.task.0)),
             cancel: self.kill.child_token(),
             event,
         })
@@ -192,12 +199,20 @@ impl Dispatch {
         app.and_then(|a| a.bot.borrow().clone()).unwrap_or_default()
     }
 
-    fn settlement(&self, task: &ClaimedTask, turn: &Turn, result: Result<Answer, HandlerError>) -> TaskSettlement {
+    fn settlement(
+        &self,
+        task: &ClaimedTask,
+        turn: &Turn,
+        result: Result<Answer, HandlerError>,
+    ) -> TaskSettlement {
         let at_ms = now_ms();
         match result {
             Ok(answer) => {
                 if turn.event.is_callback() {
-                    let data = answer.callback.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string);
+                    let data = answer
+                        .callback
+                        .as_ref()
+                        .map_or_else(|| "{}".to_owned(), ToString::to_string);
                     self.shared.callbacks.answer(task.item.id, Bytes::from(data));
                 }
                 let replies = self.rows(task, Some(&turn.event), "a", answer.messages);
@@ -208,29 +223,59 @@ impl Dispatch {
                     Some(_) | None => TaskSettlement::Done { replies, at_ms },
                 }
             }
-            Err(error) => match self.common.retry.next(task.attempt, error.retry, fastrand::u64(..)) {
-                Next::Release => TaskSettlement::Release,
-                Next::Again(wait) => {
-                    tracing::warn!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
+            Err(error) => {
+                match self.common.retry.next(task.attempt, error.retry, fastrand::u64(..)) {
+                    Next::Release => TaskSettlement::Release,
+                    Next::Again(wait) => {
+                        tracing::warn!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
                         code = error.code, wait_ms = wait.as_millis(), "handler failed, to be tried again: {error}");
-                    TaskSettlement::Retry { at_ms, due_ms: at_ms + ms(wait), code: error.code.to_owned(), error: error.detail }
+                        TaskSettlement::Retry {
+                            at_ms,
+                            due_ms: at_ms + ms(wait),
+                            code: error.code.to_owned(),
+                            error: error.detail,
+                        }
+                    }
+                    Next::GiveUp => self.given_up(task, Some(&turn.event), &error),
                 }
-                Next::GiveUp => self.given_up(task, Some(&turn.event), &error),
-            },
+            }
         }
     }
 
     /// The task dies, and its chat is told.
-    fn given_up(&self, task: &ClaimedTask, event: Option<&Event>, error: &HandlerError) -> TaskSettlement {
+    fn given_up(
+        &self,
+        task: &ClaimedTask,
+        event: Option<&Event>,
+        error: &HandlerError,
+    ) -> TaskSettlement {
         tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
             code = error.code, verdict = "failed", why = error.code, "handler failed for good: {error}; see `larkline dead`");
-        let notice = format!("⚠️ {} failed ({}), attempt {}. The operator can retry it: larkline dead", self.name, error.code, task.attempt);
+        let notice = format!(
+            "⚠️ {} failed ({}), attempt {}. The operator can retry it: larkline dead",
+            self.name, error.code, task.attempt
+        );
         let is_message = event.is_some_and(|e| e.message().is_some());
-        let notices = if is_message { self.rows(task, event, "n", vec![Outgoing::text(&notice)]) } else { Vec::new() };
-        TaskSettlement::Dead { at_ms: now_ms(), code: error.code.to_owned(), error: error.detail.clone(), notices }
+        let notices = if is_message {
+            self.rows(task, event, "n", vec![Outgoing::text(&notice)])
+        } else {
+            Vec::new()
+        };
+        TaskSettlement::Dead {
+            at_ms: now_ms(),
+            code: error.code.to_owned(),
+            error: error.detail.clone(),
+            notices,
+        }
     }
 
-    fn rows(&self, task: &ClaimedTask, event: Option<&Event>, part: &str, messages: Vec<Outgoing>) -> Vec<NewOutbox> {
+    fn rows(
+        &self,
+        task: &ClaimedTask,
+        event: Option<&Event>,
+        part: &str,
+        messages: Vec<Outgoing>,
+    ) -> Vec<NewOutbox> {
         let Some(event) = event else { return Vec::new() };
         let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common);
         let previews = self.shared.config.load().log.previews;
@@ -252,7 +297,12 @@ impl Dispatch {
             match self.shared.store.settle_task(lease, settlement.clone()).await {
                 Ok(()) => return self.shared.store_health.recovered(),
                 Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
-                    tracing::warn!(handler = self.name, task = lease.task.0, code = error.code(), "result dropped: {error}");
+                    tracing::warn!(
+                        handler = self.name,
+                        task = lease.task.0,
+                        code = error.code(),
+                        "result dropped: {error}"
+                    );
                     return;
                 }
                 Err(error) => self.shared.store_health.failed("settle_task", &error),

@@ -102,7 +102,11 @@ impl Governor {
             let completed = self.completed.notified();
             match self.try_take(chat) {
                 Ready::Now => {
-                    return Permit { governor: Arc::clone(self), chat: chat.to_owned(), done: false };
+                    return Permit {
+                        governor: Arc::clone(self),
+                        chat: chat.to_owned(),
+                        done: false,
+                    };
                 }
                 Ready::At(at) => {
                     let at = self.epoch + Duration::from_nanos(at);

@@ -60,7 +60,8 @@ impl Identity {
         tracing::error!(app = self.app.name, code = %error.code(), log_id = error.log_id.as_ref().map(tracing::field::display),
             "the platform refuses the credentials: {error}; check app_id and app_secret");
         if !self.keep_going {
-            let error = RunError::Credentials { app: self.app.name.clone(), detail: error.to_string() };
+            let error =
+                RunError::Credentials { app: self.app.name.clone(), detail: error.to_string() };
             // A full channel already holds a failure, and one is enough.
             drop(self.fail.try_send(error));
             return std::future::pending().await;
@@ -95,12 +96,19 @@ impl StartupWatch {
         let deadline = Instant::now() + self.deadline;
         for app in self.apps.iter() {
             let mut link = app.link.status();
-            let verified = tokio::time::timeout_at(deadline, link.wait_for(|s| s.is_verified())).await;
+            let verified =
+                tokio::time::timeout_at(deadline, link.wait_for(|s| s.is_verified())).await;
             if !matches!(verified, Ok(Ok(_))) {
                 let status = app.link.status().borrow().clone();
-                let fault = status.last_fault.map_or_else(|| "nothing failed yet".to_owned(), |f| f.to_string());
+                let fault = status
+                    .last_fault
+                    .map_or_else(|| "nothing failed yet".to_owned(), |f| f.to_string());
                 let detail = format!("app {}: {} ({fault})", app.name, status.state);
-                tracing::error!(app = app.name, within_ms = self.deadline.as_millis(), "start-up failed, no verified link: {detail}");
+                tracing::error!(
+                    app = app.name,
+                    within_ms = self.deadline.as_millis(),
+                    "start-up failed, no verified link: {detail}"
+                );
                 if self.wait {
                     drop(self.fail.try_send(RunError::NotVerified { detail }));
                 }

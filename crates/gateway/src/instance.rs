@@ -84,8 +84,11 @@ impl InstanceLock {
         }
         let mut files = Vec::with_capacity(apps.len());
         for app_id in apps {
-            let name: String =
-                app_id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = app_id
+                .as_str()
+                .chars()
+                .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             let path = dir.join(format!("{name}.lock"));
             let mut file = File::options()
                 .read(true)
@@ -97,7 +100,10 @@ impl InstanceLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held { app_id: app_id.clone(), holder: read_note(&file) });
+                    return Err(LockError::Held {
+                        app_id: app_id.clone(),
+                        holder: read_note(&file),
+                    });
                 }
                 Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
             }

@@ -50,7 +50,11 @@ struct Pending {
 
 impl Intake {
     /// An intake that reads from `deliveries`.
-    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, deliveries: mpsc::Receiver<Delivery>) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        app: Arc<AppRuntime>,
+        deliveries: mpsc::Receiver<Delivery>,
+    ) -> Self {
         Self { shared, app, deliveries: Arc::new(Mutex::new(deliveries)) }
     }
 
@@ -69,7 +73,11 @@ impl Intake {
 
     async fn accept(&self, batch: &mut Vec<Delivery>, callbacks: &mut JoinSet<()>) {
         if self.shared.overfull.load(Ordering::Relaxed) {
-            tracing::warn!(app = self.app.name, events = batch.len(), "queue over its bound: not acked, to be redelivered");
+            tracing::warn!(
+                app = self.app.name,
+                events = batch.len(),
+                "queue over its bound: not acked, to be redelivered"
+            );
             batch.clear();
             return;
         }
@@ -81,13 +89,20 @@ impl Intake {
             Ok(accepted) => {
                 self.shared.store_health.recovered();
                 self.ack(pending, &accepted, callbacks);
-                lines.into_iter().zip(&accepted).for_each(|(line, a)| line.write(&self.app.name, a));
+                lines
+                    .into_iter()
+                    .zip(&accepted)
+                    .for_each(|(line, a)| line.write(&self.app.name, a));
                 self.shared.routing.notify_waiters();
                 self.mark_acked(&accepted).await;
             }
             Err(error) => {
                 self.shared.store_health.failed("accept", &error);
-                tracing::warn!(app = self.app.name, events = pending.len(), "not acked, to be redelivered");
+                tracing::warn!(
+                    app = self.app.name,
+                    events = pending.len(),
+                    "not acked, to be redelivered"
+                );
                 tokio::time::sleep(REFUSED_PAUSE).await;
             }
         }
@@ -108,7 +123,12 @@ impl Intake {
                 describe(&mut new, &event, previews);
             }
             Err(error) => {
-                tracing::warn!(app = self.app.name, code = "event_unreadable", bytes = delivery.payload.len(), "{error}; kept verbatim");
+                tracing::warn!(
+                    app = self.app.name,
+                    code = "event_unreadable",
+                    bytes = delivery.payload.len(),
+                    "{error}; kept verbatim"
+                );
                 new.kind = delivery.kind.as_str().to_owned();
             }
         }
@@ -141,7 +161,9 @@ impl Intake {
                 Some(answer) => {
                     callbacks.spawn(answer_callback(self.app.link.clone(), pending, answer));
                 }
-                None if pending.callback => answers.push((pending.token, Answer::with_data(Bytes::from_static(NEUTRAL)))),
+                None if pending.callback => {
+                    answers.push((pending.token, Answer::with_data(Bytes::from_static(NEUTRAL))))
+                }
                 None => answers.push((pending.token, Answer::ok())),
             }
         }
@@ -163,7 +185,11 @@ impl Intake {
     }
 }
 
-async fn answer_callback(link: LinkHandle, pending: Pending, answer: tokio::sync::oneshot::Receiver<Bytes>) {
+async fn answer_callback(
+    link: LinkHandle,
+    pending: Pending,
+    answer: tokio::sync::oneshot::Receiver<Bytes>,
+) {
     let deadline = pending.arrived + CALLBACK_BUDGET;
     let answer = match timeout_at(deadline, answer).await {
         Ok(Ok(data)) => Answer::with_data(data),
@@ -228,7 +254,15 @@ impl LogLine {
             "event received"
         );
         if let Accepted::Duplicate { of, times } = accepted {
-            tracing::info!(app, event_id = self.event_id, inbox_id = of.0, times, verdict = "filtered", why = "duplicate", "verdict");
+            tracing::info!(
+                app,
+                event_id = self.event_id,
+                inbox_id = of.0,
+                times,
+                verdict = "filtered",
+                why = "duplicate",
+                "verdict"
+            );
         }
     }
 }

@@ -125,14 +125,30 @@ impl Metrics {
         r.register("queue_items", "Waiting work", self.queue_items.clone());
         r.register("link_verified", "1 while the link is verified", self.link_verified.clone());
         r.register("link_connects", "Sockets verified since the start", self.link_connects.clone());
-        r.register("link_malformed_frames", "Unreadable frames since the start", self.link_malformed.clone());
-        r.register("link_last_frame_age_seconds", "Seconds since the last frame", self.link_last_frame_age.clone());
+        r.register(
+            "link_malformed_frames",
+            "Unreadable frames since the start",
+            self.link_malformed.clone(),
+        );
+        r.register(
+            "link_last_frame_age_seconds",
+            "Seconds since the last frame",
+            self.link_last_frame_age.clone(),
+        );
         r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
-        r.register("handler_wait_seconds", "Arrival of a frame to its handler's start", self.handler_wait_seconds.clone());
+        r.register(
+            "handler_wait_seconds",
+            "Arrival of a frame to its handler's start",
+            self.handler_wait_seconds.clone(),
+        );
         r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
         r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
         r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
-        r.register("worker_restarts", "Workers started over after a failure", self.worker_restarts.clone());
+        r.register(
+            "worker_restarts",
+            "Workers started over after a failure",
+            self.worker_restarts.clone(),
+        );
     }
 
     /// Notes one handler attempt.

@@ -69,10 +69,9 @@ impl Op {
     /// nothing was quoted.
     pub fn unquoted(&self) -> Option<Self> {
         match self {
-            Self::Reply { chat_id, message, .. } => Some(Self::Send {
-                to: ReceiveId::Chat(chat_id.clone()),
-                message: message.clone(),
-            }),
+            Self::Reply { chat_id, message, .. } => {
+                Some(Self::Send { to: ReceiveId::Chat(chat_id.clone()), message: message.clone() })
+            }
             Self::Send { .. } => None,
         }
     }
@@ -83,7 +82,9 @@ impl Op {
         let mut op = self.clone();
         match &mut op {
             Self::Reply { in_thread: in_thread @ true, .. } => *in_thread = false,
-            Self::Reply { message, .. } | Self::Send { message, .. } => *message = message.as_text()?,
+            Self::Reply { message, .. } | Self::Send { message, .. } => {
+                *message = message.as_text()?
+            }
         }
         Some(op)
     }
@@ -112,7 +113,13 @@ impl Op {
 
 impl Destination {
     /// Where answers of `handler` to `event` go; `None` for events without a chat.
-    pub fn of(item: &InboxItem, task: TaskId, handler: &str, event: &Event, common: &Common) -> Option<Self> {
+    pub fn of(
+        item: &InboxItem,
+        task: TaskId,
+        handler: &str,
+        event: &Event,
+        common: &Common,
+    ) -> Option<Self> {
         let chat_id = event.chat_id().filter(|c| !c.is_empty())?.clone();
         let message = event.message();
         Some(Self {
@@ -130,7 +137,13 @@ impl Destination {
     /// Outbox rows for an answer's messages. `part` tells apart answers of one task (`a` the
     /// answer, `n` a notice): a second run of the same attempt makes the same keys, so
     /// nothing is said twice.
-    pub fn rows(&self, part: &str, messages: Vec<Outgoing>, previews: bool, now_ms: i64) -> Vec<NewOutbox> {
+    pub fn rows(
+        &self,
+        part: &str,
+        messages: Vec<Outgoing>,
+        previews: bool,
+        now_ms: i64,
+    ) -> Vec<NewOutbox> {
         let row = |(n, message): (usize, Outgoing)| {
             let key = format!("{}/{}/{}/{part}{n}", self.app, self.event_id, self.handler);
             let preview = if previews { message.preview() } else { String::new() };

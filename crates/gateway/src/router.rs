@@ -138,7 +138,12 @@ fn hears(senders: &Senders, actor: Option<&OpenId>, app: &App) -> bool {
     }
 }
 
-fn accepts_message(route: &Route, message: &Message, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
+fn accepts_message(
+    route: &Route,
+    message: &Message,
+    event: &Event,
+    ctx: Context<'_>,
+) -> Result<(), Why> {
     if message.from_bot() && !route.bots {
         return Err(Why::FromBot);
     }
@@ -158,13 +163,24 @@ fn accepts_message(route: &Route, message: &Message, event: &Event, ctx: Context
     }
     let age_ms = ctx.now_ms - message.created_ms;
     match (route.stale_after, route.stale) {
-        (Some(limit), Stale::Skip) if message.created_ms > 0 && age_ms > crate::clock::ms(limit) => Err(Why::Stale),
+        (Some(limit), Stale::Skip)
+            if message.created_ms > 0 && age_ms > crate::clock::ms(limit) =>
+        {
+            Err(Why::Stale)
+        }
         (Some(_) | None, Stale::Skip | Stale::Process) => Ok(()),
     }
 }
 
 /// A condition that cannot be evaluated does not hold, and says so.
-fn holds(when: &Condition, route: &Route, message: &Message, event: &Event, text: &str, ctx: Context<'_>) -> bool {
+fn holds(
+    when: &Condition,
+    route: &Route,
+    message: &Message,
+    event: &Event,
+    text: &str,
+    ctx: Context<'_>,
+) -> bool {
     let facts = Facts {
         app: &ctx.app.name,
         event_type: &event.kind,
@@ -184,7 +200,8 @@ fn holds(when: &Condition, route: &Route, message: &Message, event: &Event, text
 }
 
 fn task(route: &Route, event: &Event, ctx: Context<'_>) -> NewTask {
-    let by = ctx.config.handlers.get(&route.handler).map_or(SessionBy::Chat, |h| h.common().session);
+    let by =
+        ctx.config.handlers.get(&route.handler).map_or(SessionBy::Chat, |h| h.common().session);
     NewTask {
         route: route.name.clone(),
         handler: route.handler.clone(),
@@ -200,7 +217,8 @@ fn session_key(handler: &str, by: SessionBy, event: &Event, ctx: Context<'_>) ->
     match by {
         SessionBy::Chat => format!("{handler}/{app}/{chat}"),
         SessionBy::Thread => {
-            let thread = event.message().and_then(|m| m.thread_id.as_ref()).map_or("-", |t| t.as_str());
+            let thread =
+                event.message().and_then(|m| m.thread_id.as_ref()).map_or("-", |t| t.as_str());
             format!("{handler}/{app}/{chat}/{thread}")
         }
         SessionBy::Sender => {

@@ -120,7 +120,13 @@ impl Routing {
         Some(count)
     }
 
-    fn decide(&self, item: &InboxItem, config: &Config, bot: &OpenId, notices: &mut Vec<NewOutbox>) -> RouteDecision {
+    fn decide(
+        &self,
+        item: &InboxItem,
+        config: &Config,
+        bot: &OpenId,
+        notices: &mut Vec<NewOutbox>,
+    ) -> RouteDecision {
         let at_ms = now_ms();
         let decision = match Event::parse(&item.payload) {
             Err(error) => {
@@ -159,7 +165,10 @@ impl Routing {
 
     /// Counts a message of `sender`; `false` when it is over the inbound limit.
     fn within_limit(&self, sender: &OpenId, config: &Config) -> bool {
-        let Some(rate) = config.governor.user_per_minute.and_then(|n| Rate::new(n, Duration::from_secs(60)).ok())
+        let Some(rate) = config
+            .governor
+            .user_per_minute
+            .and_then(|n| Rate::new(n, Duration::from_secs(60)).ok())
         else {
             return true;
         };
@@ -185,8 +194,12 @@ impl Routing {
     fn notice(&self, event: &Event, why: Why) -> Option<NewOutbox> {
         let message = event.message()?;
         let text = match why {
-            Why::RateLimited if self.tell(event.actor()?) => "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute.",
-            Why::Stale => "⏳ 这条消息送达得太晚，没有处理；需要的话请重发。This message arrived too late and was not handled; send it again if it still matters.",
+            Why::RateLimited if self.tell(event.actor()?) => {
+                "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
+            }
+            Why::Stale => {
+                "⏳ 这条消息送达得太晚，没有处理；需要的话请重发。This message arrived too late and was not handled; send it again if it still matters."
+            }
             Why::RateLimited
             | Why::UnsupportedType
             | Why::NoRoute

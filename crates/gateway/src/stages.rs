@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larkline_client::{ApiClient, Dialer};
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
+use larkline_client::{ApiClient, Dialer};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +83,12 @@ impl Stages {
         }
         stages.start_handlers(shared, &config, &dialer)?;
         stages.start_service(shared, &config, commands).await?;
-        let watcher = identity::startup_watch(Arc::clone(&stages.apps), config.link.startup_deadline, wait, fail);
+        let watcher = identity::startup_watch(
+            Arc::clone(&stages.apps),
+            config.link.startup_deadline,
+            wait,
+            fail,
+        );
         stages.service.spawn("startup", move || watcher.clone().run());
         Ok(stages)
     }
@@ -106,7 +111,8 @@ impl Stages {
         }
         self.intake.join(deadline).await;
         // The handlers' own deadline comes first, so that their ends can still be settled.
-        let kill_at = deadline - KILL_RESERVE.min(deadline.saturating_duration_since(Instant::now()));
+        let kill_at =
+            deadline - KILL_RESERVE.min(deadline.saturating_duration_since(Instant::now()));
         let kill = self.kill.clone();
         let work = self.work.join(deadline + SERVICE_STOP);
         tokio::pin!(work);
@@ -148,7 +154,12 @@ impl Stages {
             seed: fastrand::u64(..),
         };
         let (handle, driver) = link::start(options, deliveries).map_err(RunError::Link)?;
-        let api = ApiClient::new(dialer.clone(), app.domain.clone(), app.app_id.clone(), app.app_secret.clone());
+        let api = ApiClient::new(
+            dialer.clone(),
+            app.domain.clone(),
+            app.app_id.clone(),
+            app.app_secret.clone(),
+        );
         let runtime = Arc::new(AppRuntime {
             name: app.name.clone(),
             app_id: app.app_id.clone(),
@@ -175,7 +186,9 @@ impl Stages {
         let cancel = self.work.cancel_token();
         self.work.spawn(format!("routing/{name}"), move || {
             let (routing, cancel) = (Arc::clone(&routing), cancel.clone());
-            async move { cancel.run_until_cancelled_owned(async { routing.run().await }).await.unwrap_or(()) }
+            async move {
+                cancel.run_until_cancelled_owned(async { routing.run().await }).await.unwrap_or(())
+            }
         });
         let delivery = Arc::new(Delivery {
             shared: Arc::clone(shared),
@@ -186,7 +199,12 @@ impl Stages {
         Ok(runtime)
     }
 
-    fn start_handlers(&mut self, shared: &Arc<Shared>, config: &Config, dialer: &Dialer) -> Result<(), RunError> {
+    fn start_handlers(
+        &mut self,
+        shared: &Arc<Shared>,
+        config: &Config,
+        dialer: &Dialer,
+    ) -> Result<(), RunError> {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -221,18 +239,28 @@ impl Stages {
         commands: mpsc::Sender<Command>,
     ) -> Result<(), RunError> {
         let state = Admin { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), commands };
-        let socket = admin::bind_socket(&config.server.socket)
-            .map_err(|source| RunError::Listen { address: config.server.socket.display().to_string(), source })?;
+        let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
+            RunError::Listen { address: config.server.socket.display().to_string(), source }
+        })?;
         let cancel = self.service.cancel_token();
-        self.service.spawn_vital("admin", self.vital.clone(), admin::serve_socket(state.clone(), socket, cancel));
+        self.service.spawn_vital(
+            "admin",
+            self.vital.clone(),
+            admin::serve_socket(state.clone(), socket, cancel),
+        );
         if let Some(address) = config.server.http {
             let listener = admin::bind_http(address)
                 .await
                 .map_err(|source| RunError::Listen { address: address.to_string(), source })?;
             let cancel = self.service.cancel_token();
-            self.service.spawn_vital("http", self.vital.clone(), admin::serve_http(state, listener, cancel));
+            self.service.spawn_vital(
+                "http",
+                self.vital.clone(),
+                admin::serve_http(state, listener, cancel),
+            );
         }
-        let upkeep = Arc::new(Upkeep { shared: Arc::clone(shared), cancel: self.service.cancel_token() });
+        let upkeep =
+            Arc::new(Upkeep { shared: Arc::clone(shared), cancel: self.service.cancel_token() });
         self.service.spawn("upkeep", move || {
             let upkeep = Arc::clone(&upkeep);
             async move { upkeep.run().await }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use larkline_client::link::LinkStatus;
-use larkline_store::record::{Depths, Tally};
 use larkline_store::StoreError;
+use larkline_store::record::{Depths, Tally};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ms;
@@ -143,7 +143,9 @@ impl Status {
             not_ready.push("more messages wait than `limits.queue_max` allows; see which handler is slow or down".to_owned());
         }
         if !store_writable {
-            not_ready.push("the store refuses writes; free disk space or check its permissions".to_owned());
+            not_ready.push(
+                "the store refuses writes; free disk space or check its permissions".to_owned(),
+            );
         }
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -166,11 +168,21 @@ impl Status {
         let m = &shared.metrics;
         m.events.clear();
         for t in &self.tally {
-            let label = crate::metrics::VerdictLabel { app: t.app.clone(), verdict: t.verdict.clone(), why: t.why.clone() };
+            let label = crate::metrics::VerdictLabel {
+                app: t.app.clone(),
+                verdict: t.verdict.clone(),
+                why: t.why.clone(),
+            };
             m.events.get_or_create(&label).set(t.count.cast_signed());
         }
         let d = &self.depths;
-        for (queue, n) in [("unrouted", d.unrouted), ("tasks", d.tasks), ("awaiting", d.awaiting), ("outbox", d.outbox), ("dead", d.dead)] {
+        for (queue, n) in [
+            ("unrouted", d.unrouted),
+            ("tasks", d.tasks),
+            ("awaiting", d.awaiting),
+            ("outbox", d.outbox),
+            ("dead", d.dead),
+        ] {
             m.queue_items.get_or_create(&crate::metrics::QueueLabel { queue }).set(n.cast_signed());
         }
         for app in &self.apps {

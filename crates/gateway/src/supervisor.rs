@@ -5,8 +5,8 @@
 //! Workers end when their stage of the shutdown is cancelled; [`Supervisor::join`] waits for
 //! them with a deadline and aborts what remains.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -124,7 +124,12 @@ impl Watch {
             if started.elapsed() > RESTART_RESET {
                 wait = RESTART_FIRST;
             }
-            tracing::error!(worker = self.name, cause, wait_ms = wait.as_millis(), "worker failed, starting over");
+            tracing::error!(
+                worker = self.name,
+                cause,
+                wait_ms = wait.as_millis(),
+                "worker failed, starting over"
+            );
             tokio::select! {
                 () = self.cancel.cancelled() => return,
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(RESTART_MAX),

@@ -31,13 +31,17 @@ pub async fn take_over(
     let reason = json!({ "reason": format!("takeover by process {}", me.pid) });
     // Its answer is empty, which is no JSON: only a socket that nobody serves matters, and the
     // lock itself tells when the instance has gone.
-    if let Err(error) = client::call::<Value>(&holder.socket, Method::POST, "/v1/stop", Some(&reason)).await {
+    if let Err(error) =
+        client::call::<Value>(&holder.socket, Method::POST, "/v1/stop", Some(&reason)).await
+    {
         tracing::debug!("{error}");
     }
     let deadline = Instant::now() + drain + MARGIN;
     loop {
         match InstanceLock::acquire(dir, apps, me) {
-            Err(LockError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(TRY_EVERY).await,
+            Err(LockError::Held { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(TRY_EVERY).await
+            }
             result => return result,
         }
     }

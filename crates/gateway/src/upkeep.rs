@@ -79,7 +79,11 @@ impl Upkeep {
         let waiting = depths.unrouted + depths.tasks;
         let overfull = &self.shared.overfull;
         if waiting > bound && !overfull.swap(true, Ordering::Relaxed) {
-            tracing::error!(waiting, bound, "more messages wait than the bound allows; nothing more is acked, the platform redelivers; see which handler is slow or down");
+            tracing::error!(
+                waiting,
+                bound,
+                "more messages wait than the bound allows; nothing more is acked, the platform redelivers; see which handler is slow or down"
+            );
         } else if waiting < bound / 2 && overfull.swap(false, Ordering::Relaxed) {
             tracing::info!(waiting, bound, "the queue is back below its bound");
         }
@@ -88,8 +92,13 @@ impl Upkeep {
     async fn prune(&self) {
         let retention = self.shared.config.load().store.retention;
         match self.shared.store.prune(now_ms() - ms(retention)).await {
-            Ok(pruned) => tracing::info!(events = pruned.events, outbox = pruned.outbox, keys = pruned.keys,
-                next_in_s = PRUNE_EVERY.as_secs(), "old events removed"),
+            Ok(pruned) => tracing::info!(
+                events = pruned.events,
+                outbox = pruned.outbox,
+                keys = pruned.keys,
+                next_in_s = PRUNE_EVERY.as_secs(),
+                "old events removed"
+            ),
             Err(error) => self.shared.store_health.failed("prune", &error),
         }
     }

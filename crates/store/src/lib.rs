@@ -35,6 +35,11 @@ use session::Session;
 pub use sqlite::{SqliteOptions, SqliteStore};
 use task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
 
+/// The version of SQLite inside this binary.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A store operation in flight.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 

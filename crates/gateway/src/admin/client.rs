@@ -66,8 +66,9 @@ async fn exchange(
     let stream = UnixStream::connect(socket)
         .await
         .map_err(|_| ClientError::NotRunning { path: socket.display().to_string() })?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| broken(&e))?;
     let bytes = match body {
         Some(body) => serde_json::to_vec(body).map_err(|e| broken(&e))?,
         None => Vec::new(),

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use larkline_store::outbox::OutboxId;
-use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey};
+use larkline_store::record::{
+    ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey,
+};
 use larkline_store::task::TaskId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,7 +53,10 @@ pub(super) async fn story(
     Ok(Json(story.ok_or_else(none)?))
 }
 
-pub(super) async fn retry(State(admin): State<Admin>, Path(item): Path<String>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn retry(
+    State(admin): State<Admin>,
+    Path(item): Path<String>,
+) -> Result<Json<Value>, Refusal> {
     let done = admin.shared.store.retry_dead(parse_item(&item)?, now_ms()).await?;
     admin.shared.dispatch.notify_waiters();
     admin.shared.delivery.notify_waiters();

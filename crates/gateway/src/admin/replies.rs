@@ -32,8 +32,8 @@ pub(super) async fn late_reply(
         secrets(&config, &waits.handler).iter().filter_map(|s| SigningKey::parse(s).ok()).collect();
     verify(&headers, &body, &keys, now_ms() / 1000)
         .map_err(|e| Refusal(StatusCode::UNAUTHORIZED, e.to_string()))?;
-    let answer =
-        Answer::from_json(&body).map_err(|e| Refusal(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()))?;
+    let answer = Answer::from_json(&body)
+        .map_err(|e| Refusal(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()))?;
     let replies = destination(&config, &waits, task)
         .map(|d| d.rows("l", answer.messages, config.log.previews, now_ms()))
         .unwrap_or_default();

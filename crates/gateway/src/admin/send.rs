@@ -64,8 +64,11 @@ fn row(admin: &Admin, request: &SendRequest) -> Result<NewOutbox, Refusal> {
     if request.text.trim().is_empty() {
         return Err(bad("the text is empty; give one as argument or on stdin".to_owned()));
     }
-    let message =
-        if request.markdown { Outgoing::markdown(&request.text) } else { Outgoing::text(&request.text) };
+    let message = if request.markdown {
+        Outgoing::markdown(&request.text)
+    } else {
+        Outgoing::text(&request.text)
+    };
     let op = Op::Send { to: receiver(&request.to).map_err(bad)?, message };
     let key = match &request.key {
         Some(key) => format!("{}/send/{key}", app.name),
@@ -91,6 +94,8 @@ fn receiver(to: &str) -> Result<ReceiveId, String> {
         _ if to.starts_with("ou_") => Ok(ReceiveId::Open(to.into())),
         _ if to.starts_with("on_") => Ok(ReceiveId::Union(to.to_owned())),
         _ if to.contains('@') => Ok(ReceiveId::Email(to.to_owned())),
-        _ => Err(format!("{to:?} is no chat (oc_…), person (ou_…) or e-mail address; see `larkline chats`")),
+        _ => Err(format!(
+            "{to:?} is no chat (oc_…), person (ou_…) or e-mail address; see `larkline chats`"
+        )),
     }
 }

@@ -69,7 +69,6 @@ fn public() -> Router<Admin> {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/v1/replies/{task}", post(replies::late_reply))
-
 }
 
 fn operator() -> Router<Admin> {

@@ -1,0 +1,173 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// A self-hosted gateway for Feishu/Lark bots (unofficial).
+#[derive(Debug, Parser)]
+#[command(name = "larkline", version, propagate_version = true)]
+pub(crate) struct Args {
+    /// Configuration file; without one, FEISHU_APP_ID and FEISHU_APP_SECRET are enough.
+    #[arg(long, short, global = true, env = "LARKLINE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How data is written to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How data is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway in the foreground.
+    Run(RunArgs),
+    /// Simulator and gateway with one command, no account needed.
+    Demo(DemoArgs),
+    /// The platform simulator alone, for testing any bot.
+    Sim(SimArgs),
+    /// Is it well: link, queues, verdicts.
+    Status {
+        /// Only the exit code: 0 ready, 1 not ready.
+        #[arg(long)]
+        check: bool,
+    },
+    /// What came in and went out, newest first.
+    Messages(MessagesArgs),
+    /// Chats seen, ready to paste into a route.
+    Chats,
+    /// Dead letters: what could not be handled or delivered.
+    Dead {
+        #[command(subcommand)]
+        action: Option<DeadAction>,
+    },
+    /// One message's story, by event id, message id or a piece of its text.
+    Explain {
+        /// What to look for.
+        key: String,
+    },
+    /// Send a message through the running gateway.
+    Send(SendArgs),
+    /// Ask the running gateway to read its configuration again.
+    Reload,
+    /// Look at the configuration, offline.
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Versions of the binary, the protocol and the libraries that matter.
+    Version,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Ask a running instance of the same app to drain and leave, then start.
+    #[arg(long)]
+    pub(crate) takeover: bool,
+    /// With refused credentials stay up and retry slowly instead of exiting with code 3.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Exit with code 1 when no link is verified within the start-up deadline.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Use no proxy in this run, whatever the configuration or the environment says.
+    #[arg(long)]
+    pub(crate) no_proxy: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Play one conversation, print the transcript, exit.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7800")]
+    pub(crate) listen: SocketAddr,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Divide the redelivery schedule and the acks' patience by this.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// Reconnect interval served to clients, seconds.
+    #[arg(long, default_value_t = 120)]
+    pub(crate) reconnect_interval: u64,
+    /// Reconnect jitter served to clients, seconds.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) reconnect_nonce: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MessagesArgs {
+    /// Only this chat.
+    #[arg(long)]
+    pub(crate) chat: Option<String>,
+    /// Only events with this verdict: waiting, replied, filtered, failed.
+    #[arg(long)]
+    pub(crate) verdict: Option<String>,
+    /// Only those whose first words contain this.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadAction {
+    /// Make it due again.
+    Retry {
+        /// Its id, for example t7 or o7.
+        item: String,
+    },
+    /// Close it for good.
+    Drop {
+        /// Its id, for example t7 or o7.
+        item: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendArgs {
+    /// Chat (oc_…), person (ou_…) or e-mail address.
+    #[arg(long)]
+    pub(crate) to: String,
+    /// Which app, when several are configured.
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// Send as a post with Markdown.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// The same key is sent once, however often it is asked for.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// The text; from stdin when absent.
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Check everything, all problems at once.
+    Check,
+    /// Show every value and where it comes from, secrets masked.
+    Show,
+}

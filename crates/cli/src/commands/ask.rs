@@ -1,0 +1,126 @@
+//! Where answers come from: the running gateway by its socket, or the store it left behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use http::Method;
+use larkline_gateway::admin::client::{self, ClientError};
+use larkline_gateway::config::Config;
+use larkline_gateway::daemon;
+use larkline_store::Store;
+use larkline_store::{SqliteOptions, SqliteStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::exit::Yours;
+
+/// Reads the configuration for a command that needs it.
+///
+/// # Errors
+/// The configuration's problems.
+pub(crate) fn load(file: Option<PathBuf>) -> Result<Config> {
+    let sources = super::config::sources(file)?;
+    Config::load(&sources).map_err(|problems| Yours(problems.to_string()).into())
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    socket: PathBuf,
+}
+
+impl Gateway {
+    /// The gateway of this configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { socket: config.server.socket.clone() }
+    }
+
+    /// Asks with a query.
+    ///
+    /// # Errors
+    /// [`ClientError`] when nothing listens or it refuses.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &(impl Serialize + Sync + ?Sized),
+    ) -> Result<T> {
+        let query = encode(&serde_json::to_value(query)?);
+        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        self.call(Method::GET, &path).await
+    }
+
+    /// Asks without a body.
+    ///
+    /// # Errors
+    /// [`ClientError`] when nothing listens or it refuses.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
+        Ok(client::call(&self.socket, method, path, None::<&()>).await?)
+    }
+
+    /// Asks with a body.
+    ///
+    /// # Errors
+    /// [`ClientError`] when nothing listens or it refuses.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T> {
+        Ok(client::call(&self.socket, Method::POST, path, Some(body)).await?)
+    }
+}
+
+/// Where a list comes from.
+pub(crate) enum Source {
+    /// The running gateway.
+    Gateway(Gateway),
+    /// No gateway runs; this is what it left.
+    Store(Arc<dyn Store>),
+}
+
+impl Source {
+    /// Prefers the running gateway.
+    ///
+    /// # Errors
+    /// When there is neither a gateway nor a store.
+    pub(crate) async fn open(file: Option<PathBuf>) -> Result<Self> {
+        let config = load(file)?;
+        let gateway = Gateway::of(&config);
+        match gateway.call::<serde_json::Value>(Method::GET, "/v1/chats").await {
+            Ok(_) => Ok(Self::Gateway(gateway)),
+            Err(error) if matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. })) => {
+                let path = daemon::store_file(&config);
+                if !path.exists() {
+                    let text = format!(
+                        "no gateway runs and there is no store at {}; start one with `larkline run`",
+                        path.display()
+                    );
+                    return Err(Yours(text).into());
+                }
+                let store = SqliteStore::open(&path, SqliteOptions::default());
+                let store =
+                    store.with_context(|| format!("cannot open the store {}", path.display()))?;
+                Ok(Self::Store(Arc::new(store)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Query text of a flat object or list of pairs; absent values are left out.
+fn encode(query: &serde_json::Value) -> String {
+    let text = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let pairs: Vec<(String, String)> = match query {
+        serde_json::Value::Object(map) => {
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), text(v))).collect()
+        }
+        serde_json::Value::Array(list) => {
+            list.iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => Vec::new(),
+    };
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}

@@ -1,0 +1,30 @@
+//! `larkline demo`: simulator and gateway with one command, no account needed.
+//!
+//! The gateway is this same binary as a process of its own, with a configuration file and a
+//! state directory like any other: what one sees here is the whole real path, and it can be
+//! killed.
+
+mod rig;
+mod talk;
+mod tour;
+
+use anyhow::Result;
+
+use crate::args::DemoArgs;
+use crate::exit::ExitStatus;
+
+/// Plays one conversation (`--once`), or lets one be typed.
+///
+/// # Errors
+/// When simulator or gateway cannot be started, or, with `--once`, something did not happen
+/// that should have.
+pub(crate) async fn run(args: DemoArgs) -> Result<ExitStatus> {
+    let mut rig = rig::Rig::start().await?;
+    if args.once {
+        tour::play(&mut rig).await?;
+    } else {
+        talk::talk(&mut rig).await?;
+    }
+    rig.stop().await;
+    Ok(ExitStatus::Ok)
+}

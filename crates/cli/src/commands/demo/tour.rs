@@ -1,0 +1,165 @@
+//! `demo --once`: a conversation with a bad day in it, checked as it goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use larkline_proto::id::{ChatId, MessageId, OpenId};
+use larkline_sim::{Fault, Ledger, Platform, Said, Say};
+use tokio::time::Instant;
+
+use super::rig::{LOOK_EVERY, Rig};
+use crate::commands::lists::tell;
+use crate::commands::status::equation;
+use crate::output;
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anybody watches a demo.
+pub(super) const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Plays and checks the conversation; the transcript goes to stdout.
+///
+/// # Errors
+/// When something did not happen that should have.
+pub(super) async fn play(rig: &mut Rig) -> Result<()> {
+    let tour = Tour::of(rig);
+    title("1. A direct chat: the bot echoes");
+    let said = tour.say(&tour.owner, None, "hello 你好", false)?;
+    tour.answered(&said, "hello 你好").await?;
+
+    title("2. In a group the bot waits to be mentioned");
+    let ignored = tour.say(&tour.guest, Some(&tour.group), "anyone here?", false)?;
+    let asked = tour.say(&tour.guest, Some(&tour.group), "are you here?", true)?;
+    tour.answered(&asked, "are you here?").await?;
+    ensure!(
+        tour.answers(&ignored.message_id).is_empty(),
+        "a message without a mention was answered"
+    );
+    tell_verdict(rig, &ignored).await?;
+
+    title("3. A handler that runs a program, for owners only");
+    let said = tour.say(&tour.owner, None, "what date is it?", false)?;
+    tour.answered(&said, "-").await?;
+
+    title("4. The platform delivers the same message again: it is recognised");
+    let said = tour.say(&tour.owner, None, "please answer me once", false)?;
+    tour.answered(&said, "please answer me once").await?;
+    tour.platform
+        .fault(Fault::Duplicate { event_id: said.event_id.clone(), new_event_id: true })?;
+    tour.wait("the duplicate's ack", |l| l.events.iter().all(|e| e.done)).await?;
+
+    title("5. The line is cut: the gateway notices, dials again, and answers");
+    tour.platform.fault(Fault::Rst)?;
+    let said = tour.say(&tour.owner, None, "said while the line was down", false)?;
+    tour.answered(&said, "said while the line was down").await?;
+
+    title("6. kill -9 in the middle: what was acked is kept");
+    let said = tour.say(&tour.owner, None, "said before the kill", false)?;
+    rig.kill_gateway().await?;
+    line("gateway", "killed with -9, started again");
+    rig.start_gateway().await?;
+    tour.answered(&said, "said before the kill").await?;
+
+    settled(rig).await?;
+    title("The story of the last message");
+    output::data(&tell(&rig.story(said.message_id.as_str()).await?));
+    finish(rig, &tour).await
+}
+
+/// Waits until no message waits: an answer is in the chat a moment before that is noted.
+async fn settled(rig: &Rig) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while rig.status().await?.tally.iter().any(|t| t.verdict == "waiting" && t.count > 0) {
+        ensure!(Instant::now() < deadline, "messages still wait; see `larkline status`");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Nothing was answered twice, and the equation closes.
+async fn finish(rig: &Rig, tour: &Tour) -> Result<()> {
+    for event in tour.platform.ledger().events.iter() {
+        if let Some(message) = &event.message_id {
+            ensure!(tour.answers(message).len() <= 1, "message {message} was answered twice");
+        }
+    }
+    let status = rig.status().await?;
+    title("Every event has a verdict");
+    output::data(&equation(&status.tally));
+    Ok(())
+}
+
+async fn tell_verdict(rig: &Rig, said: &Said) -> Result<()> {
+    let story = rig.story(said.message_id.as_str()).await?;
+    line("verdict", &format!("{} ({})", story.record.outcome, story.record.why));
+    Ok(())
+}
+
+/// What the conversation needs of the rig, apart from the gateway's process.
+struct Tour {
+    platform: Arc<Platform>,
+    owner: OpenId,
+    guest: OpenId,
+    group: ChatId,
+}
+
+impl Tour {
+    fn of(rig: &Rig) -> Self {
+        Self {
+            platform: Arc::clone(rig.sim.platform()),
+            owner: rig.owner.clone(),
+            guest: rig.guest.clone(),
+            group: rig.group.clone(),
+        }
+    }
+
+    fn say(
+        &self,
+        user: &OpenId,
+        chat: Option<&ChatId>,
+        text: &str,
+        mention_bot: bool,
+    ) -> Result<Said> {
+        let who = if *user == self.owner { "owner" } else { "guest" };
+        let to = if mention_bot { format!("@bot {text}") } else { text.to_owned() };
+        line(who, &to);
+        Ok(self.platform.say(Say {
+            chat: chat.cloned().unwrap_or_default(),
+            user: user.clone(),
+            text: text.to_owned(),
+            mention_bot,
+            ..Say::default()
+        })?)
+    }
+
+    /// Waits for the one answer to a message and prints it.
+    async fn answered(&self, said: &Said, part: &str) -> Result<()> {
+        let id = said.message_id.clone();
+        let what = format!("an answer to {part:?}");
+        self.wait(&what, |l| l.replies_to(&id).next().is_some()).await?;
+        let answers = self.answers(&said.message_id);
+        let text = answers.first().context("the answer has gone")?;
+        ensure!(text.contains(part), "the answer {text:?} does not hold {part:?}");
+        line("bot", text);
+        Ok(())
+    }
+
+    async fn wait(&self, what: &str, done: impl FnMut(&Ledger) -> bool) -> Result<()> {
+        let waited = self.platform.wait_for(done, PATIENCE).await;
+        waited.with_context(|| format!("{what} did not come"))
+    }
+
+    fn answers(&self, message: &MessageId) -> Vec<String> {
+        self.platform
+            .read(|l| l.replies_to(message).map(|m| m.text.clone().unwrap_or_default()).collect())
+    }
+}
+
+fn title(text: &str) {
+    output::data(&format!("\n{text}"));
+}
+
+fn line(who: &str, text: &str) {
+    output::data(&format!("  {who:<8}{text}"));
+}

@@ -1,0 +1,160 @@
+//! `messages`, `chats`, `dead`, `explain`: from the running gateway, or from its store when
+//! none runs.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use http::Method;
+use larkline_store::record::{
+    ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey,
+};
+use serde_json::Value;
+
+use super::ask::Source;
+use crate::args::{DeadAction, Format, MessagesArgs};
+use crate::exit::{ExitStatus, Yours};
+use crate::output;
+
+/// `larkline messages`
+pub(crate) async fn messages(
+    config: Option<PathBuf>,
+    format: Format,
+    args: MessagesArgs,
+) -> Result<ExitStatus> {
+    let query =
+        MessageQuery { chat: args.chat, verdict: args.verdict, text: args.text, limit: args.limit };
+    let records: Vec<Record> = match Source::open(config).await? {
+        Source::Gateway(gateway) => gateway.get("/v1/messages", &query).await?,
+        Source::Store(store) => store.records(query).await?,
+    };
+    output::show(format, &records, |records| {
+        output::table(
+            &["TIME", "", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
+            records.iter().map(|r| {
+                let outcome = match r.why.as_str() {
+                    "" => r.outcome.clone(),
+                    why => format!("{} ({why})", r.outcome),
+                };
+                let arrow = if r.direction == "in" { "→" } else { "←" };
+                vec![
+                    output::local_time(r.at_ms),
+                    arrow.to_owned(),
+                    r.chat_id.clone(),
+                    r.message_id.clone(),
+                    outcome,
+                    r.preview.clone(),
+                ]
+            }),
+        )
+    })?;
+    Ok(ExitStatus::Ok)
+}
+
+/// `larkline chats`
+pub(crate) async fn chats(config: Option<PathBuf>, format: Format) -> Result<ExitStatus> {
+    let chats: Vec<ChatRecord> = match Source::open(config).await? {
+        Source::Gateway(gateway) => gateway.get("/v1/chats", &()).await?,
+        Source::Store(store) => store.chats().await?,
+    };
+    output::show(format, &chats, |chats| {
+        output::table(
+            &["CHAT", "TYPE", "EVENTS", "LAST", "NAME"],
+            chats.iter().map(|c| {
+                vec![
+                    c.chat_id.clone(),
+                    c.chat_type.clone(),
+                    c.events.to_string(),
+                    output::local_time(c.last_ms),
+                    c.name.clone(),
+                ]
+            }),
+        )
+    })?;
+    Ok(ExitStatus::Ok)
+}
+
+/// `larkline dead [retry|drop ITEM]`
+pub(crate) async fn dead(
+    config: Option<PathBuf>,
+    format: Format,
+    action: Option<DeadAction>,
+) -> Result<ExitStatus> {
+    let source = Source::open(config).await?;
+    match action {
+        Some(DeadAction::Retry { item }) => act(source, &item, "retry").await,
+        Some(DeadAction::Drop { item }) => act(source, &item, "drop").await,
+        None => list_dead(source, format).await,
+    }
+}
+
+async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
+    let letters: Vec<DeadLetter> = match source {
+        Source::Gateway(gateway) => gateway.get("/v1/dead", &()).await?,
+        Source::Store(store) => store.dead(1000).await?,
+    };
+    output::show(format, &letters, |letters| {
+        output::table(
+            &["ITEM", "TIME", "HANDLER", "CHAT", "ATTEMPTS", "CODE", "ERROR", "TEXT"],
+            letters.iter().map(|l| {
+                vec![
+                    item_name(l.item),
+                    output::local_time(l.at_ms),
+                    l.handler.clone(),
+                    l.chat_id.clone(),
+                    l.attempts.to_string(),
+                    l.code.clone(),
+                    l.error.lines().next().unwrap_or_default().chars().take(60).collect(),
+                    l.preview.clone(),
+                ]
+            }),
+        )
+    })?;
+    Ok(ExitStatus::Ok)
+}
+
+async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
+    let Source::Gateway(gateway) = source else {
+        return Err(Yours(
+            "no gateway runs; start one with `larkline run`, then try again".to_owned(),
+        )
+        .into());
+    };
+    let _: Value = gateway.call(Method::POST, &format!("/v1/dead/{item}/{action}")).await?;
+    output::note(&format!("{item}: {action}"));
+    Ok(ExitStatus::Ok)
+}
+
+/// `larkline explain KEY`
+pub(crate) async fn explain(
+    config: Option<PathBuf>,
+    format: Format,
+    key: String,
+) -> Result<ExitStatus> {
+    let story: Story = match Source::open(config).await? {
+        Source::Gateway(gateway) => gateway.get("/v1/story", &[("key", &key)]).await?,
+        Source::Store(store) => {
+            store.story(StoryKey::Text(key.clone())).await?.ok_or_else(|| {
+                Yours(format!("no event, message or text matches {key:?}; see `larkline messages`"))
+            })?
+        }
+    };
+    output::show(format, &story, tell)?;
+    Ok(ExitStatus::Ok)
+}
+
+pub(crate) fn tell(story: &Story) -> String {
+    let r = &story.record;
+    let head = format!("{}  {} {}\n{}\n", r.event_id, r.kind, r.message_id, r.preview);
+    let lines = story
+        .lines
+        .iter()
+        .map(|l| vec![output::local_time(l.at_ms), l.stage.clone(), l.detail.clone()]);
+    head + &output::table(&["TIME", "STAGE", ""], lines)
+}
+
+fn item_name(item: DeadItem) -> String {
+    match item {
+        DeadItem::Task(id) => format!("t{}", id.0),
+        DeadItem::Outbox(id) => format!("o{}", id.0),
+    }
+}

@@ -1,0 +1,48 @@
+//! One file a command.
+
+mod ask;
+mod config;
+mod demo;
+mod lists;
+mod run;
+mod send;
+mod sim;
+mod status;
+mod version;
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::args::{Args, Command};
+use crate::exit::ExitStatus;
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong; [`ExitStatus::of`] gives its exit code.
+pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
+    let Args { config, format, command } = args;
+    match command {
+        Command::Run(run) => run::run(config, run).await,
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Sim(sim) => sim::run(sim).await,
+        Command::Status { check } => status::run(config, format, check).await,
+        Command::Messages(messages) => lists::messages(config, format, messages).await,
+        Command::Chats => lists::chats(config, format).await,
+        Command::Dead { action } => lists::dead(config, format, action).await,
+        Command::Explain { key } => lists::explain(config, format, key).await,
+        Command::Send(send) => send::run(config, format, send).await,
+        Command::Reload => send::reload(config).await,
+        Command::Config { action } => config::run(config, format, &action),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Args::command(),
+                "larkline",
+                &mut std::io::stdout(),
+            );
+            Ok(ExitStatus::Ok)
+        }
+        Command::Version => version::run(format),
+    }
+}

@@ -1,0 +1,111 @@
+//! `larkline status`: the signs of life at a glance.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use http::Method;
+use larkline_gateway::status::{AppStatus, LinkView, Status};
+use larkline_store::record::Tally;
+
+use super::ask::{self, Gateway};
+use crate::args::Format;
+use crate::exit::ExitStatus;
+use crate::output::{self, age, local_time};
+
+/// Prints the report; with `check` only the exit code speaks.
+pub(crate) async fn run(file: Option<PathBuf>, format: Format, check: bool) -> Result<ExitStatus> {
+    let gateway = Gateway::of(&ask::load(file)?);
+    let status: Status = gateway.call(Method::GET, "/v1/status").await?;
+    let exit = if status.ready { ExitStatus::Ok } else { ExitStatus::Yours };
+    if check {
+        for reason in &status.not_ready {
+            output::note(&format!("not ready: {reason}"));
+        }
+        return Ok(exit);
+    }
+    output::show(format, &status, human)?;
+    Ok(exit)
+}
+
+fn human(s: &Status) -> String {
+    let mut out = vec![
+        if s.ready { "ready".to_owned() } else { format!("NOT READY: {}", s.not_ready.join("; ")) },
+        format!("process   pid {}, version {}, boot {}", s.pid, s.version, s.boot_id),
+        format!("started   {} ({} ago)", local_time(s.started_ms), age(s.started_ms, s.at_ms)),
+    ];
+    s.apps.iter().for_each(|app| app_lines(app, s.at_ms, &mut out));
+    out.push(format!(
+        "store     {}",
+        if s.store_writable { "takes writes" } else { "REFUSES WRITES" }
+    ));
+    let d = &s.depths;
+    let oldest = d.oldest_ms.map(|at| format!(", oldest {}", age(at, s.at_ms))).unwrap_or_default();
+    out.push(format!(
+        "waiting   {} unrouted, {} tasks, {} awaiting a later answer, {} replies{oldest}; {} dead",
+        d.unrouted, d.tasks, d.awaiting, d.outbox, d.dead
+    ));
+    out.push(equation(&s.tally));
+    s.children.iter().for_each(|c| {
+        let pid = c.process.map_or_else(|| "starting".to_owned(), |p| format!("pid {}", p.pid));
+        out.push(format!("child     {pid} for {} since {}", c.handler, local_time(c.since_ms)));
+    });
+    out.join("\n")
+}
+
+fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
+    let l = &app.link;
+    out.push(format!("app       {} ({}), bot {}", app.name, app.app_id, app.bot));
+    out.push(format!("link      {} for {}", l.state, age(l.since_ms, now)));
+    out.push(format!("socket    {}", socket(l)));
+    let seen = |at: Option<i64>| {
+        at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age(at, now)))
+    };
+    out.push(format!(
+        "signs     frame {}, pong {}, event {}",
+        seen(l.last_frame_at_ms),
+        seen(l.last_pong_at_ms),
+        seen(l.last_event_at_ms)
+    ));
+    if let Some(fault) = &l.fault {
+        out.push(format!("fault     {fault}"));
+    }
+    let g = &app.governor;
+    out.push(format!(
+        "governor  {} sent, {} waiting, {} throttled by the platform",
+        g.granted, g.waiting, g.throttled
+    ));
+}
+
+fn socket(l: &LinkView) -> String {
+    match (&l.local_addr, &l.peer_addr) {
+        (Some(local), Some(peer)) => {
+            let tls = l.tls.as_ref().map(|t| format!(", {t}")).unwrap_or_default();
+            format!("{local} → {peer} ({}, {}{tls})", l.host, l.route)
+        }
+        _ => "none: no connection is open".to_owned(),
+    }
+}
+
+/// `received = replied + filtered(why) + failed(why) + waiting`, in numbers.
+pub(crate) fn equation(tally: &[Tally]) -> String {
+    let total: u64 = tally.iter().map(|t| t.count).sum();
+    let sum =
+        |verdict: &str| tally.iter().filter(|t| t.verdict == verdict).map(|t| t.count).sum::<u64>();
+    let why = |verdict: &str| {
+        let parts: Vec<String> = tally
+            .iter()
+            .filter(|t| t.verdict == verdict && t.count > 0 && !t.why.is_empty())
+            .map(|t| format!("{} {}", t.why, t.count))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    };
+    format!(
+        "received  {total} = {} replied + {} filtered{} + {} failed{} + {} waiting",
+        sum("replied"),
+        sum("filtered"),
+        why("filtered"),
+        sum("failed"),
+        why("failed"),
+        sum("waiting")
+    )
+}

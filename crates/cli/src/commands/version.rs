@@ -1,0 +1,29 @@
+//! `larkline version`.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::args::Format;
+use crate::exit::ExitStatus;
+use crate::output;
+
+/// Prints the versions that matter in a report.
+pub(crate) fn run(format: Format) -> Result<ExitStatus> {
+    let versions = json!({
+        "larkline": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("LARKLINE_COMMIT").unwrap_or("unknown"),
+        "protocol": "pbbp2",
+        "tls": "rustls (ring)",
+        "store": format!("SQLite {}", larkline_store::sqlite_version()),
+        "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+    });
+    output::show(format, &versions, |v| {
+        v.as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name:<10}{}", value.as_str().unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    Ok(ExitStatus::Ok)
+}

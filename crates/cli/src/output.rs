@@ -1,0 +1,76 @@
+//! Words on the screen: data to stdout, everything else to stderr, both without panics when
+//! the other end of a pipe has gone.
+
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// Writes data.
+pub(crate) fn data(text: &str) {
+    // A reader that has seen enough (`| head`) is no error of ours.
+    drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')));
+}
+
+/// Writes a word to the person.
+pub(crate) fn note(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Writes an error with its chain.
+pub(crate) fn error(error: &anyhow::Error) {
+    note(&format!("error: {error}"));
+    for cause in error.chain().skip(1) {
+        note(&format!("  caused by: {cause}"));
+    }
+}
+
+/// Writes data as JSON, or through `human`.
+///
+/// # Errors
+/// When the data cannot be serialised.
+pub(crate) fn show<T: Serialize>(
+    format: Format,
+    value: &T,
+    human: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
+    match format {
+        Format::Json => data(&serde_json::to_string_pretty(value)?),
+        Format::Human => data(&human(value)),
+    }
+    Ok(())
+}
+
+/// A table without borders.
+pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    table.add_rows(rows);
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// A moment in the local time zone, RFC 3339 to the second.
+pub(crate) fn local_time(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Err(_) => ms.to_string(),
+    }
+}
+
+/// An age in the largest unit that says it well.
+pub(crate) fn age(from_ms: i64, to_ms: i64) -> String {
+    let seconds = (to_ms - from_ms).max(0) / 1000;
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
