@@ -31,7 +31,7 @@ pub use larkline_proto::link::{
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-pub use self::status::{LinkStatus, StageTimes};
+pub use self::status::{Heartbeat, LinkStatus, StageTimes};
 use crate::dialer::Dialer;
 use crate::secret::Secret;
 use crate::tls::TlsPeer;

@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::discovery::{Discovery, Reply};
 use super::mailbox::{Mail, Mailbox};
 use super::socket::{NoSocket, Socket};
-use super::status::LinkStatus;
+use super::status::{Heartbeat, LinkStatus};
 use super::{Delivery, LinkHandle, LinkOptions, ROOM_WAIT, log};
 
 type Asked = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
@@ -72,9 +72,10 @@ impl Driver {
         let config = LinkConfig { tls_only: domain.scheme() == "https", ..config };
         // A pause longer than a probe's deadline would make our own link look dead.
         let room_wait = ROOM_WAIT.min(config.probe_timeout / 2);
+        let heartbeat = Heartbeat::of(&config);
         let link = Link::new(Instant::now().into_std(), config, seed)?;
         let route = dialer.route(&domain);
-        let status = watch::Sender::new(LinkStatus::new(&link, route, now_ms()));
+        let status = watch::Sender::new(LinkStatus::new(&link, heartbeat, route, now_ms()));
         let mailbox = Arc::new(Mailbox::default());
         let handle = LinkHandle { mailbox: Arc::clone(&mailbox), status: status.subscribe() };
         let discovery = Discovery { app_id, app_secret, domain, dialer };
@@ -146,7 +147,7 @@ impl Driver {
             }
             Happened::Dialed(Ok(socket)) => {
                 let peers = socket.peers().clone();
-                self.quietly(|status| status.peers(peers));
+                self.status.send_modify(|status| status.peers(peers));
                 self.work = Work::Open(socket);
                 self.feed(Input::Upgraded);
             }
@@ -154,11 +155,7 @@ impl Driver {
                 self.work = Work::Nothing;
                 self.feed(none.into());
             }
-            Happened::Read(input) => {
-                let at = Some(now_ms());
-                self.quietly(|status| status.last_frame_at_ms = at);
-                self.feed(input);
-            }
+            Happened::Read(input) => self.feed(input),
             Happened::Room => {}
             Happened::NobodyListens => self.nobody_listens(),
             Happened::RoomTimeout => {
@@ -264,13 +261,6 @@ impl Driver {
             log::note(note, status);
             status.note(note, now_ms());
             matches!(note, Note::Closed { .. })
-        });
-    }
-
-    fn quietly(&mut self, change: impl FnOnce(&mut LinkStatus)) {
-        self.status.send_if_modified(|status| {
-            change(status);
-            false
         });
     }
 }

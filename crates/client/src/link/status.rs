@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use larkline_proto::link::{Counters, Fault, Link, Note, State};
+use larkline_proto::link::{Counters, Fault, Link, LinkConfig, Note, Probe, State};
 use serde::Serialize;
 
 use super::Peers;
@@ -39,6 +39,8 @@ pub struct LinkStatus {
     pub last_event_at_ms: Option<i64>,
     /// The ping interval in force.
     pub ping_interval_ms: u64,
+    /// The settings of the heartbeat.
+    pub heartbeat: Heartbeat,
     /// Attempts since the last verified link; 0 while one is verified.
     pub attempt: u32,
     /// Why the link was last lost, or did not come up.
@@ -60,8 +62,35 @@ pub struct StageTimes {
     pub verified_ms: Option<u64>,
 }
 
+/// How a dead link is found, as configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Heartbeat {
+    /// How a silent link is probed.
+    pub probe: Probe,
+    /// Silence after which it is.
+    pub probe_interval_ms: u64,
+    /// How long a probe may stay unanswered.
+    pub probe_timeout_ms: u64,
+    /// How long a protocol ping may stay unanswered.
+    pub pong_timeout_ms: u64,
+    /// Misses in a row after which the link is replaced.
+    pub misses_max: u32,
+}
+
+impl Heartbeat {
+    pub(super) fn of(config: &LinkConfig) -> Self {
+        Self {
+            probe: config.probe,
+            probe_interval_ms: millis(config.probe_interval),
+            probe_timeout_ms: millis(config.probe_timeout),
+            pong_timeout_ms: millis(config.pong_timeout),
+            misses_max: config.misses_max,
+        }
+    }
+}
+
 impl LinkStatus {
-    pub(super) fn new(link: &Link, route: String, now_ms: i64) -> Self {
+    pub(super) fn new(link: &Link, heartbeat: Heartbeat, route: String, now_ms: i64) -> Self {
         Self {
             state: link.state(),
             since_ms: now_ms,
@@ -77,6 +106,7 @@ impl LinkStatus {
             last_pong_at_ms: None,
             last_event_at_ms: None,
             ping_interval_ms: millis(link.settings().ping_interval),
+            heartbeat,
             attempt: link.attempt(),
             last_fault: None,
             next_retry_ms: None,
@@ -103,7 +133,6 @@ impl LinkStatus {
             Note::Pong { .. } => self.last_pong_at_ms = Some(now_ms),
             Note::Closed { fault, .. } => {
                 self.last_fault = Some(fault.clone());
-                self.peers(Peers::default());
             }
             Note::Reconnecting { wait, .. } => {
                 self.next_retry_ms = Some(now_ms.saturating_add_unsigned(millis(*wait)));
@@ -136,6 +165,12 @@ impl LinkStatus {
             if self.state != State::Backoff {
                 self.next_retry_ms = None;
             }
+            if matches!(self.state, State::Resolving | State::Backoff | State::Stopped) {
+                self.peers(Peers::default());
+            }
+        }
+        if self.counters.heard != link.counters().heard {
+            self.last_frame_at_ms = Some(now_ms);
         }
         if self.counters.delivered != link.counters().delivered {
             self.last_event_at_ms = Some(now_ms);

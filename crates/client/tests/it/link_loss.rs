@@ -156,6 +156,7 @@ async fn a_stop_closes_the_socket_and_ends_the_task() {
     // The task is gone, so there is nobody left to ping, redial or deliver.
     rig.send_small();
     assert!(rig.received.recv().await.is_none());
+    assert_eq!((rig.status().state, rig.status().peer_addr), (State::Stopped, None));
 }
 
 #[tokio::test]

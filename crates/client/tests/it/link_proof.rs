@@ -17,6 +17,7 @@ async fn a_link_is_verified_after_the_servers_frame_and_says_what_it_is() {
     assert!(status.times.verified_ms >= status.times.dial_ms);
     assert!(status.last_frame_at_ms.is_some() && status.last_pong_at_ms.is_some());
     assert_eq!(status.ping_interval_ms, 1000, "the platform's setting is in force");
+    assert_eq!((status.heartbeat.probe_interval_ms, status.heartbeat.misses_max), (200, 1));
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ impl Link {
     /// Any inbound frame: the socket is alive.
     pub(super) fn heard(&mut self, now: Instant) {
         let Some(connection) = self.connection.as_mut() else { return };
+        self.counters.heard += 1;
         let liveness = &mut connection.liveness;
         liveness.last_heard = now;
         liveness.probe_misses = 0;

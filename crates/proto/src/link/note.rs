@@ -134,6 +134,8 @@ impl fmt::Display for Fault {
 /// What was counted since the link began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
+    /// Inbound WebSocket frames of any kind; each is a proof of life.
+    pub heard: u64,
     /// Binary messages received.
     pub frames: u64,
     /// Messages that were no usable frame or part; each has a [`Note::Malformed`].
