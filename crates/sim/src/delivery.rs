@@ -8,22 +8,20 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use larkline_proto::frame::{Frame, Header, METHOD_DATA};
-use larkline_proto::header::{BIZ_RT, MESSAGE_ID, SEQ, SUM, TRACE_ID, TYPE};
+use larkline_proto::header::{MESSAGE_ID, SEQ, SUM, TRACE_ID, TYPE};
 use larkline_proto::id::{EventId, MessageId};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{ConnId, Out};
-use crate::fault::{Fault, FragmentRule};
+use crate::fault::FragmentRule;
 use crate::ledger::{Delivery, EventRow};
 use crate::world::{AppIx, World};
 use crate::ws;
 
-/// Settled events kept for [`Fault::Duplicate`], and pushes kept to recognise late acks.
+/// Settled events kept for [`crate::Fault::Duplicate`], and pushes kept to recognise late acks.
 const SETTLED_MAX: usize = 20_000;
 
 /// Malformed frames whose ack is still expected.
@@ -50,38 +48,40 @@ enum Timer {
     Redeliver(EventId, usize),
 }
 
-struct Stored {
+/// An event the platform still knows.
+pub(crate) struct Stored {
     app: AppIx,
-    row: u64,
+    pub(crate) row: u64,
     payload: Bytes,
     attempts: usize,
     settled: bool,
-    callback: Option<oneshot::Sender<CallbackEnd>>,
-    is_callback: bool,
+    pub(crate) callback: Option<oneshot::Sender<CallbackEnd>>,
+    pub(crate) is_callback: bool,
 }
 
-struct Pushed {
-    event: EventId,
-    delivery: usize,
-    conn: ConnId,
+/// One attempt, waiting for its ack or remembered after it.
+pub(crate) struct Pushed {
+    pub(crate) event: EventId,
+    pub(crate) delivery: usize,
+    pub(crate) conn: ConnId,
     /// The frame of part 0, without its payload.
-    template: Frame,
-    parts: usize,
-    acked: bool,
-    expired: bool,
+    pub(crate) template: Frame,
+    pub(crate) parts: usize,
+    pub(crate) acked: bool,
+    pub(crate) expired: bool,
 }
 
 /// Events on their way.
 #[derive(Default)]
 pub(crate) struct Deliveries {
-    events: HashMap<EventId, Stored>,
+    pub(crate) events: HashMap<EventId, Stored>,
     settled_order: VecDeque<EventId>,
-    pushed: HashMap<String, Pushed>,
+    pub(crate) pushed: HashMap<String, Pushed>,
     pushed_order: VecDeque<String>,
     timers: BinaryHeap<Reverse<(u64, Timer)>>,
     frames: u64,
     /// Ids of malformed frames: a client may ack those it could read.
-    scripted: VecDeque<String>,
+    pub(crate) scripted: VecDeque<String>,
 }
 
 impl Deliveries {
@@ -308,7 +308,12 @@ impl World {
         }
     }
 
-    fn failed(&mut self, now_ms: u64, event: &EventId, end: impl FnOnce() -> CallbackEnd) {
+    pub(crate) fn failed(
+        &mut self,
+        now_ms: u64,
+        event: &EventId,
+        end: impl FnOnce() -> CallbackEnd,
+    ) {
         let Some(stored) = self.deliveries.events.get_mut(event) else { return };
         if stored.settled {
             return;
@@ -329,7 +334,7 @@ impl World {
         }
     }
 
-    fn settle(&mut self, event: &EventId, done: bool) {
+    pub(crate) fn settle(&mut self, event: &EventId, done: bool) {
         let deliveries = &mut self.deliveries;
         let Some(stored) = deliveries.events.get_mut(event) else { return };
         if !stored.settled {
@@ -344,98 +349,6 @@ impl World {
             && let Some(oldest) = deliveries.settled_order.pop_front()
         {
             deliveries.events.remove(&oldest);
-        }
-    }
-
-    /// Takes an ack from a client.
-    pub(crate) fn ack(&mut self, now_ms: u64, conn: ConnId, frame: &Frame) {
-        let id = frame.header(MESSAGE_ID).unwrap_or_default().to_owned();
-        let Some(pushed) = self.deliveries.pushed.get_mut(&id) else {
-            if self.deliveries.scripted.contains(&id) {
-                return;
-            }
-            return self.violation(format!("connection {conn}: ack of unknown message {id:?}"));
-        };
-        if pushed.conn != conn {
-            tracing::debug!(conn_id = %conn, frame = %id, "ack on another connection ignored");
-            return;
-        }
-        if pushed.acked {
-            return self.violation(format!("connection {conn}: second ack of message {id}"));
-        }
-        if self.faults.take(|f| matches!(f, Fault::DropAcks { .. }).then_some(())).is_some() {
-            return;
-        }
-        pushed.acked = true;
-        let (event, late) = (pushed.event.clone(), pushed.expired);
-        let (headers_echoed, ids_echoed) = echoed(pushed, frame);
-        let (index, body) = (pushed.delivery, AckBody::read(frame));
-        if let Some(stored) = self.deliveries.events.get(&event)
-            && let Some(row) = self.ledger.events.get_mut(stored.row)
-            && let Some(delivery) = row.deliveries.get_mut(index)
-        {
-            delivery.acked_ms = Some(now_ms);
-            delivery.late = late;
-            delivery.code = body.code;
-            delivery.data.clone_from(&body.data);
-            delivery.biz_rt = frame.header(BIZ_RT).map(str::to_owned);
-            delivery.headers_echoed = headers_echoed;
-            delivery.ids_echoed = ids_echoed;
-        }
-        if !headers_echoed {
-            self.violation(format!("connection {conn}: ack of {id} does not echo the headers"));
-        }
-        if body.code.is_none() {
-            self.violation(format!("connection {conn}: ack of {id} has no code"));
-        }
-        if !late {
-            self.acked_in_time(now_ms, conn, &event, body);
-        }
-    }
-
-    fn acked_in_time(&mut self, now_ms: u64, conn: ConnId, event: &EventId, body: AckBody) {
-        let code = body.code.unwrap_or_default();
-        let stored = self.deliveries.events.get_mut(event);
-        if let Some(stored) = stored.filter(|s| s.is_callback) {
-            let answer = stored.callback.take();
-            if code == 200 && body.data.is_none() && !body.malformed {
-                self.violation(format!(
-                    "connection {conn}: callback {event} answered without data"
-                ));
-            }
-            if let Some(answer) = answer {
-                let end = CallbackEnd::Acked { code, data: body.data, malformed: body.malformed };
-                drop(answer.send(end));
-            }
-        }
-        if code == 200 {
-            self.settle(event, true);
-        } else {
-            self.failed(now_ms, event, || CallbackEnd::TimedOut);
-        }
-    }
-}
-
-/// The payload of an ack.
-struct AckBody {
-    code: Option<i64>,
-    data: Option<Value>,
-    malformed: bool,
-}
-
-impl AckBody {
-    fn read(frame: &Frame) -> Self {
-        let payload = frame.payload.as_deref().unwrap_or_default();
-        let json: Value = serde_json::from_slice(payload).unwrap_or_default();
-        let text = json.get("data").and_then(Value::as_str).filter(|t| !t.is_empty());
-        let decoded = text.map(|t| {
-            let bytes = BASE64_STANDARD.decode(t).ok()?;
-            serde_json::from_slice::<Value>(&bytes).ok()
-        });
-        Self {
-            code: json.get("code").and_then(Value::as_i64),
-            malformed: matches!(decoded, Some(None)),
-            data: decoded.flatten(),
         }
     }
 }
@@ -455,30 +368,13 @@ fn data_headers(frame_id: &str, event: &EventId, sum: usize, now_ms: u64) -> Vec
 }
 
 /// The frame of one part, without its payload.
-fn part_of(template: &Frame, seq: usize) -> Frame {
+pub(crate) fn part_of(template: &Frame, seq: usize) -> Frame {
     let mut part = template.clone();
     part.seq_id += seq as u64;
     for header in part.headers.iter_mut().filter(|h| h.key == SEQ) {
         header.value = seq.to_string();
     }
     part
-}
-
-/// Whether an ack brings the headers back, and whether it brings the numbers back.
-fn echoed(pushed: &Pushed, ack: &Frame) -> (bool, bool) {
-    let seq = ack.header(SEQ).and_then(|s| s.parse().ok()).unwrap_or(usize::MAX);
-    if seq >= pushed.parts {
-        return (false, false);
-    }
-    let sent = part_of(&pushed.template, seq);
-    let headers = ack.headers.iter().filter(|h| h.key != BIZ_RT);
-    let ids = ack.seq_id == sent.seq_id
-        && ack.log_id == sent.log_id
-        && ack.service == sent.service
-        && ack.payload_encoding == sent.payload_encoding
-        && ack.payload_type == sent.payload_type
-        && ack.log_id_new == sent.log_id_new;
-    (headers.eq(sent.headers.iter()), ids)
 }
 
 /// A duration in whole milliseconds.

@@ -41,6 +41,8 @@ pub enum Fault {
     },
     /// At once: every event that waits for its redelivery is pushed now.
     RedeliverNow,
+    /// Switch: every new TCP connection is reset.
+    Offline,
     /// Switch: protocol pings stay unanswered.
     NoPong,
     /// Switch: WebSocket pings stay unanswered.
@@ -220,6 +222,7 @@ pub enum Malformed {
 /// The faults in force.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
+    pub(crate) offline: bool,
     pub(crate) no_pong: bool,
     pub(crate) no_ws_pong: bool,
     pub(crate) fragment: Option<FragmentRule>,

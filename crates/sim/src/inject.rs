@@ -36,6 +36,7 @@ impl World {
                     self.push(now_ms, &event);
                 }
             }
+            Fault::Offline => self.faults.offline = true,
             Fault::NoPong => self.faults.no_pong = true,
             Fault::NoWsPong => self.faults.no_ws_pong = true,
             Fault::Fragment { bytes, shuffle, duplicate } => {

@@ -18,11 +18,14 @@
 //! # }
 //! ```
 
+mod ack;
+mod act;
 mod admin;
 mod api;
 mod connection;
 mod delivery;
 mod fault;
+mod handshake;
 mod http;
 mod inject;
 mod ledger;

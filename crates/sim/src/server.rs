@@ -150,6 +150,9 @@ impl Acceptor {
     }
 
     async fn serve(self, tcp: TcpStream) -> io::Result<()> {
+        if self.platform.with(|world, _| world.faults.offline) {
+            return tcp.set_zero_linger();
+        }
         tcp.set_nodelay(true)?;
         let cancel = self.cancel.clone();
         let opened = async {

@@ -4,12 +4,13 @@ use larkline_proto::id::{ChatId, MessageId, OpenId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Context;
 use super::content;
+use super::history::object;
 use super::reply::{Refusal, Reply, Result};
-use super::{Context, chat};
 use crate::delivery::millis;
 use crate::ledger::{Edit, MessageRow};
-use crate::world::{ChatKind, Mentioned, Message, Sender, SentOnce, TENANT, UserIx, World};
+use crate::world::{ChatKind, Message, Sender, SentOnce, UserIx};
 
 /// Edits a message may see.
 const EDITS_MAX: u32 = 20;
@@ -230,7 +231,7 @@ fn frequency() -> Refusal {
     Refusal::new(230_020, "This operation triggers the frequency limit.")
 }
 
-fn target<'a>(cx: &'a Context<'_>) -> std::result::Result<&'a Message, Refusal> {
+pub(super) fn target<'a>(cx: &'a Context<'_>) -> std::result::Result<&'a Message, Refusal> {
     let id = cx.param("message_id");
     if !id.starts_with("om_") {
         return Err(Refusal::invalid("invalid message_id"));
@@ -335,109 +336,4 @@ pub(super) fn recall(cx: &mut Context<'_>) -> Result {
         known.recalled = true;
     }
     Ok(Reply::Data(json!({})))
-}
-
-/// `GET /open-apis/im/v1/messages/:message_id`: `items` has one message.
-pub(super) fn get(cx: &mut Context<'_>) -> Result {
-    let message = target(cx)?;
-    in_chat(cx, &message.chat)?;
-    Ok(Reply::Data(json!({"items": [object(cx.world, message, raw_cards(cx))]})))
-}
-
-/// `GET /open-apis/im/v1/messages`: the history of a chat or a thread.
-pub(super) fn list(cx: &mut Context<'_>) -> Result {
-    let id = cx.call.query("container_id").unwrap_or_default();
-    let by_thread = match cx.call.query("container_id_type") {
-        Some("chat") => false,
-        Some("thread") => true,
-        _ => return Err(Refusal::invalid("invalid container_id_type")),
-    };
-    let thread_chat =
-        || cx.world.messages.values().find(|m| m.thread.as_ref().is_some_and(|t| t.as_str() == id));
-    let chat = match by_thread {
-        true => thread_chat().map(|m| m.chat.clone()),
-        false => Some(ChatId::new(id)).filter(|c| cx.world.chats.contains_key(c)),
-    };
-    let chat = chat.ok_or_else(|| Refusal::invalid("invalid container_id"))?;
-    in_chat(cx, &chat)?;
-    let seconds = |name: &str| cx.call.query(name).and_then(|t| t.parse::<u64>().ok());
-    let from_ms = seconds("start_time").map_or(0, |s| s.saturating_mul(1000));
-    let until_ms = seconds("end_time").map_or(u64::MAX, |s| s.saturating_mul(1000));
-    let inside = |m: &&Message| {
-        let in_thread = m.thread.as_ref().is_some_and(|t| t.as_str() == id);
-        let of_container =
-            if by_thread { in_thread } else { m.thread.is_none() || m.root.is_none() };
-        of_container && (by_thread || (from_ms..=until_ms).contains(&m.at_ms))
-    };
-    let mut messages: Vec<_> = cx.world.history(&chat).filter(inside).collect();
-    if cx.call.query("sort_type") == Some("ByCreateTimeDesc") {
-        messages.reverse();
-    }
-    let (page, next) = chat::page(cx, messages, 20, 50)?;
-    let items = page.into_iter().map(|m| object(cx.world, m, raw_cards(cx))).collect();
-    Ok(Reply::Data(chat::paged(items, next)))
-}
-
-fn raw_cards(cx: &Context<'_>) -> bool {
-    cx.call.query("card_msg_content_type") == Some("user_card_content")
-}
-
-/// Refuses an app that is not in the chat.
-pub(super) fn in_chat(cx: &Context<'_>, chat: &ChatId) -> std::result::Result<(), Refusal> {
-    let inside = cx.world.chats.get(chat).is_some_and(|c| c.bots.contains(&cx.app));
-    inside
-        .then_some(())
-        .ok_or_else(|| Refusal::new(230_002, "The bot can not be outside the group."))
-}
-
-/// The message object of reference 2.1.
-fn object(world: &World, message: &Message, raw_card: bool) -> Value {
-    let viewer = world.chats.get(&message.chat).and_then(|c| c.bots.first().copied());
-    let (id, id_type, sender_type) = match message.sender {
-        Sender::App(app) => (world.app_id(app).to_string(), "app_id", "app"),
-        Sender::User(user) => {
-            let open_ids = &world.user(user).open_ids;
-            (open_ids[viewer.map_or(0, |a| a.0)].to_string(), "open_id", "user")
-        }
-    };
-    let content = match (message.recalled, raw_card && message.msg_type == "interactive") {
-        (true, _) => "This message was recalled",
-        (false, true) => &message.sent,
-        (false, false) => &message.received,
-    };
-    let mut object = json!({
-        "message_id": message.id,
-        "msg_type": message.msg_type,
-        "create_time": message.at_ms.to_string(),
-        "update_time": message.updated_ms.to_string(),
-        "deleted": message.recalled,
-        "updated": message.updated,
-        "chat_id": message.chat,
-        "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
-        "body": {"content": content},
-    });
-    let tree = [
-        ("root_id", message.root.as_ref().map(MessageId::as_str)),
-        ("parent_id", message.parent.as_ref().map(MessageId::as_str)),
-        ("thread_id", message.thread.as_ref().map(larkline_proto::id::ThreadId::as_str)),
-    ];
-    for (key, id) in tree {
-        if let Some(id) = id {
-            object[key] = json!(id);
-        }
-    }
-    if !message.mentions.is_empty() {
-        let entries = message.mentions.iter().enumerate();
-        object["mentions"] =
-            entries.map(|(n, who)| mention(world, n, *who, viewer.map_or(0, |a| a.0))).collect();
-    }
-    object
-}
-
-fn mention(world: &World, n: usize, who: Mentioned, viewer: usize) -> Value {
-    let (id, name) = match who {
-        Mentioned::Bot(app) => (&world.app(app).bot, &world.app(app).spec.name),
-        Mentioned::User(user) => (&world.user(user).open_ids[viewer], &world.user(user).name),
-    };
-    json!({"key": format!("@_user_{}", n + 1), "id": id, "id_type": "open_id", "name": name, "tenant_key": TENANT})
 }

@@ -8,6 +8,7 @@ mod bot;
 mod chat;
 mod content;
 mod file;
+mod history;
 mod message;
 mod reaction;
 mod reply;
@@ -46,12 +47,12 @@ struct Route(Method, &'static str, &'static [&'static str], fn(&mut Context<'_>)
 /// Every API behind a token.
 const ROUTES: &[Route] = &[
     Route(Method::POST, "/open-apis/im/v1/messages", SEND, message::send),
-    Route(Method::GET, "/open-apis/im/v1/messages", READ, message::list),
+    Route(Method::GET, "/open-apis/im/v1/messages", READ, history::list),
     Route(Method::POST, "/open-apis/im/v1/messages/:message_id/reply", SEND, message::reply),
     Route(Method::PUT, "/open-apis/im/v1/messages/:message_id", UPDATE, message::edit),
     Route(Method::PATCH, "/open-apis/im/v1/messages/:message_id", UPDATE, message::patch_card),
     Route(Method::DELETE, "/open-apis/im/v1/messages/:message_id", RECALL, message::recall),
-    Route(Method::GET, "/open-apis/im/v1/messages/:message_id", READ, message::get),
+    Route(Method::GET, "/open-apis/im/v1/messages/:message_id", READ, history::get),
     Route(Method::POST, "/open-apis/im/v1/messages/:message_id/reactions", REACT, reaction::add),
     Route(
         Method::GET,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::chat::{page, paged};
-use super::message::in_chat;
+use super::history::in_chat;
 use super::reply::{Refusal, Reply, Result};
 use crate::ledger::ReactionRow;
 use crate::world::{Reaction, Sender, World};

@@ -86,6 +86,12 @@ impl Api {
         });
         self.call(Method::POST, "/open-apis/im/v1/messages?receive_id_type=chat_id", &body).await
     }
+
+    pub(crate) async fn form(&self, path: &str, form: reqwest::multipart::Form) -> Value {
+        let url = format!("{}{path}", self.url);
+        let request = self.http.post(url).bearer_auth(&self.token).multipart(form);
+        request.send().await.unwrap().json().await.unwrap()
+    }
 }
 
 /// A long connection.

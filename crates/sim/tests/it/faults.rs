@@ -1,1 +1,315 @@
 //! Faults: each changes what a client sees, and only that.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use larkline_proto::frame::Frame;
+use larkline_sim::{Answer, Fault, Malformed, Said, Say, Sim, SimOptions, TlsFiles};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::client::{Api, PATIENCE, Socket, discover, hurried, payload, refused, start, ws_url};
+
+fn say(sim: &Sim, text: &str) -> Said {
+    let user = sim.platform().add_user("Lin");
+    sim.platform().say(Say { user, text: text.to_owned(), ..Say::default() }).unwrap()
+}
+
+fn inject(sim: &Sim, fault: Value) {
+    sim.platform().fault(serde_json::from_value(fault).unwrap()).unwrap();
+}
+
+/// The end of a connection, as its client sees it.
+async fn end(socket: &mut Socket) -> Option<Result<Message, Error>> {
+    tokio::time::timeout(PATIENCE, socket.ws.next()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_connection_without_a_close_frame() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "rst"}));
+    let reset = end(&mut socket).await;
+    let is_reset = |e: &std::io::Error| e.kind() == std::io::ErrorKind::ConnectionReset;
+    assert!(matches!(&reset, Some(Err(Error::Io(e))) if is_reset(e)), "{reset:?}");
+    sim.platform().wait_for(|l| l.open_connections() == 0, PATIENCE).await.unwrap();
+    assert_eq!(sim.platform().ledger().connections[0].why.as_deref(), Some("reset by fault"));
+}
+
+#[tokio::test]
+async fn a_close_carries_its_code_and_reason() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "close", "code": 1011, "reason": "internal error"}));
+    let Some(Ok(Message::Close(Some(frame)))) = end(&mut socket).await else {
+        panic!("no close frame")
+    };
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1011, "internal error"));
+}
+
+#[tokio::test]
+async fn a_half_open_connection_says_nothing_and_stays_open() {
+    let sim = start().await;
+    let mut frozen = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "half_open"}));
+    frozen.ping().await;
+    // A connection made later works, which also proves the order above has been carried out.
+    let mut fresh = Socket::connect(&sim).await;
+    fresh.ping().await;
+    assert_eq!(fresh.frame().await.header("type"), Some("pong"));
+    let silence = tokio::time::timeout(Duration::from_millis(100), frozen.ws.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    let ledger = sim.platform().ledger();
+    assert_eq!((ledger.connections[0].pings, ledger.connections[1].pings), (0, 1));
+    assert_eq!(ledger.open_connections(), 2);
+}
+
+#[tokio::test]
+async fn pings_of_either_kind_can_stay_unanswered() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "no_pong"}));
+    socket.ping().await;
+    socket.ws.send(Message::Ping("a".into())).await.unwrap();
+    assert_eq!(socket.message().await, Message::Pong("a".into()));
+    inject(&sim, json!({"kind": "clear"}));
+    inject(&sim, json!({"kind": "no_ws_pong"}));
+    socket.ws.send(Message::Ping("b".into())).await.unwrap();
+    socket.ping().await;
+    assert_eq!(socket.frame().await.header("type"), Some("pong"));
+    let ledger = sim.platform().ledger();
+    assert_eq!((ledger.connections[0].pings, ledger.connections[0].ws_pings), (2, 2));
+}
+
+#[tokio::test]
+async fn a_pong_can_carry_any_settings_for_a_while() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "pong_config", "json": {"PingInterval": 0}}));
+    socket.ping().await;
+    assert_eq!(payload(&socket.frame().await), json!({"PingInterval": 0}));
+    socket.ping().await;
+    assert_eq!(payload(&socket.frame().await)["PingInterval"], 120);
+}
+
+#[tokio::test]
+async fn a_handshake_is_refused_with_the_headers_asked_for() {
+    let sim = start().await;
+    let fault = json!({"kind": "refuse_handshake", "handshake_status": 514, "autherrcode": 1_000_040_350, "msg": "limit"});
+    inject(&sim, fault);
+    let url = ws_url(&sim).await;
+    let (status, headers) = refused(&url).await;
+    assert_eq!(status, 400);
+    for (name, value) in [
+        ("handshake-status", "514"),
+        ("handshake-autherrcode", "1000040350"),
+        ("handshake-msg", "limit"),
+    ] {
+        assert!(headers.contains(&(name.to_owned(), value.to_owned())), "{headers:?}");
+    }
+    tokio_tungstenite::connect_async(url).await.unwrap();
+}
+
+#[tokio::test]
+async fn discovery_can_fail_in_every_way() {
+    let sim = start().await;
+    let endpoint = |answer| Fault::Endpoint { answer, times: 1 };
+    sim.platform().fault(endpoint(Answer::NullData)).unwrap();
+    assert_eq!(discover(&sim).await["data"], Value::Null);
+    let busy = Answer::Code { status: 200, code: 1, msg: "busy".to_owned(), reset_s: None };
+    sim.platform().fault(endpoint(busy)).unwrap();
+    assert_eq!(discover(&sim).await["code"], 1);
+    sim.platform().fault(endpoint(Answer::Html { status: 502 })).unwrap();
+    let url = format!("{}/callback/ws/endpoint", sim.url());
+    let post = async || crate::client::http().post(&url).body("{}").send().await;
+    assert_eq!(post().await.unwrap().status(), 502);
+    sim.platform().fault(endpoint(Answer::Cut)).unwrap();
+    assert!(post().await.is_err());
+    sim.platform().fault(endpoint(Answer::Hang)).unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(100), post()).await.is_err());
+    assert_eq!(discover(&sim).await["code"], 0);
+}
+
+#[tokio::test]
+async fn nothing_gets_through_while_offline() {
+    let sim = start().await;
+    let api = Api::new(&sim).await;
+    inject(&sim, json!({"kind": "offline"}));
+    let fresh = crate::client::http().get(sim.url()).send().await;
+    assert!(fresh.is_err());
+    sim.platform().fault(Fault::Clear).unwrap();
+    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
+}
+
+/// The parts of one event, by `seq`, and how many frames brought them.
+async fn parts(socket: &mut Socket, frames: usize) -> Vec<Frame> {
+    let mut parts = Vec::new();
+    for _ in 0..frames {
+        parts.push(socket.frame().await);
+    }
+    parts.sort_by_key(|f| f.header("seq").unwrap().parse::<u32>().unwrap());
+    parts.dedup_by_key(|f| f.header("seq").unwrap().to_owned());
+    parts
+}
+
+#[tokio::test]
+async fn a_long_event_travels_in_parts_and_any_of_them_can_be_acked() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "fragment", "bytes": 100, "shuffle": true, "duplicate": true}));
+    let said = say(&sim, "你好，世界");
+    let frames = sim.platform().read(|l| l.connections[0].frames_out);
+    let parts = parts(&mut socket, usize::try_from(frames).unwrap()).await;
+    assert_eq!(parts.len() + 1, usize::try_from(frames).unwrap());
+    assert!(parts.iter().all(|p| p.header("sum") == Some(&parts.len().to_string())));
+    let whole: Vec<u8> = parts.iter().flat_map(|p| p.payload.clone().unwrap()).collect();
+    let event: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(event["header"]["event_id"], said.event_id.as_str());
+    socket.ack(&parts[1], &json!({"code": 200})).await;
+    sim.platform().wait_for(|l| l.events[0].done, PATIENCE).await.unwrap();
+    let ledger = sim.platform().ledger();
+    assert!(
+        ledger.events[0].deliveries[0].headers_echoed && ledger.events[0].deliveries[0].ids_echoed
+    );
+}
+
+#[tokio::test]
+async fn a_waiting_event_can_leave_in_one_segment_with_the_101() {
+    let sim = start().await;
+    let said = say(&sim, "early");
+    inject(&sim, json!({"kind": "push_with_upgrade"}));
+    let url = url::Url::parse(&ws_url(&sim).await).unwrap();
+    let mut tcp = TcpStream::connect(sim.address()).await.unwrap();
+    let request = format!(
+        "GET {}?{} HTTP/1.1\r\nHost: sim\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        url.path(),
+        url.query().unwrap()
+    );
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = vec![0; 16 * 1024];
+    let read = tcp.read(&mut bytes).await.unwrap();
+    let text = String::from_utf8_lossy(&bytes[..read]);
+    assert!(text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert!(text.contains(said.event_id.as_str()), "the event is not in the segment of the 101");
+}
+
+#[tokio::test]
+async fn malformed_frames_reach_the_client_as_promised() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    let send = |shape| sim.platform().fault(Fault::Malformed { shape }).unwrap();
+    for shape in [Malformed::Garbage, Malformed::MissingRequired] {
+        send(shape);
+        let message = socket.message().await;
+        assert!(Frame::decode(message.into_data()).is_err(), "{shape:?}");
+    }
+    send(Malformed::Text);
+    assert!(socket.message().await.is_text());
+    send(Malformed::SeqOutOfRange);
+    let frame = socket.frame().await;
+    assert_eq!((frame.header("sum"), frame.header("seq")), (Some("2"), Some("7")));
+    send(Malformed::NotUtf8);
+    assert!(std::str::from_utf8(&socket.frame().await.payload.unwrap()).is_err());
+    send(Malformed::TypeCard);
+    let card = socket.frame().await;
+    assert_eq!(card.header("type"), Some("card"));
+    send(Malformed::Large);
+    assert_eq!(socket.frame().await.payload.unwrap().len(), 2 * 1024 * 1024);
+    send(Malformed::UnknownMethod);
+    assert_eq!(socket.frame().await.method, 7);
+    // An ack of something malformed but readable is nobody's fault.
+    socket.ack(&card, &json!({"code": 200})).await;
+    socket.ping().await;
+    socket.frame().await;
+    assert!(sim.platform().ledger().violations.is_empty());
+}
+
+#[tokio::test]
+async fn an_acked_event_can_come_again_under_its_own_or_a_new_id() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    let said = say(&sim, "once");
+    let frame = socket.frame().await;
+    socket.ack(&frame, &json!({"code": 200})).await;
+    sim.platform().wait_for(|l| l.events[0].done, PATIENCE).await.unwrap();
+    inject(&sim, json!({"kind": "duplicate", "event_id": said.event_id}));
+    let again = payload(&socket.frame().await);
+    assert_eq!(again["header"]["event_id"], said.event_id.as_str());
+    inject(&sim, json!({"kind": "duplicate", "event_id": said.event_id, "new_event_id": true}));
+    let renamed = payload(&socket.frame().await);
+    assert_ne!(renamed["header"]["event_id"], said.event_id.as_str());
+    assert_eq!(renamed["event"], again["event"]);
+}
+
+#[tokio::test]
+async fn a_lost_ack_brings_the_event_back() {
+    let sim = Sim::start(hurried()).await.unwrap();
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "drop_acks"}));
+    say(&sim, "lost");
+    for _ in 0..2 {
+        let frame = socket.frame().await;
+        socket.ack(&frame, &json!({"code": 200})).await;
+    }
+    sim.platform().wait_for(|l| l.events[0].done, PATIENCE).await.unwrap();
+    let acked: Vec<_> =
+        sim.platform().ledger().events[0].deliveries.iter().map(|d| d.acked_ms.is_some()).collect();
+    assert_eq!(acked, [false, true]);
+}
+
+#[tokio::test]
+async fn an_api_can_refuse_hang_and_lose_its_answer() {
+    let sim = start().await;
+    let api = Api::new(&sim).await;
+    let user = sim.platform().add_user("Lin");
+    let chat = sim.platform().p2p(&user).unwrap();
+    let limited = json!({"with": "code", "status": 429, "code": 99_991_400, "reset_s": 3});
+    inject(&sim, json!({"kind": "api", "path": "/messages", "method": "POST", "answer": limited}));
+    let body =
+        json!({"receive_id": chat, "msg_type": "text", "content": "{\"text\":\"a\"}", "uuid": "u"});
+    let path = "/open-apis/im/v1/messages?receive_id_type=chat_id";
+    let response = api.raw(Method::POST, path, &body).await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["x-ogw-ratelimit-reset"], "3");
+
+    inject(&sim, json!({"kind": "lose_answer", "path": "/messages"}));
+    assert!(api.raw(Method::POST, path, &body).await.is_err());
+    let sent = api.call(Method::POST, path, &body).await.1;
+    let ledger = sim.platform().ledger();
+    assert_eq!(ledger.messages.len(), 1);
+    assert_eq!(sent["data"]["message_id"], ledger.messages[0].message_id.as_str());
+    assert_eq!(ledger.messages[0].replays, 1);
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_and_a_new_one_works() {
+    let sim = start().await;
+    let mut api = Api::new(&sim).await;
+    inject(&sim, json!({"kind": "revoke_tokens"}));
+    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 99_991_663);
+    api.token = api.fresh_token().await;
+    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
+}
+
+#[tokio::test]
+async fn over_tls_the_url_is_wss_and_the_certificate_is_the_one_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let tls = TlsFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+    std::fs::write(&tls.cert, made.cert.pem()).unwrap();
+    std::fs::write(&tls.key, made.signing_key.serialize_pem()).unwrap();
+    let sim = Sim::start(SimOptions { tls: Some(tls), ..SimOptions::default() }).await.unwrap();
+    let root = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    drop(crate::client::http());
+    let http = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
+    let url = format!("https://localhost:{}/callback/ws/endpoint", sim.address().port());
+    let body =
+        json!({"AppID": larkline_sim::DEMO_APP_ID, "AppSecret": larkline_sim::DEMO_APP_SECRET});
+    let answer: Value = http.post(url).json(&body).send().await.unwrap().json().await.unwrap();
+    let ws = answer["data"]["URL"].as_str().unwrap();
+    assert!(ws.starts_with(&format!("wss://localhost:{}/", sim.address().port())), "{ws}");
+}
