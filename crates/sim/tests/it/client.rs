@@ -8,8 +8,8 @@ use larkline_sim::{DEMO_APP_ID, DEMO_APP_SECRET, Sim, SimOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Longest wait of any test for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,7 +96,7 @@ impl Api {
 
 /// A long connection.
 pub(crate) struct Socket {
-    pub(crate) ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(crate) ws: WebSocketStream<TcpStream>,
     pub(crate) service: i32,
 }
 
@@ -110,9 +110,17 @@ pub(crate) async fn ws_url(sim: &Sim) -> String {
     discover(sim).await["data"]["URL"].as_str().unwrap().to_owned()
 }
 
+/// Dials a long connection.
+pub(crate) async fn dial(url: &str) -> tungstenite::Result<WebSocketStream<TcpStream>> {
+    let parsed = url::Url::parse(url).unwrap();
+    let address = (parsed.host_str().unwrap(), parsed.port().unwrap());
+    let tcp = TcpStream::connect(address).await?;
+    tokio_tungstenite::client_async(url, tcp).await.map(|(ws, _)| ws)
+}
+
 /// The headers of a refused handshake, with the HTTP status at the front.
 pub(crate) async fn refused(url: &str) -> (u16, Vec<(String, String)>) {
-    match tokio_tungstenite::connect_async(url).await {
+    match dial(url).await {
         Err(tungstenite::Error::Http(response)) => {
             let text = |v: &http::HeaderValue| v.to_str().unwrap().to_owned();
             let headers = response.headers().iter().map(|(k, v)| (k.to_string(), text(v)));
@@ -127,7 +135,7 @@ impl Socket {
         let url = ws_url(sim).await;
         let service = url.split("service_id=").nth(1).unwrap().split('&').next().unwrap();
         let service = service.parse().unwrap();
-        let (ws, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let ws = dial(&url).await.unwrap();
         Self { ws, service }
     }
 

@@ -4,7 +4,7 @@ use larkline_sim::{AppSpec, Limits, Say, Sim, SimOptions};
 use serde_json::json;
 
 use crate::client::{
-    PATIENCE, Socket, ack_of, discover, http, hurried, payload, refused, start, ws_url,
+    PATIENCE, Socket, ack_of, dial, discover, http, hurried, payload, refused, start, ws_url,
 };
 
 fn hello(sim: &Sim) -> larkline_sim::Said {
@@ -44,7 +44,7 @@ async fn discovery_refuses_wrong_and_missing_credentials_with_http_200() {
 async fn a_ticket_works_once() {
     let sim = start().await;
     let url = ws_url(&sim).await;
-    let _open = tokio_tungstenite::connect_async(&url).await.unwrap();
+    let _open = dial(&url).await.unwrap();
     let (status, headers) = refused(&url).await;
     assert_eq!(status, 400);
     assert!(headers.contains(&("handshake-status".to_owned(), "514".to_owned())));

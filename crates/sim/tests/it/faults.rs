@@ -11,7 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::client::{Api, PATIENCE, Socket, discover, hurried, payload, refused, start, ws_url};
+use crate::client::{
+    Api, PATIENCE, Socket, dial, discover, hurried, payload, refused, start, ws_url,
+};
 
 fn say(sim: &Sim, text: &str) -> Said {
     let user = sim.platform().add_user("Lin");
@@ -110,7 +112,7 @@ async fn a_handshake_is_refused_with_the_headers_asked_for() {
     ] {
         assert!(headers.contains(&(name.to_owned(), value.to_owned())), "{headers:?}");
     }
-    tokio_tungstenite::connect_async(url).await.unwrap();
+    dial(&url).await.unwrap();
 }
 
 #[tokio::test]
