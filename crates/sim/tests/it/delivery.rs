@@ -1,10 +1,13 @@
 //! Discovery, handshake, ping, push, ack, redelivery.
 
+use std::time::Duration;
+
 use larkline_sim::{AppSpec, Limits, Say, Sim, SimOptions};
 use serde_json::json;
 
 use crate::client::{
-    PATIENCE, Socket, ack_of, dial, discover, http, hurried, payload, refused, start, ws_url,
+    PATIENCE, Socket, ack_of, dial, discover, http, hurried, impatient, payload, refused, start,
+    ws_url,
 };
 
 fn hello(sim: &Sim) -> larkline_sim::Said {
@@ -107,7 +110,7 @@ async fn a_rounded_log_id_and_a_lost_header_are_seen() {
 
 #[tokio::test]
 async fn without_an_ack_the_event_comes_four_more_times_and_is_given_up() {
-    let sim = Sim::start(hurried()).await.unwrap();
+    let sim = Sim::start(impatient()).await.unwrap();
     let mut socket = Socket::connect(&sim).await;
     let said = hello(&sim);
     let mut frame_ids = Vec::new();
@@ -140,7 +143,8 @@ async fn an_ack_with_another_code_brings_the_event_back() {
 
 #[tokio::test]
 async fn an_event_said_to_nobody_comes_when_a_client_is_there() {
-    let sim = Sim::start(hurried()).await.unwrap();
+    let redelivery = vec![Duration::from_millis(20); 1_000];
+    let sim = Sim::start(SimOptions { redelivery, ..SimOptions::default() }).await.unwrap();
     let said = hello(&sim);
     let mut socket = Socket::connect(&sim).await;
     let frame = socket.frame().await;

@@ -4,7 +4,7 @@ use larkline_sim::{DEMO_APP_ID, Press, Say, Sim};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Api, PATIENCE, Socket, hurried, payload, start};
+use crate::client::{Api, PATIENCE, Socket, impatient, payload, start};
 
 #[tokio::test]
 async fn a_mention_is_a_placeholder_and_the_answer_knows_its_tree() {
@@ -99,7 +99,7 @@ async fn a_button_shows_the_toast_of_the_ack() {
 
 #[tokio::test]
 async fn a_button_shows_why_there_was_no_good_answer() {
-    let sim = Sim::start(hurried()).await.unwrap();
+    let sim = Sim::start(impatient()).await.unwrap();
     assert_eq!(pressed(&sim, None).await.code, 200_341);
     let sim = start().await;
     assert_eq!(pressed(&sim, Some(json!({"code": 500}))).await.code, 200_671);
