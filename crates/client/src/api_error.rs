@@ -120,7 +120,7 @@ impl ApiError {
             ApiErrorKind::Transport { .. }
             | ApiErrorKind::Timeout { .. }
             | ApiErrorKind::Unreadable { .. } => true,
-            ApiErrorKind::Http { status } => *status >= 500,
+            ApiErrorKind::Http { status } => *status < 400 || *status >= 500,
             ApiErrorKind::Platform { .. }
             | ApiErrorKind::TooLarge { .. }
             | ApiErrorKind::Input { .. } => false,

@@ -150,7 +150,13 @@ impl Upload {
 impl Response {
     async fn read(mut self, expects: Expects) -> Result<Answer<Received>, ApiError> {
         let body = match expects {
-            Expects::File { bytes_max } if !self.is_envelope() => self.body(bytes_max).await?,
+            Expects::File { bytes_max } if self.inner.status().is_success() => {
+                let body = self.body(bytes_max).await?;
+                if self.is_nameless_json() && Head::parse(&body).is_some() {
+                    self.check(&body)?;
+                }
+                body
+            }
             Expects::File { .. } | Expects::Envelope => {
                 let body = self.body(JSON_BYTES_MAX).await?;
                 self.check(&body)?;
@@ -161,15 +167,15 @@ impl Response {
         Ok(Answer { data: Received { headers, body }, log_id: self.log_id })
     }
 
-    /// A refused download comes as JSON with an error status, or (old endpoints) with 200 and
-    /// no file name; a JSON *file* comes with 200 and a name.
-    fn is_envelope(&self) -> bool {
+    /// Old endpoints refuse a download with status 200; a JSON *file* comes with a name.
+    fn is_nameless_json(&self) -> bool {
         let headers = self.inner.headers();
         let json = text_of(headers, &CONTENT_TYPE).is_some_and(|it| it.contains("json"));
-        !self.inner.status().is_success() || (json && !headers.contains_key(CONTENT_DISPOSITION))
+        json && !headers.contains_key(CONTENT_DISPOSITION)
     }
 
-    /// The platform's code decides; the HTTP status does where there is no code.
+    /// The platform's code decides; the HTTP status does where there is no code, and where a
+    /// code of 0 contradicts it.
     fn check(&mut self, body: &[u8]) -> Result<(), ApiError> {
         let status = self.inner.status().as_u16();
         let Some(head) = Head::parse(body) else {
@@ -182,7 +188,8 @@ impl Response {
             Some(failure) => {
                 Err(self.fail(ApiErrorKind::Platform { status, failure: Box::new(failure) }))
             }
-            None => Ok(()),
+            None if self.inner.status().is_success() => Ok(()),
+            None => Err(self.fail(ApiErrorKind::Http { status })),
         }
     }
 

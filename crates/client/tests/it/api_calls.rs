@@ -116,10 +116,24 @@ async fn a_gateways_html_page_is_a_retry_and_no_panic() {
 }
 
 #[tokio::test]
+async fn a_success_is_one_by_status_and_by_code() {
+    let page = answer("200 OK", "content-type: text/html\r\n", "<html>please log in</html>");
+    let torn = json("500 Internal Server Error", r#"{"code":0,"data":{"message_id":"om_1"}}"#);
+    for (reply, code) in [(page, "http_200"), (torn, "http_500")] {
+        let error = failed(reply).await;
+        assert_eq!((error.code().as_ref(), error.is_ambiguous()), (code, true));
+        assert_eq!(error.disposition(), Disposition::UNAVAILABLE);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let peer = peer(answer("302 Found", "location: /open-apis/elsewhere\r\n", "")).await;
     let error = peer.client().recall(&MessageId::new("om_1")).await.unwrap_err();
-    assert_eq!((error.code().as_ref(), error.disposition()), ("http_302", Disposition::Permanent));
+    assert_eq!(
+        (error.code().as_ref(), error.disposition()),
+        ("http_302", Disposition::UNAVAILABLE)
+    );
     assert_eq!(peer.requests().len(), 2, "the token and the call");
 }
 

@@ -63,8 +63,12 @@ async fn a_refused_download_is_an_error_and_a_json_file_is_a_file() {
         assert_eq!(error.code(), "234003", "{status}");
     }
     let headers = "content-type: application/json\r\ncontent-disposition: attachment; filename=\"a.json\"\r\n";
-    let peer = peer(answer("200 OK", headers, r#"{"code":1}"#)).await;
-    let found = peer.client().download_file(&message, "file_1", 1000).await.unwrap().data;
+    let named = peer(answer("200 OK", headers, r#"{"code":1}"#)).await;
+    let found = named.client().download_file(&message, "file_1", 1000).await.unwrap().data;
     assert_eq!(found.file_name.as_deref(), Some("a.json"));
     assert_eq!(found.bytes, r#"{"code":1}"#);
+
+    let unnamed = peer(json("200 OK", "[1]")).await;
+    let found = unnamed.client().download_file(&message, "file_1", 1000).await.unwrap().data;
+    assert_eq!((found.bytes.as_ref(), found.file_name), (b"[1]".as_slice(), None));
 }

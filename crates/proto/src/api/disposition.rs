@@ -101,6 +101,8 @@ fn of_endpoint(endpoint: Endpoint, code: i64) -> Option<Disposition> {
 pub fn of_status(status: u16, reset: Option<Duration>) -> Disposition {
     match status {
         429 => Disposition::Retry { reason: RetryReason::RateLimited, after: reset },
+        // Success or a redirect without an envelope: something on the way answered.
+        200..=399 => Disposition::UNAVAILABLE,
         408 | 500..=599 => Disposition::Retry { reason: RetryReason::Unavailable, after: reset },
         401 => Disposition::Reauthenticate,
         // A proxy's own refusal; no call will pass it.
@@ -147,5 +149,12 @@ mod tests {
     fn a_server_error_without_a_body_is_retried_and_a_lost_path_is_not() {
         assert_eq!(of_status(502, None), Disposition::UNAVAILABLE);
         assert_eq!(of_status(404, None), Disposition::Permanent);
+    }
+
+    #[test]
+    fn a_page_of_something_on_the_way_is_not_the_platforms_last_word() {
+        for status in [200, 302] {
+            assert_eq!(of_status(status, None), Disposition::UNAVAILABLE, "{status}");
+        }
     }
 }
