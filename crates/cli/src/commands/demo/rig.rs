@@ -118,12 +118,11 @@ impl Rig {
                 .id()
                 .and_then(|id| i32::try_from(id).ok())
                 .and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid {
-                if let Err(error) =
+            if let Some(pid) = pid
+                && let Err(error) =
                     rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-                {
-                    output::note(&format!("the gateway has gone by itself: {error}"));
-                }
+            {
+                output::note(&format!("the gateway has gone by itself: {error}"));
             }
             if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
                 drop(child.kill().await);

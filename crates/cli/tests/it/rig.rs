@@ -1,0 +1,292 @@
+//! What the tests of the binary share: a simulator in the test's process, the real `larkline`
+//! as a child with a state directory of its own, and ways to look at both from outside.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use larkline_proto::id::{ChatId, MessageId, OpenId};
+use larkline_sim::{AppSpec, Fault, Ledger, Said, Say, Sim, SimOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+/// How long anything may take on a slow machine. Only failures wait this long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition outside this process is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Routes everything to `echo`; groups need a mention.
+pub(crate) const ECHO: &str = r#"
+[[route]]
+name = "all"
+senders = "everyone"
+handler = "echo"
+
+[handler.echo]
+kind = "echo"
+"#;
+
+/// A simulator, a gateway, two people, a group.
+pub(crate) struct Rig {
+    pub(crate) sim: Sim,
+    pub(crate) owner: OpenId,
+    pub(crate) guest: OpenId,
+    pub(crate) group: ChatId,
+    pub(crate) dir: TempDir,
+    gateway: Option<Child>,
+}
+
+impl Rig {
+    /// A simulator with fast redelivery, and a configuration of `[app.main]` and `rest`; no
+    /// gateway yet.
+    pub(crate) async fn new(rest: &str) -> Self {
+        Self::with(
+            SimOptions {
+                redelivery: vec![Duration::from_millis(500); 60],
+                ..SimOptions::default()
+            },
+            rest,
+        )
+        .await
+    }
+
+    /// The same on another simulator. `{owner}`, `{guest}`, `{group}` and `{dir}` in `rest`
+    /// are filled in.
+    pub(crate) async fn with(options: SimOptions, rest: &str) -> Self {
+        let sim = Sim::start(options).await.unwrap();
+        let owner = sim.platform().add_user("owner");
+        let guest = sim.platform().add_user("guest");
+        let group = sim.platform().add_group("group", &[owner.clone(), guest.clone()]);
+        let rig =
+            Self { sim, owner, guest, group, dir: tempfile::tempdir().unwrap(), gateway: None };
+        rig.configure(rest);
+        rig
+    }
+
+    /// Simulator and gateway, the link verified.
+    pub(crate) async fn start(rest: &str) -> Self {
+        let mut rig = Self::new(rest).await;
+        rig.run(&[]).await;
+        rig.ready().await;
+        rig
+    }
+
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, rest: &str) {
+        let rest = rest
+            .replace("{owner}", self.owner.as_str())
+            .replace("{guest}", self.guest.as_str())
+            .replace("{group}", self.group.as_str())
+            .replace("{dir}", &self.dir.path().display().to_string());
+        let app = AppSpec::default();
+        let head = format!(
+            "[app.main]\napp_id = \"{}\"\napp_secret = {{ env = \"TEST_APP_SECRET\" }}\ndomain = \"{}\"\nowners = [\"{}\"]\n\n[store]\npath = \"{}\"\n",
+            app.app_id,
+            self.sim.url(),
+            self.owner,
+            self.dir.path().join("state").display(),
+        );
+        std::fs::write(self.config(), head + &rest).unwrap();
+    }
+
+    /// Starts the gateway; it need not become ready.
+    pub(crate) async fn run(&mut self, args: &[&str]) {
+        assert!(self.gateway.is_none(), "a gateway runs already");
+        let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let child = self
+            .command()
+            .arg("run")
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        self.gateway = Some(child);
+    }
+
+    /// Waits until the gateway says that it is ready.
+    pub(crate) async fn ready(&self) {
+        self.until("ready", async || self.status().await.is_some_and(|s| s["ready"] == true)).await;
+    }
+
+    /// A command of the binary with this rig's configuration and environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+        command
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path())
+            .env("TEST_APP_SECRET", AppSpec::default().app_secret)
+            .env("LARKLINE_LOCK_DIR", self.dir.path().join("locks"))
+            .env("LARKLINE_CONFIG", self.config())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn cli(&self, args: &[&str]) -> Output {
+        tokio::time::timeout(PATIENCE, self.command().args(args).output()).await.unwrap().unwrap()
+    }
+
+    /// Runs a command that prints JSON.
+    pub(crate) async fn json(&self, args: &[&str]) -> Value {
+        let output = self.cli(&[args, &["--format", "json"]].concat()).await;
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// `larkline status`, or nothing when no gateway answers.
+    pub(crate) async fn status(&self) -> Option<Value> {
+        let output = self.cli(&["status", "--format", "json"]).await;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill9(&mut self) {
+        self.gateway.take().unwrap().kill().await.unwrap();
+    }
+
+    /// Sends a signal, for example `TERM`.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.pid()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal)
+            .unwrap();
+    }
+
+    /// The gateway's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.gateway.as_ref().and_then(Child::id).unwrap()
+    }
+
+    /// Waits until the gateway ends by itself.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let mut child = self.gateway.take().unwrap();
+        tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap()
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.exit().await
+    }
+
+    /// All that the gateway has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Waits until the log holds this.
+    pub(crate) async fn logged(&self, part: &str) {
+        self.until(part, async || self.log().contains(part)).await;
+    }
+
+    /// Waits for a condition; a failure shows the log.
+    pub(crate) async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition().await {
+            assert!(Instant::now() < deadline, "{what} did not come; log:\n{}", self.log());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the ledger satisfies a condition.
+    pub(crate) async fn ledger(&self, what: &str, condition: impl FnMut(&Ledger) -> bool) {
+        let waited = self.sim.platform().wait_for(condition, PATIENCE).await;
+        assert!(waited.is_ok(), "{what} did not come; log:\n{}", self.log());
+    }
+
+    /// A person writes to the bot directly.
+    pub(crate) fn say(&self, user: &OpenId, words: &str) -> Said {
+        self.write(Say { user: user.clone(), text: words.to_owned(), ..Say::default() })
+    }
+
+    /// A person writes in the group.
+    pub(crate) fn say_in_group(&self, user: &OpenId, words: &str, mention_bot: bool) -> Said {
+        let (user, chat) = (user.clone(), self.group.clone());
+        self.write(Say { user, chat, text: words.to_owned(), mention_bot, ..Say::default() })
+    }
+
+    /// A person writes.
+    pub(crate) fn write(&self, say: Say) -> Said {
+        self.sim.platform().say(say).unwrap()
+    }
+
+    /// Waits for an answer to a message and returns the answers so far.
+    pub(crate) async fn answered(&self, said: &Said) -> Vec<String> {
+        let id = said.message_id.clone();
+        self.ledger(&format!("an answer to {id}"), |l| l.replies_to(&id).next().is_some()).await;
+        self.answers(&id)
+    }
+
+    /// The answers to a message so far.
+    pub(crate) fn answers(&self, message: &MessageId) -> Vec<String> {
+        let words = |l: &Ledger| {
+            l.replies_to(message).map(|m| m.text.clone().unwrap_or_default()).collect()
+        };
+        self.sim.platform().read(words)
+    }
+
+    /// Injects a fault.
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.sim.platform().fault(fault).unwrap();
+    }
+
+    /// Waits until nothing waits, then returns the verdicts as `{"replied": 3, "filtered/no_route": 1}`,
+    /// and checks that they add up to what was received.
+    pub(crate) async fn verdicts(&self) -> std::collections::BTreeMap<String, u64> {
+        let count = |status: &Value| -> Vec<(String, u64)> {
+            let rows = status["tally"].as_array().cloned().unwrap_or_default();
+            let name = |r: &Value| {
+                let (verdict, why) = (r["verdict"].as_str().unwrap(), r["why"].as_str().unwrap());
+                if why.is_empty() { verdict.to_owned() } else { format!("{verdict}/{why}") }
+            };
+            rows.iter()
+                .map(|r| (name(r), r["count"].as_u64().unwrap()))
+                .filter(|(_, n)| *n > 0)
+                .collect()
+        };
+        self.until("a verdict for every event", async || {
+            let status = self.status().await.unwrap_or_default();
+            status["tally"].is_array() && count(&status).iter().all(|(name, _)| name != "waiting")
+        })
+        .await;
+        count(&self.status().await.unwrap()).into_iter().collect()
+    }
+
+    /// A file beside the configuration.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes an executable script beside the configuration.
+    pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("larkline.toml")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.path("gateway.log")
+    }
+}
+
+/// Bytes a program printed, as text.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Reads a file that another process writes, when it is there.
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
