@@ -10,7 +10,8 @@
 //! ```
 //!
 //! An event's verdict is `waiting` until all its tasks and outbox rows are terminal; then
-//! `failed` if any of them died, else `replied`. [`Tally`] counts deliveries so that
+//! `failed` if any of them died, else `replied`. What the router ended stays as it said, also
+//! while a notice about it is on its way. [`Tally`] counts deliveries so that
 //! `received = replied + filtered + failed + waiting` at every quiet moment.
 
 pub mod contract;
@@ -58,7 +59,8 @@ pub trait Store: Send + Sync + 'static {
     /// makes no row, is counted, and is added to the original's story.
     fn accept(&self, events: Vec<NewEvent>) -> StoreFuture<'_, Vec<Accepted>>;
 
-    /// Notes when acks left. May be lost in a crash: an event without it was perhaps acked.
+    /// Notes when acks left, with the next write. May be lost in a crash: an event without it
+    /// was perhaps acked.
     fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()>;
 
     /// The oldest events of one app that have no routing decision yet, at most `limit`.
@@ -91,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreFuture<'_, LateReply>;
 
     /// Kills awaiting tasks whose time is over (`code` `no_reply`); returns them with their
-    /// events so that a notice can be sent.
+    /// events so that a notice can be sent. A bounded number a call: ask again until none is left.
     fn expire_awaiting(&self, now_ms: i64) -> StoreFuture<'_, Vec<InboxItem>>;
 
     /// Inserts outgoing messages that answer no task (`send`, notices). A repeated key
@@ -99,7 +101,8 @@ pub trait Store: Send + Sync + 'static {
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>>;
 
     /// Claims due heads of free outbox lanes of one app, highest priority first, then the lane
-    /// served longest ago, so that one busy chat cannot starve the others.
+    /// served longest ago, so that one busy chat cannot starve the others. A lane that was empty
+    /// counts as served when it got work.
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
 
     /// Ends a send attempt, fenced as [`Store::settle_task`]. A dead row does not block its lane.
@@ -112,7 +115,9 @@ pub trait Store: Send + Sync + 'static {
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;
 
-    /// Earliest moment at which a task or an outbox row becomes due, for the workers' timers.
+    /// Earliest moment at which a task or an outbox row can be claimed: a start, a retry, or the
+    /// end of a lease. Not later than now when something can be claimed now. Awaiting tasks are
+    /// not in it: their time ends by period.
     fn next_due(&self) -> StoreFuture<'_, Option<i64>>;
 
     /// Counts since the store was made, by app and verdict.
@@ -121,7 +126,8 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits now, and how old the oldest is.
     fn depths(&self) -> StoreFuture<'_, Depths>;
 
-    /// What came in and went out, newest first.
+    /// What came in and went out, newest first; at most a thousand. A search by text, or by a
+    /// verdict that most events have, looks at the newest twenty thousand rows.
     fn records(&self, query: MessageQuery) -> StoreFuture<'_, Vec<Record>>;
 
     /// Chats seen, most recently active first.
@@ -130,7 +136,7 @@ pub trait Store: Send + Sync + 'static {
     /// Remembers a chat's name.
     fn name_chat(&self, app: String, chat: String, name: String) -> StoreFuture<'_, ()>;
 
-    /// One event's whole story.
+    /// One event's whole story. A search by words looks at the newest twenty thousand events.
     fn story(&self, key: StoryKey) -> StoreFuture<'_, Option<Story>>;
 
     /// Dead tasks and outbox rows, newest first.
@@ -154,7 +160,7 @@ pub trait Store: Send + Sync + 'static {
     fn sessions(&self, limit: usize) -> StoreFuture<'_, Vec<Session>>;
 
     /// Deletes finished events, their rows and dedupe keys older than `before_ms`, in bounded
-    /// bites; never anything unfinished. The tally keeps its counts.
+    /// bites; never anything unfinished. Dead letters are finished. The tally keeps its counts.
     fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned>;
 
     /// Proves that a write reaches the disk now: the recovery probe after a failure.

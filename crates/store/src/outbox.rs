@@ -14,13 +14,14 @@ pub struct OutboxId(pub i64);
 pub struct NewOutbox {
     /// Name of the app in the configuration.
     pub app: String,
-    /// The event it answers, when it does.
+    /// The event it answers, when it does. Replies of a settlement get those of their task.
     pub inbox: Option<InboxId>,
     /// The task that made it, when one did.
     pub task: Option<TaskId>,
     /// Unique: the same key is stored once. For replies `<task>:<n>`.
     pub key: String,
-    /// Order: rows of one lane (a chat) leave one after the other.
+    /// Order: rows of one lane of an app leave one after the other. The chat they go to, which
+    /// is how lists show it.
     pub lane: String,
     /// Idempotency key for the platform; fixed for all attempts, at most 50 characters.
     pub uuid: String,
@@ -66,7 +67,7 @@ pub struct ClaimedOutbox {
     pub lease: OutboxLease,
     /// 1 for the first attempt, attempts cut off by a crash included.
     pub attempt: u32,
-    /// When the first attempt began, Unix ms: the platform forgets a `uuid` after an hour.
+    /// When the first attempt under this `uuid` began, Unix ms: the platform forgets a `uuid` after an hour.
     pub first_attempt_ms: i64,
     /// Name of the app.
     pub app: String,

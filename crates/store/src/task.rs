@@ -16,7 +16,8 @@ pub struct NewTask {
     pub route: String,
     /// Name of the handler.
     pub handler: String,
-    /// The order it keeps: tasks of one lane run one after the other.
+    /// The order it keeps: tasks of one lane run one after the other. A lane belongs to its
+    /// handler: the same name under two handlers is two lanes.
     pub lane: String,
     /// Earliest start, Unix ms; 0 is now.
     pub due_ms: i64,
