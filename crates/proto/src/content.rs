@@ -30,7 +30,8 @@ impl Outgoing {
 
     /// A post with one Markdown node.
     pub fn markdown(text: &str) -> Self {
-        let post = json!({ "zh_cn": { "title": "", "content": [[{ "tag": "md", "text": text }]] } });
+        let post =
+            json!({ "zh_cn": { "title": "", "content": [[{ "tag": "md", "text": text }]] } });
         Self { msg_type: "post".to_owned(), content: post.to_string() }
     }
 
@@ -41,7 +42,10 @@ impl Outgoing {
 
     /// An uploaded image.
     pub fn image(image_key: &str) -> Self {
-        Self { msg_type: "image".to_owned(), content: json!({ "image_key": image_key }).to_string() }
+        Self {
+            msg_type: "image".to_owned(),
+            content: json!({ "image_key": image_key }).to_string(),
+        }
     }
 
     /// An uploaded file.

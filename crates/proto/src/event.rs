@@ -2,6 +2,8 @@
 //! numbers may be strings, and a kind this version does not know is kept, never refused.
 //! Reference: open API, section 5; long connection, section 8.3.
 
+mod wire;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -166,7 +168,10 @@ impl Event {
         let header = envelope.header.unwrap_or_default();
         let kind = match header.event_type {
             Some(kind) if !kind.is_empty() => kind,
-            _ => serde_json::from_str::<V1Event>(raw).map_err(json)?.kind.ok_or(EventError::NoType)?,
+            _ => serde_json::from_str::<V1Event>(raw)
+                .map_err(json)?
+                .kind
+                .ok_or(EventError::NoType)?,
         };
         let body = match kind.as_str() {
             MESSAGE_RECEIVED => Body::Message(Box::new(message(raw).map_err(json)?)),
@@ -349,109 +354,4 @@ struct EnvelopeHeader {
 struct V1Event {
     #[serde(default, rename = "type")]
     kind: Option<String>,
-}
-
-/// The platform's own shapes; every field optional.
-mod wire {
-    use serde::{Deserialize, Deserializer};
-    use serde_json::value::RawValue;
-
-    use crate::event;
-
-    /// A time, written as text or as a number.
-    pub(super) struct Time(pub(super) String);
-
-    impl<'de> Deserialize<'de> for Time {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let value = serde_json::Value::deserialize(deserializer)?;
-            Ok(Self(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        }
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct MessageEvent {
-        pub(super) sender: Option<Sender>,
-        pub(super) message: Option<Message>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct Sender {
-        pub(super) sender_id: Option<Ids>,
-        pub(super) sender_type: Option<String>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct Ids {
-        pub(super) open_id: Option<String>,
-        pub(super) union_id: Option<String>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct Message {
-        pub(super) message_id: Option<String>,
-        pub(super) root_id: Option<String>,
-        pub(super) parent_id: Option<String>,
-        pub(super) thread_id: Option<String>,
-        pub(super) create_time: Option<Time>,
-        pub(super) chat_id: Option<String>,
-        pub(super) chat_type: Option<String>,
-        pub(super) message_type: Option<String>,
-        pub(super) content: Option<String>,
-        pub(super) mentions: Option<Vec<Mention>>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct Mention {
-        key: Option<String>,
-        id: Option<Ids>,
-        name: Option<String>,
-    }
-
-    impl From<Mention> for event::Mention {
-        fn from(m: Mention) -> Self {
-            Self {
-                key: m.key.unwrap_or_default(),
-                open_id: m.id.and_then(|i| i.open_id).unwrap_or_default().into(),
-                name: m.name.unwrap_or_default(),
-            }
-        }
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct CardEvent<'a> {
-        pub(super) operator: Option<Ids>,
-        pub(super) token: Option<String>,
-        #[serde(borrow)]
-        pub(super) action: Option<&'a RawValue>,
-        pub(super) context: Option<CardContext>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct CardContext {
-        pub(super) open_message_id: Option<String>,
-        pub(super) open_chat_id: Option<String>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct OtherEvent {
-        pub(super) message_id: Option<String>,
-        pub(super) chat_id: Option<String>,
-        pub(super) operator_id: Option<Ids>,
-        pub(super) operator: Option<Operator>,
-        pub(super) user_id: Option<Ids>,
-    }
-
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    pub(super) struct Operator {
-        pub(super) operator_id: Option<Ids>,
-    }
 }

@@ -9,9 +9,11 @@
 mod acks;
 mod backoff;
 mod endpoint;
+mod events;
 mod frame_corpus;
 mod liveness;
 mod properties;
+mod rate;
 mod reassembly;
 mod rig;
 mod settings;
