@@ -18,6 +18,10 @@ static SOUNDS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!("{key}{value}")).ok()
 });
 
+/// A password in a URL.
+static IN_URL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"://[^/\s:@"']*:([^/\s@"']+)@"#).ok());
+
 /// True for a name such as `GITHUB_TOKEN`.
 pub(super) fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -27,7 +31,8 @@ pub(super) fn sounds_secret(name: &str) -> bool {
 /// The text with secrets overwritten by `*`. Its length in bytes stays, so that spans hold.
 pub(super) fn masked(text: &str, secrets: &[Range<usize>]) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    let looks = SOUNDS_SECRET.iter().flat_map(|regex| regex.captures_iter(text));
+    let patterns = SOUNDS_SECRET.iter().chain(IN_URL.iter());
+    let looks = patterns.flat_map(|regex| regex.captures_iter(text));
     let by_looks = looks.filter_map(|found| found.get(1)).map(|value| value.range());
     for span in secrets.iter().cloned().chain(by_looks) {
         for byte in bytes.get_mut(span).into_iter().flatten() {

@@ -56,7 +56,7 @@ pub use sources::{Flag, Sources};
 pub use units::Bytes;
 
 use decoder::{Decoder, Setting};
-use problem::{SourceFile, sorted};
+use problem::{Class, SourceFile, sorted};
 use section::Section;
 use sources::Surroundings;
 use tree::Node;
@@ -151,11 +151,13 @@ impl Config {
 
 impl Decoder {
     fn into_errors(self, file: SourceFile) -> ConfigErrors {
-        ConfigErrors {
-            problems: sorted(self.problems.into_inner()),
-            warnings: sorted(self.warnings.into_inner()),
-            file,
+        let problems = sorted(self.problems.into_inner());
+        let mut warnings = sorted(self.warnings.into_inner());
+        if problems.iter().any(|problem| problem.class == Class::Syntax) {
+            // What a file that cannot be read seems to lack says nothing about it.
+            warnings.clear();
         }
+        ConfigErrors { problems, warnings, file }
     }
 }
 
@@ -301,10 +303,12 @@ fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
         true => (Senders::Owners, "the owners"),
         false => (Senders::Everyone, "everyone, because no owner is known"),
     };
-    decoder.warn(
-        format!("there is no route: the built-in echo answers {whom}"),
-        "add a [[route]] with a handler of yours",
-    );
+    if !apps.is_empty() {
+        decoder.warn(
+            format!("there is no route: the built-in echo answers {whom}"),
+            "add a [[route]] with a handler of yours",
+        );
+    }
     Route { senders, ..Route::new("default", BUILT_IN) }
 }
 

@@ -3,6 +3,8 @@
 //! People whose messages were dropped have looked everywhere but at the filter; so the
 //! filter is printed at each start, one line a route.
 
+use std::collections::BTreeSet;
+
 use larkline_proto::id::{ChatId, OpenId};
 
 use super::{Config, Handler, Mention, Route, Senders};
@@ -28,6 +30,9 @@ impl Config {
         };
         let unlisted = self.routes.iter().any(|route| route.chats.is_none());
         let unknown = if unlisted { "heard, by the routes without `chats`" } else { "ignored" };
+        let events: BTreeSet<&str> =
+            self.routes.iter().flat_map(|route| route.events.iter().map(String::as_str)).collect();
+        let events: Vec<&str> = events.into_iter().collect();
         let keywords: usize = self
             .routes
             .iter()
@@ -35,8 +40,9 @@ impl Config {
             .map(super::Match::keyword_count)
             .sum();
         format!(
-            "policy: {}, {} that need no mention: {free}, {}, unknown chats: {unknown}",
+            "policy: {}, events {}, {} that need no mention: {free}, {}, unknown chats: {unknown}",
             count(self.routes.len(), "route"),
+            events.join(" "),
             if free == "1" { "chat" } else { "chats" },
             count(keywords, "keyword"),
         )

@@ -74,7 +74,9 @@ impl<'d> Section<'d> {
         bounds: RangeInclusive<T>,
     ) -> T {
         let value = self.or(key, default);
-        self.check_bounds(key, &value, &bounds);
+        if self.has(key) {
+            self.check_bounds(key, &value, &bounds);
+        }
         value
     }
 
