@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use larkline_proto::frame::{Frame, METHOD_CONTROL, METHOD_DATA};
 use larkline_proto::header::TYPE;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -85,17 +85,18 @@ pub(crate) async fn serve(
     }
 }
 
-/// How a connection ended.
+/// How a connection ends.
 enum End {
-    Peer(String),
-    Ours(String),
+    /// In an orderly way, or by the peer's doing; the text says which.
+    Because(String),
+    /// With a TCP reset.
     Reset,
 }
 
 impl End {
     fn why(&self) -> String {
         match self {
-            Self::Peer(why) | Self::Ours(why) => why.clone(),
+            Self::Because(why) => why.clone(),
             Self::Reset => "reset by fault".to_owned(),
         }
     }
@@ -120,20 +121,23 @@ impl Session {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut frozen = false;
         let mut closing = None;
+        // TLS may hold written bytes back until it is flushed.
+        let mut unflushed = false;
         let end = loop {
             if self.out.is_empty()
+                && !unflushed
                 && let Some(end) = closing.take()
             {
                 break end;
             }
-            let writable = !frozen && !self.out.is_empty();
+            let writable = !frozen && (unflushed || !self.out.is_empty());
+            let readable = !frozen && closing.is_none();
             let hungry = closing.is_none() && self.out.len() < OUT_BYTES_MAX;
             tokio::select! {
-                () = cancel.cancelled() => break End::Ours("simulator stopped".to_owned()),
-                wrote = writer.write_buf(&mut self.out), if writable => match wrote {
-                    Ok(n) => self.written += n as u64,
-                    Err(e) => break End::Peer(format!("write failed: {e}")),
-                },
+                // In this order, so that an order given before a client's frame is carried out
+                // before it; a full buffer makes room for reading and writing.
+                biased;
+                () = cancel.cancelled() => break End::Because("simulator stopped".to_owned()),
                 order = orders.recv(), if hungry || frozen => match order {
                     Some(Out::Bytes(bytes)) if !frozen => self.out.extend_from_slice(&bytes),
                     Some(Out::Bytes(_)) => {}
@@ -141,17 +145,24 @@ impl Session {
                     Some(Out::Reset) => break End::Reset,
                     Some(Out::Close(bytes, why)) => {
                         self.out.extend_from_slice(&bytes);
-                        closing = Some(End::Ours(why));
+                        closing = Some(End::Because(why));
                     }
-                    None => break End::Ours("forgotten".to_owned()),
+                    None => break End::Because("forgotten".to_owned()),
                 },
-                read = reader.read_buf(&mut self.decoder.buffer), if !frozen && closing.is_none() => match read {
-                    Ok(0) => break End::Peer("end of stream without a close frame".to_owned()),
+                read = reader.read_buf(&mut self.decoder.buffer), if readable => match read {
+                    Ok(0) => break End::Because("end of stream without a close frame".to_owned()),
                     Ok(n) => {
                         self.read += n as u64;
                         closing = self.drain();
                     }
-                    Err(e) => break End::Peer(format!("read failed: {e}")),
+                    Err(e) => break End::Because(format!("read failed: {e}")),
+                },
+                wrote = write_some(&mut writer, &mut self.out), if writable => match wrote {
+                    Ok(n) => {
+                        self.written += n as u64;
+                        unflushed = n > 0;
+                    }
+                    Err(e) => break End::Because(format!("write failed: {e}")),
                 },
             }
         };
@@ -172,7 +183,7 @@ impl Session {
                     let why = format!("connection {}: {error}", self.id);
                     self.platform.with(|world, _| world.violation(why.clone()));
                     self.out.extend_from_slice(&ws::close(1002, "protocol error"));
-                    return Some(End::Ours(why));
+                    return Some(End::Because(why));
                 }
             }
         }
@@ -198,7 +209,7 @@ impl Session {
             ws::Incoming::Close(code) => {
                 self.out.extend_from_slice(&ws::close(code.unwrap_or(1000), ""));
                 let code = code.map_or_else(|| "without code".to_owned(), |c| c.to_string());
-                return Some(End::Peer(format!("close {code}")));
+                return Some(End::Because(format!("close {code}")));
             }
         };
         self.out.extend_from_slice(&answer.unwrap_or_default());
@@ -214,6 +225,14 @@ impl Session {
             });
             world.conns.remove(&self.id);
         });
+    }
+}
+
+/// Writes what it can, or flushes when all is written; loses nothing when dropped.
+async fn write_some(writer: &mut WriteHalf<Stream>, out: &mut BytesMut) -> io::Result<usize> {
+    match out.is_empty() {
+        true => writer.flush().await.map(|()| 0),
+        false => writer.write_buf(out).await,
     }
 }
 

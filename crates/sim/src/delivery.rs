@@ -98,9 +98,11 @@ impl Deliveries {
         self.scripted.push_back(frame_id);
     }
 
-    /// Forgets what is under way; old acks then belong to nobody known.
+    /// Forgets what is under way; acks that are still on their way are nobody's fault.
     pub(crate) fn clear(&mut self) {
-        *self = Self { frames: self.frames, ..Self::default() };
+        let old = std::mem::replace(self, Self { frames: self.frames, ..Self::default() });
+        let under_way = old.pushed.into_iter().filter(|(_, p)| !p.acked).map(|(id, _)| id);
+        under_way.for_each(|id| self.expect_ack(id));
     }
 }
 

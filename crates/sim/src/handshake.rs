@@ -25,7 +25,9 @@ pub(crate) enum Handshake {
 }
 /// Reads a handshake and decides.
 pub(crate) fn handshake(world: &mut World, now_ms: u64, head: &Head) -> Handshake {
+    let log_id = world.log_id(now_ms);
     if world.faults.take(|f| matches!(f, Fault::HangUpgrade { .. }).then_some(())).is_some() {
+        world.log_call(now_ms, head, 0, None, &log_id);
         return Handshake::Hang;
     }
     let ticket = head.query("ticket").unwrap_or_default();
@@ -35,7 +37,6 @@ pub(crate) fn handshake(world: &mut World, now_ms: u64, head: &Head) -> Handshak
     let refusal = refusal.or_else(|| {
         (!upgrades).then(|| Refusal::new(400, None, None, Some("not a WebSocket handshake")))
     });
-    let log_id = world.log_id(now_ms);
     let status = refusal.as_ref().map_or(101, |r| r.status);
     world.log_call(now_ms, head, status, None, &log_id);
     if let Some(refusal) = refusal {

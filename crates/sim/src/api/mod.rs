@@ -195,7 +195,6 @@ fn rate(
 ) -> std::result::Result<(), Refusal> {
     let limits = &world.options.limits;
     let windows = [(1_000, limits.per_api_per_s), (60_000, limits.per_api_per_min)];
-
     let key = (app, method_key(method), pattern);
     world.windows.api.admit(key, now_ms, &windows).map_err(|wait_ms| Refusal {
         status: 429,
@@ -238,7 +237,7 @@ fn decoded(segment: &str) -> Option<String> {
 }
 
 impl World {
-    /// A log id of the platform's form: time and 20 hex digits.
+    /// A fresh log id: milliseconds and 20 hex digits (the platform writes a calendar time).
     pub(crate) fn log_id(&mut self, now_ms: u64) -> LogId {
         LogId::new(format!("{}{}", now_ms, self.hex(20).to_uppercase()))
     }

@@ -1,5 +1,6 @@
 //! Faults: each changes what a client sees, and only that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -9,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{
@@ -58,7 +60,6 @@ async fn a_half_open_connection_says_nothing_and_stays_open() {
     let mut frozen = Socket::connect(&sim).await;
     inject(&sim, json!({"kind": "half_open"}));
     frozen.ping().await;
-    // A connection made later works, which also proves the order above has been carried out.
     let mut fresh = Socket::connect(&sim).await;
     fresh.ping().await;
     assert_eq!(fresh.frame().await.header("type"), Some("pong"));
@@ -298,6 +299,64 @@ async fn an_api_can_refuse_hang_and_lose_its_answer() {
 }
 
 #[tokio::test]
+async fn an_api_can_answer_with_a_page_or_late() {
+    let sim = start().await;
+    let api = Api::new(&sim).await;
+    inject(&sim, json!({"kind": "api", "answer": {"with": "html", "status": 502}}));
+    let page = api.raw(Method::GET, "/open-apis/bot/v3/info", &Value::Null).await.unwrap();
+    assert_eq!(
+        (page.status().as_u16(), page.text().await.unwrap().contains("<html>")),
+        (502, true)
+    );
+    inject(&sim, json!({"kind": "api", "answer": {"with": "slow", "ms": 60}}));
+    let asked = tokio::time::Instant::now();
+    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
+    assert!(asked.elapsed() >= Duration::from_millis(60));
+}
+
+#[tokio::test]
+async fn a_hanging_handshake_says_nothing_and_the_next_one_works() {
+    let sim = start().await;
+    inject(&sim, json!({"kind": "hang_upgrade"}));
+    let url = ws_url(&sim).await;
+    let read =
+        |l: &larkline_sim::Ledger| l.calls.iter().any(|c| c.path == "/ws/v2" && c.status == 0);
+    tokio::select! {
+        answer = dial(&url) => panic!("a hanging handshake was answered: {answer:?}"),
+        read = sim.platform().wait_for(read, PATIENCE) => read.unwrap(),
+    }
+    assert_eq!(sim.platform().read(|l| l.connections.len()), 0);
+    dial(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_events_can_be_pushed_at_once() {
+    let sim = start().await;
+    let (one, two) = (say(&sim, "1"), say(&sim, "2"));
+    let mut socket = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "redeliver_now"}));
+    for said in [one, two] {
+        let event = payload(&socket.frame().await);
+        assert_eq!(event["header"]["event_id"], said.event_id.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_reset_forgets_but_does_not_blame_an_ack_on_its_way() {
+    let sim = start().await;
+    let mut socket = Socket::connect(&sim).await;
+    say(&sim, "1");
+    let frame = socket.frame().await;
+    sim.platform().reset();
+    socket.ack(&frame, &json!({"code": 200})).await;
+    socket.ping().await;
+    socket.frame().await;
+    let ledger = sim.platform().ledger();
+    assert!(ledger.events.is_empty() && ledger.violations.is_empty());
+    assert_eq!(ledger.open_connections(), 1);
+}
+
+#[tokio::test]
 async fn a_revoked_token_is_refused_and_a_new_one_works() {
     let sim = start().await;
     let mut api = Api::new(&sim).await;
@@ -308,7 +367,7 @@ async fn a_revoked_token_is_refused_and_a_new_one_works() {
 }
 
 #[tokio::test]
-async fn over_tls_the_url_is_wss_and_the_certificate_is_the_one_given() {
+async fn over_tls_the_url_is_wss_and_everything_works_as_without() {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let tls = TlsFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
@@ -324,4 +383,17 @@ async fn over_tls_the_url_is_wss_and_the_certificate_is_the_one_given() {
     let answer: Value = http.post(url).json(&body).send().await.unwrap().json().await.unwrap();
     let ws = answer["data"]["URL"].as_str().unwrap();
     assert!(ws.starts_with(&format!("wss://localhost:{}/", sim.address().port())), "{ws}");
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config =
+        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let tcp = TcpStream::connect(sim.address()).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(ws, tls).await.unwrap();
+    socket.send(Message::Ping("a".into())).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong("a".into()));
+    inject(&sim, json!({"kind": "rst"}));
+    assert!(matches!(socket.next().await, Some(Err(Error::Io(_)))));
 }

@@ -1,6 +1,6 @@
 //! What people say and do, as events; the admin API.
 
-use larkline_sim::{DEMO_APP_ID, Press, Say, Sim};
+use larkline_sim::{DEMO_APP_ID, Press, Say, Sim, SimOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -72,6 +72,36 @@ async fn an_event_of_any_type_and_what_people_do_arrive() {
     assert_eq!(kinds, expected);
 }
 
+#[tokio::test]
+async fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
+    let said = async |seed| {
+        let sim = Sim::start(SimOptions { seed, ..SimOptions::default() }).await.unwrap();
+        let user = sim.platform().add_user("Lin");
+        sim.platform().say(Say { user, ..Say::default() }).unwrap()
+    };
+    assert_eq!(said(7).await, said(7).await);
+    assert_ne!(said(7).await, said(8).await);
+}
+
+#[tokio::test]
+async fn a_full_ledger_lets_its_oldest_rows_go() {
+    let options = SimOptions { ledger_rows_max: 2, ..SimOptions::default() };
+    let sim = Sim::start(options).await.unwrap();
+    let mut socket = Socket::connect(&sim).await;
+    let user = sim.platform().add_user("Lin");
+    let say = Say { user, ..Say::default() };
+    let said: Vec<_> = (0..3).map(|_| sim.platform().say(say.clone()).unwrap()).collect();
+    for _ in 0..3 {
+        let frame = socket.frame().await;
+        socket.ack(&frame, &json!({"code": 200})).await;
+    }
+    sim.platform().wait_for(|l| l.events.iter().all(|e| e.done), PATIENCE).await.unwrap();
+    let ledger = sim.platform().ledger();
+    let kept: Vec<_> = ledger.events.iter().map(|e| &e.event_id).collect();
+    assert_eq!(kept, [&said[1].event_id, &said[2].event_id]);
+    assert!(ledger.violations.is_empty());
+}
+
 async fn pressed(sim: &Sim, ack: Option<Value>) -> larkline_sim::PressResult {
     let mut socket = Socket::connect(sim).await;
     let user = sim.platform().add_user("Lin");
@@ -115,7 +145,7 @@ async fn a_button_without_a_client_fails_at_once_and_without_subscription_says_s
     let press = Press { user, chat, ..Press::default() };
     assert_eq!(sim.platform().press(press.clone()).await.unwrap().code, 200_342);
 
-    let mut options = larkline_sim::SimOptions::default();
+    let mut options = SimOptions::default();
     options.apps[0].callbacks = false;
     let sim = Sim::start(options).await.unwrap();
     let user = sim.platform().add_user("Lin");
