@@ -1,7 +1,8 @@
 //! What the runs against foreign programs need, installed into `.cache/` of the checkout.
 //!
 //! Versions are pinned by the files in `tests/`. The machine is left as it is, except that root gets
-//! an interpreter by apt-get where there is none. Which programs are run, and why, is in `sdk`.
+//! an interpreter by apt-get where there is none: proxies from Debian are unpacked, not installed, so
+//! that none of them becomes a service. Which programs are run, and why, is in `sdk` and `proxy`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,38 @@ pub(crate) fn node_modules(workspace: &Workspace) -> Result<PathBuf> {
     Ok(modules)
 }
 
+/// A program of a Debian package, from the path or unpacked into `.cache/`.
+pub(crate) fn debian(workspace: &Workspace, package: &str, program: &str) -> Result<PathBuf> {
+    if succeeds(Command::new("which").arg(program)) {
+        return Ok(PathBuf::from(program));
+    }
+    let home = workspace.cache().join("debian").join(package);
+    let unpacked = home.join("usr/bin").join(program);
+    if unpacked.exists() {
+        return Ok(unpacked);
+    }
+    println!("unpacking Debian's {package} into .cache/debian");
+    clear(&home)?;
+    let download = || {
+        succeeds(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(&home))
+    };
+    if !download() {
+        // A fresh container has no package lists yet.
+        drop(workspace::output(Command::new("apt-get").args(["update", "--quiet"])));
+        if !download() {
+            bail!("`apt-get download {package}` fails; install {program} yourself, on the path");
+        }
+    }
+    for entry in fs::read_dir(&home)? {
+        let archive = entry?.path();
+        workspace::output(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&home))?;
+    }
+    if !unpacked.exists() {
+        bail!("Debian's {package} has no usr/bin/{program}; install it yourself, on the path");
+    }
+    Ok(unpacked)
+}
+
 /// Installs system packages, where that is allowed.
 fn apt_install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
@@ -96,7 +129,7 @@ fn mark_installed(home: &Path, wanted: &str) -> Result<()> {
 }
 
 /// An empty folder.
-fn clear(home: &Path) -> Result<()> {
+pub(crate) fn clear(home: &Path) -> Result<()> {
     if home.exists() {
         fs::remove_dir_all(home)?;
     }

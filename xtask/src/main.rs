@@ -11,6 +11,7 @@ use anyhow::Result;
 mod deps;
 mod installed;
 mod process;
+mod proxy;
 mod sdk;
 mod test;
 mod tidy;

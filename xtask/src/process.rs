@@ -2,7 +2,9 @@
 //!
 //! Short commands whose output is data are `workspace::output`.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -47,6 +49,27 @@ impl Server {
             format!("`{}` said nothing within {} s", line(command), deadline.as_secs())
         })?;
         Ok(Self { said, _child: child })
+    }
+}
+
+/// A process that writes its output to a file until this is dropped.
+pub(crate) struct Logged {
+    log: PathBuf,
+    _child: Guard,
+}
+
+impl Logged {
+    /// Starts `command` with both outputs in the new file `log`.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let file = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let child = command.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
+        Ok(Self { log: log.to_owned(), _child: Guard(child) })
+    }
+
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 }
 

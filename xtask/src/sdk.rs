@@ -16,7 +16,7 @@ use crate::test::Tally;
 use crate::workspace::Workspace;
 
 /// The judge.
-const LAWS: &str = "tests/sdk/laws.py";
+pub(crate) const LAWS: &str = "tests/sdk/laws.py";
 /// Longest time for all laws of one bot; the judge's own waits are shorter.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// Longest time until the simulator says where it listens.
@@ -51,18 +51,22 @@ fn laws(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether one of `laws`, judged for the bot `name`, has the filter in its full name.
-fn chosen<'a>(mut laws: impl Iterator<Item = &'a str>, name: &str, filter: Option<&str>) -> bool {
+pub(crate) fn chosen<'a>(
+    mut laws: impl Iterator<Item = &'a str>,
+    name: &str,
+    filter: Option<&str>,
+) -> bool {
     laws.any(|law| filter.is_none_or(|filter| format!("{name}::{law}").contains(filter)))
 }
 
 /// A fresh platform; `said` is its URL.
-fn simulator(workspace: &Workspace) -> Result<Server> {
+pub(crate) fn simulator(workspace: &Workspace) -> Result<Server> {
     let program = built(workspace, &["-p", "larkline-sim", "--example", "serve"])?;
     Server::start(&mut Command::new(program), START_DEADLINE).context("the simulator")
 }
 
 /// Builds one executable and says where it is.
-fn built(workspace: &Workspace, which: &[&str]) -> Result<PathBuf> {
+pub(crate) fn built(workspace: &Workspace, which: &[&str]) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo
         .args(["build", "--locked", "--quiet", "--message-format=json-render-diagnostics"])
@@ -76,7 +80,7 @@ fn built(workspace: &Workspace, which: &[&str]) -> Result<PathBuf> {
 }
 
 /// Runs a judge, prints one line per law and counts them.
-fn verdicts(judge: &mut Command) -> Result<Tally> {
+pub(crate) fn verdicts(judge: &mut Command) -> Result<Tally> {
     let mut tally = Tally::default();
     let ended_well = process::stream(judge, DEADLINE, |line| match verdict(line) {
         Some((held, text)) => {

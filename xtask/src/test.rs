@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, process, sdk, tidy};
+use crate::{deps, process, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -41,7 +41,8 @@ type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 const STATIC: [Step; 4] =
     [("fmt", fmt), ("clippy", clippy), ("tidy", tidy_step), ("deps", deps_step)];
 /// Checks of behaviour.
-const DYNAMIC: [Step; 3] = [("tests", tests), ("doctests", doctests), ("sdk", sdk::run)];
+const DYNAMIC: [Step; 4] =
+    [("tests", tests), ("doctests", doctests), ("sdk", sdk::run), ("proxy", proxy::run)];
 
 /// Runs the steps and prints the closing line; `true` if nothing failed and something ran.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
@@ -77,8 +78,12 @@ fn show(line: &str) {
 
 fn fmt(workspace: &Workspace, _: Option<&str>) -> Result<Tally> {
     let mut cargo = workspace.cargo();
-    cargo.args(["fmt", "--all", "--check"]);
-    Ok(Tally::one(process::stream(&mut cargo, CARGO_DEADLINE, show)?))
+    cargo.args(["fmt", "--all", "--", "--check", "--files-with-diff"]);
+    let formatted = process::stream(&mut cargo, CARGO_DEADLINE, show)?;
+    if !formatted {
+        println!("fmt: these files are not formatted; run `cargo fmt --all`");
+    }
+    Ok(Tally::one(formatted))
 }
 
 fn clippy(workspace: &Workspace, _: Option<&str>) -> Result<Tally> {
@@ -100,27 +105,14 @@ fn tests(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
     let found = workspace.cargo().args(["nextest", "--version"]).output();
     let mut cargo = workspace.cargo();
     if found.is_ok_and(|found| found.status.success()) {
-        cargo.args([
-            "nextest",
-            "run",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-            "--color=never",
-        ]);
+        cargo.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
         // Silence for what passed; the closing line counts it.
-        cargo.args(["--status-level=fail", "--final-status-level=fail", "--no-tests=pass"]);
+        cargo.args(["--status-level=fail", "--final-status-level=fail"]);
+        cargo.args(["--no-tests=pass", "--color=never"]);
     } else {
         println!("cargo-nextest is not installed: `cargo test` runs the same tests, slower");
-        cargo.args([
-            "test",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-            "--lib",
-            "--bins",
-            "--tests",
-        ]);
+        cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        cargo.args(["--lib", "--bins", "--tests"]);
     }
     counted(cargo.args(filter))
 }
@@ -128,7 +120,8 @@ fn tests(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
 /// The examples in the documentation, which nextest does not run.
 fn doctests(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
     let mut cargo = workspace.cargo();
-    counted(cargo.args(["test", "--workspace", "--locked", "--no-fail-fast", "--doc"]).args(filter))
+    cargo.args(["test", "--quiet", "--workspace", "--locked", "--no-fail-fast", "--doc"]);
+    counted(cargo.args(filter))
 }
 
 /// Runs a test runner and adds up what it says; a failure that it does not count is one.
