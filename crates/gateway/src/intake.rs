@@ -14,7 +14,7 @@ use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::header::DataKind;
 use larkline_proto::id::OpenId;
-use larkline_store::inbox::{Accepted, InboxId, NewEvent};
+use larkline_store::inbox::{Accepted, InboxId, NewEvent, event_key, message_key};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -200,7 +200,10 @@ async fn answer_callback(
 
 fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
     new.event_id = event.id.clone();
-    new.keys = event.dedupe_keys();
+    // The platform replays messages under new event ids: both ids recognise a redelivery.
+    let event_id = Some(&event.id).filter(|id| !id.is_empty()).map(|id| event_key(id.as_str()));
+    let message_id = event.received_message().map(|id| message_key(id.as_str()));
+    new.keys = event_id.into_iter().chain(message_id).collect();
     new.kind.clone_from(&event.kind);
     new.message_id = event.message_id().cloned();
     new.chat_id = event.chat_id().cloned();

@@ -23,4 +23,5 @@ pub mod stages;
 pub mod status;
 pub mod supervisor;
 pub mod takeover;
+pub mod tcp;
 pub mod upkeep;

@@ -104,8 +104,7 @@ fn is_own(event: &Event, ctx: Context<'_>) -> bool {
 
 /// True when the route asks for this kind of event of this app.
 fn is_about(route: &Route, event: &Event, ctx: Context<'_>) -> bool {
-    route.app.as_ref().is_none_or(|app| *app == ctx.app.name)
-        && route.events.contains(&event.kind)
+    route.app.as_ref().is_none_or(|app| *app == ctx.app.name) && route.events.contains(&event.kind)
 }
 
 fn accepts(route: &Route, event: &Event, ctx: Context<'_>) -> Result<(), Why> {

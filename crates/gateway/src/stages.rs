@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
-use larkline_client::{ApiClient, Dialer};
+use larkline_client::{ApiClient, Dialer, redacted_url};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::admin::{self, Admin, Command};
 use crate::config::{App, Config, Server};
@@ -153,6 +154,14 @@ impl Stages {
             },
             seed: fastrand::u64(..),
         };
+        // The endpoint's host is not known yet; the platform's own says which proxy applies.
+        tracing::info!(
+            app = app.name,
+            domain = %redacted_url(&app.domain),
+            http = dialer.route(&app.domain),
+            websocket = dialer.route(&as_websocket(&app.domain)),
+            "how the platform is reached"
+        );
         let (handle, driver) = link::start(options, deliveries).map_err(RunError::Link)?;
         let api = ApiClient::new(
             dialer.clone(),
@@ -267,6 +276,17 @@ impl Stages {
         });
         Ok(())
     }
+}
+
+/// The same host by the schemes of WebSockets, for which proxies may differ.
+fn as_websocket(domain: &Url) -> Url {
+    let mut url = domain.clone();
+    let scheme = if domain.scheme() == "http" { "ws" } else { "wss" };
+    // Both pairs are special schemes, between which a URL may change.
+    if url.set_scheme(scheme).is_err() {
+        tracing::debug!(scheme, "the scheme stays as it is");
+    }
+    url
 }
 
 /// Where later answers are posted; none without a listener.

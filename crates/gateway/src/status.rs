@@ -13,6 +13,7 @@ use crate::clock::now_ms;
 use crate::governor::GovernorStatus;
 use crate::handler::children::ChildInfo;
 use crate::shared::{AppRuntime, Shared};
+use crate::tcp;
 
 /// The gateway's state at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +78,8 @@ pub struct LinkView {
     pub local_addr: Option<SocketAddr>,
     /// The other end; none without a connection.
     pub peer_addr: Option<SocketAddr>,
+    /// What the kernel says of it: `ESTABLISHED`, `CLOSE_WAIT`, …; none without a connection.
+    pub tcp_state: Option<String>,
     /// Version and issuer, for connections with TLS.
     pub tls: Option<String>,
     /// Last frame of any kind, Unix ms.
@@ -114,6 +117,11 @@ impl LinkView {
             route: s.route.clone(),
             local_addr: s.local_addr,
             peer_addr: s.peer_addr,
+            tcp_state: s
+                .local_addr
+                .zip(s.peer_addr)
+                .and_then(|(l, p)| tcp::state(l, p))
+                .map(str::to_owned),
             tls: s.tls.as_ref().map(|t| format!("{} by {}", t.version, t.issuer)),
             last_frame_at_ms: s.last_frame_at_ms,
             last_pong_at_ms: s.last_pong_at_ms,

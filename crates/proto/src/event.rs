@@ -229,17 +229,10 @@ impl Event {
         .filter(|id| !id.is_empty())
     }
 
-    /// Keys under which a second delivery is a duplicate: the event id, and for a received
-    /// message also its message id, because the platform replays messages under new event ids.
-    pub fn dedupe_keys(&self) -> Vec<String> {
-        let mut keys = Vec::with_capacity(2);
-        if !self.id.is_empty() {
-            keys.push(format!("e:{}", self.id));
-        }
-        if let Some(message) = self.message().filter(|m| !m.id.is_empty()) {
-            keys.push(format!("m:{}", message.id));
-        }
-        keys
+    /// The message by whose id a redelivery is recognised: only a received message, because
+    /// recalls and reactions name the message they are about.
+    pub fn received_message(&self) -> Option<&MessageId> {
+        self.message().map(|m| &m.id).filter(|id| !id.is_empty())
     }
 }
 

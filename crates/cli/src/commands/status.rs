@@ -80,7 +80,8 @@ fn socket(l: &LinkView) -> String {
     match (&l.local_addr, &l.peer_addr) {
         (Some(local), Some(peer)) => {
             let tls = l.tls.as_ref().map(|t| format!(", {t}")).unwrap_or_default();
-            format!("{local} → {peer} ({}, {}{tls})", l.host, l.route)
+            let state = l.tcp_state.as_deref().unwrap_or("state unknown");
+            format!("{local} → {peer} {state} ({}, {}{tls})", l.host, l.route)
         }
         _ => "none: no connection is open".to_owned(),
     }

@@ -1,5 +1,10 @@
 //! The real binary against the simulator: one module an area, laws as names.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in its helpers too"
+)]
+
 mod demo;
 mod line;
 mod rig;

@@ -13,7 +13,7 @@
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
 //!
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
-//! fields refused.
+//! fields refused. Over TCP, `[server] token` guards everything but liveness and replies.
 
 pub mod client;
 mod lists;

@@ -5,12 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -115,7 +117,8 @@ pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: Cancella
 
 /// Serves the public part over TCP until cancelled.
 pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: CancellationToken) {
-    let app = public().layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let guard = middleware::from_fn_with_state(admin.clone(), guard);
+    let app = public().layer(guard).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
     let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!("the HTTP listener failed: {error}");
@@ -128,6 +131,23 @@ pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: Cancellatio
 /// When the address cannot be bound.
 pub async fn bind_http(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
+}
+
+/// Asks for the configured token. Later answers carry a signature instead, and a liveness
+/// probe tells nothing that a closed port would not.
+async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    let config = admin.shared.config.load();
+    let path = request.uri().path();
+    let free = path.starts_with("/v1/replies/") || matches!(path, "/live" | "/healthz");
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let shown = shown.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
+    match &config.server.token {
+        Some(token) if !free && !bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())) => {
+            let text = "show the token of [server] as `Authorization: Bearer …`";
+            Refusal(StatusCode::UNAUTHORIZED, text.to_owned()).into_response()
+        }
+        Some(_) | None => next.run(request).await,
+    }
 }
 
 async fn live() -> &'static str {
