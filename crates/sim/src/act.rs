@@ -4,7 +4,7 @@ use larkline_proto::id::{AppId, ChatId, EventId, MessageId, OpenId};
 use serde_json::{Value, json};
 
 use crate::platform::PlatformError;
-use crate::world::{AppIx, TENANT, World};
+use crate::world::{AppIx, Reaction, Sender, TENANT, World};
 
 const RECALL_SCOPES: &[&str] = &["im:message", "im:message:readonly"];
 const REACTION_SCOPES: &[&str] = &["im:message.reactions:read", "im:message:readonly"];
@@ -41,6 +41,11 @@ impl World {
     ) -> Result<Vec<EventId>, PlatformError> {
         let (user, _) = self.person(user)?;
         let chat = self.message(message)?.chat.clone();
+        let id = self.hex(24);
+        if let Some(message) = self.messages.get_mut(message) {
+            let (by, emoji) = (Sender::User(user), emoji.to_owned());
+            message.reactions.push(Reaction { id, by, emoji, at_ms: now_ms, row: None });
+        }
         let kind = "im.message.reaction.created_v1";
         Ok(self.tell_chat(now_ms, &chat, kind, REACTION_SCOPES, |world, app| {
             json!({

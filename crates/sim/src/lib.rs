@@ -31,6 +31,7 @@ mod inject;
 mod ledger;
 mod limit;
 mod multipart;
+mod once;
 mod options;
 mod platform;
 mod press;

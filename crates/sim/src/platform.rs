@@ -322,7 +322,7 @@ impl Platform {
             world.faults = crate::fault::Faults::default();
             world.deliveries.clear();
             world.windows = crate::limit::Windows::default();
-            world.sent_once.clear();
+            world.sent_once = crate::once::SentOnce::default();
         });
     }
 }

@@ -116,6 +116,7 @@ impl World {
             updated: false,
             edits: 0,
             recalled: false,
+            reactions: Vec::new(),
             row: None,
         };
         self.keep_message(message.clone());

@@ -14,6 +14,7 @@ use crate::delivery::{Conn, Deliveries};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::limit::Windows;
+use crate::once::SentOnce;
 use crate::options::{AppSpec, SimOptions};
 use crate::token::Tokens;
 
@@ -117,6 +118,7 @@ pub(crate) struct Message {
     pub(crate) updated: bool,
     pub(crate) edits: u32,
     pub(crate) recalled: bool,
+    pub(crate) reactions: Vec<Reaction>,
     /// Row in the ledger, for messages of apps.
     pub(crate) row: Option<u64>,
 }
@@ -135,18 +137,14 @@ pub(crate) struct Ticket {
     pub(crate) used: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Reaction {
-    pub(crate) message: MessageId,
+    pub(crate) id: String,
     pub(crate) by: Sender,
     pub(crate) emoji: String,
     pub(crate) at_ms: u64,
+    /// Row in the ledger, for reactions of apps.
     pub(crate) row: Option<u64>,
-}
-
-/// The message a `uuid` created.
-pub(crate) struct SentOnce {
-    pub(crate) message: MessageId,
-    pub(crate) at_ms: u64,
 }
 
 pub(crate) struct World {
@@ -160,14 +158,13 @@ pub(crate) struct World {
     pub(crate) chats: BTreeMap<ChatId, Chat>,
     pub(crate) messages: HashMap<MessageId, Message>,
     message_order: VecDeque<MessageId>,
-    pub(crate) reactions: BTreeMap<String, Reaction>,
     pub(crate) files: BTreeMap<String, StoredFile>,
     pub(crate) conns: BTreeMap<ConnId, Conn>,
     pub(crate) tickets: HashMap<String, Ticket>,
     ticket_order: VecDeque<String>,
     pub(crate) tokens: Tokens,
     pub(crate) windows: Windows,
-    pub(crate) sent_once: HashMap<(AppIx, String), SentOnce>,
+    pub(crate) sent_once: SentOnce,
     pub(crate) deliveries: Deliveries,
     by_open_id: HashMap<OpenId, (UserIx, AppIx)>,
     p2ps: HashMap<(UserIx, AppIx), ChatId>,
@@ -185,14 +182,13 @@ impl World {
             chats: BTreeMap::new(),
             messages: HashMap::new(),
             message_order: VecDeque::new(),
-            reactions: BTreeMap::new(),
             files: BTreeMap::new(),
             conns: BTreeMap::new(),
             tickets: HashMap::new(),
             ticket_order: VecDeque::new(),
             tokens: Tokens::default(),
             windows: Windows::default(),
-            sent_once: HashMap::new(),
+            sent_once: SentOnce::default(),
             deliveries: Deliveries::default(),
             by_open_id: HashMap::new(),
             p2ps: HashMap::new(),
@@ -370,7 +366,15 @@ impl World {
         let users: Vec<_> = self
             .users
             .iter()
-            .map(|u| json!({"name": u.name, "open_id": u.open_ids.first(), "open_ids": u.open_ids, "user_id": u.user_id, "union_id": u.union_id}))
+            .map(|u| {
+                json!({
+                    "name": u.name,
+                    "open_id": u.open_ids.first(),
+                    "open_ids": u.open_ids,
+                    "user_id": u.user_id,
+                    "union_id": u.union_id,
+                })
+            })
             .collect();
         let mut chats: Vec<_> = self.chats.values().collect();
         chats.sort_by_key(|c| c.number);

@@ -12,7 +12,7 @@ use crate::world::{Mentioned, Message, Sender, TENANT, World};
 pub(super) fn get(cx: &mut Context<'_>) -> Result {
     let message = target(cx)?;
     in_chat(cx, &message.chat)?;
-    Ok(Reply::Data(json!({"items": [object(cx.world, message, raw_cards(cx))]})))
+    Ok(Reply::Data(json!({"items": [object(cx, message, raw_cards(cx))]})))
 }
 
 /// `GET /open-apis/im/v1/messages`: the history of a chat or a thread.
@@ -45,7 +45,7 @@ pub(super) fn list(cx: &mut Context<'_>) -> Result {
         messages.reverse();
     }
     let (page, next) = chat::page(cx, messages, 20, 50)?;
-    let items = page.into_iter().map(|m| object(cx.world, m, raw_cards(cx))).collect();
+    let items = page.into_iter().map(|m| object(cx, m, raw_cards(cx))).collect();
     Ok(Reply::Data(chat::paged(items, next)))
 }
 
@@ -61,14 +61,14 @@ pub(super) fn in_chat(cx: &Context<'_>, chat: &ChatId) -> std::result::Result<()
         .ok_or_else(|| Refusal::new(230_002, "The bot can not be outside the group."))
 }
 
-/// The message object of reference 2.1.
-pub(super) fn object(world: &World, message: &Message, raw_card: bool) -> Value {
-    let viewer = world.chats.get(&message.chat).and_then(|c| c.bots.first().copied());
+/// The message object of reference 2.1, as the calling app sees it.
+pub(super) fn object(cx: &Context<'_>, message: &Message, raw_card: bool) -> Value {
+    let (world, viewer) = (&*cx.world, cx.app.0);
     let (id, id_type, sender_type) = match message.sender {
         Sender::App(app) => (world.app_id(app).to_string(), "app_id", "app"),
         Sender::User(user) => {
             let open_ids = &world.user(user).open_ids;
-            (open_ids[viewer.map_or(0, |a| a.0)].to_string(), "open_id", "user")
+            (open_ids[viewer].to_string(), "open_id", "user")
         }
     };
     let content = match (message.recalled, raw_card && message.msg_type == "interactive") {
@@ -99,8 +99,7 @@ pub(super) fn object(world: &World, message: &Message, raw_card: bool) -> Value 
     }
     if !message.mentions.is_empty() {
         let entries = message.mentions.iter().enumerate();
-        object["mentions"] =
-            entries.map(|(n, who)| mention(world, n, *who, viewer.map_or(0, |a| a.0))).collect();
+        object["mentions"] = entries.map(|(n, who)| mention(world, n, *who, viewer)).collect();
     }
     object
 }

@@ -10,7 +10,7 @@ use super::history::object;
 use super::reply::{Refusal, Reply, Result};
 use crate::delivery::millis;
 use crate::ledger::{Edit, MessageRow};
-use crate::world::{ChatKind, Message, Sender, SentOnce, UserIx};
+use crate::world::{ChatKind, Message, Sender, UserIx};
 
 /// Edits a message may see.
 const EDITS_MAX: u32 = 20;
@@ -18,8 +18,6 @@ const EDITS_MAX: u32 = 20;
 const CARD_AGE_MS_MAX: u64 = 14 * 24 * 60 * 60 * 1000;
 /// Longest idempotency key.
 const UUID_CHARS_MAX: usize = 50;
-/// `uuid`s remembered before those out of their window are swept.
-const UUIDS_SWEEP: usize = 10_000;
 
 /// The body of send and reply.
 #[derive(Default, Deserialize)]
@@ -130,9 +128,9 @@ fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message
     owns_resources(cx, &sent)?;
     let uuid = sent.uuid.clone().filter(|u| !u.is_empty());
     if let Some(uuid) = &uuid
-        && let Some(first) = replayed(cx, uuid)
+        && let Some(earlier) = replayed(cx, uuid)
     {
-        return Ok(Reply::Data(object(cx.world, &first, false)));
+        return Ok(Reply::Data(object(cx, &earlier, false)));
     }
     let per_s = cx.world.options.limits.per_chat_per_s;
     let windows = [(1_000, per_s)];
@@ -153,10 +151,11 @@ fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message
         updated: false,
         edits: 0,
         recalled: false,
+        reactions: Vec::new(),
         row: None,
     };
     let message = keep(cx, message, uuid, body.text);
-    Ok(Reply::Data(object(cx.world, &message, false)))
+    Ok(Reply::Data(object(cx, &message, false)))
 }
 
 /// Writes a new message down everywhere it belongs.
@@ -185,11 +184,8 @@ fn keep(
     message.row = Some(cx.world.ledger.messages.push(row, rows_max));
     if let Some(uuid) = uuid {
         let window_ms = millis(cx.world.options.uuid_window);
-        if cx.world.sent_once.len() >= UUIDS_SWEEP && cx.now_ms > window_ms {
-            cx.world.sent_once.retain(|_, s| s.at_ms + window_ms > cx.now_ms);
-        }
-        let sent = SentOnce { message: message.id.clone(), at_ms: cx.now_ms };
-        cx.world.sent_once.insert((cx.app, uuid), sent);
+        let key = (cx.app, uuid);
+        cx.world.sent_once.put(key, message.id.clone(), cx.now_ms, window_ms, rows_max);
     }
     cx.world.keep_message(message.clone());
     message
@@ -198,11 +194,8 @@ fn keep(
 /// The message this `uuid` created inside the window.
 fn replayed(cx: &mut Context<'_>, uuid: &str) -> Option<Message> {
     let window_ms = millis(cx.world.options.uuid_window);
-    let known = cx.world.sent_once.get(&(cx.app, uuid.to_owned()))?;
-    if known.at_ms + window_ms <= cx.now_ms {
-        return None;
-    }
-    let message = cx.world.messages.get(&known.message)?.clone();
+    let known = cx.world.sent_once.get(&(cx.app, uuid.to_owned()), cx.now_ms, window_ms)?;
+    let message = cx.world.messages.get(known)?.clone();
     if let Some(row) = message.row.and_then(|row| cx.world.ledger.messages.get_mut(row)) {
         row.replays += 1;
     }
@@ -269,7 +262,7 @@ pub(super) fn edit(cx: &mut Context<'_>) -> Result {
     }
     let body = content::read(cx.world, cx.app, &sent.msg_type, &sent.content)?;
     let edited = change(cx, message, sent.msg_type, sent.content, body);
-    Ok(Reply::Data(object(cx.world, &edited, false)))
+    Ok(Reply::Data(object(cx, &edited, false)))
 }
 
 /// `PATCH /open-apis/im/v1/messages/:message_id`: cards, five times a second.

@@ -49,9 +49,9 @@ pub(super) fn add(cx: &mut Context<'_>) -> Result {
     }
     let message = target(cx)?;
     let by = Sender::App(cx.app);
-    let same = |r: &Reaction| r.message == message && r.by == by && r.emoji == emoji;
-    if let Some((id, reaction)) = cx.world.reactions.iter().find(|(_, r)| same(r)) {
-        return Ok(Reply::Data(object(cx.world, id, reaction)));
+    let same = |r: &&Reaction| r.by == by && r.emoji == emoji;
+    if let Some(reaction) = of(cx, &message).iter().find(same) {
+        return Ok(Reply::Data(object(cx.world, reaction)));
     }
     let id = cx.world.hex(24);
     let row = ReactionRow {
@@ -63,9 +63,11 @@ pub(super) fn add(cx: &mut Context<'_>) -> Result {
     };
     let rows_max = cx.world.options.ledger_rows_max;
     let row = Some(cx.world.ledger.reactions.push(row, rows_max));
-    let reaction = Reaction { message, by, emoji, at_ms: cx.now_ms, row };
-    let data = object(cx.world, &id, &reaction);
-    cx.world.reactions.insert(id, reaction);
+    let reaction = Reaction { id, by, emoji, at_ms: cx.now_ms, row };
+    let data = object(cx.world, &reaction);
+    if let Some(message) = cx.world.messages.get_mut(&message) {
+        message.reactions.push(reaction);
+    }
     Ok(Reply::Data(data))
 }
 
@@ -73,20 +75,15 @@ pub(super) fn add(cx: &mut Context<'_>) -> Result {
 pub(super) fn remove(cx: &mut Context<'_>) -> Result {
     let message = target(cx)?;
     let id = cx.param("reaction_id");
-    let reaction = cx
-        .world
-        .reactions
-        .get(&id)
-        .ok_or_else(|| Refusal::new(231_011, "The reaction_id is invalid."))?;
-    if reaction.message != message {
-        return Err(Refusal::new(231_010, "The reaction is not of this message."));
-    }
+    let reaction = of(cx, &message).iter().find(|r| r.id == id);
+    let reaction = reaction.ok_or_else(|| Refusal::new(231_011, "The reaction_id is invalid."))?;
     if reaction.by != Sender::App(cx.app) {
         return Err(Refusal::new(231_007, "The reaction is not yours."));
     }
-    let data = object(cx.world, &id, reaction);
-    let row = reaction.row;
-    cx.world.reactions.remove(&id);
+    let (data, row) = (object(cx.world, reaction), reaction.row);
+    if let Some(message) = cx.world.messages.get_mut(&message) {
+        message.reactions.retain(|r| r.id != id);
+    }
     if let Some(row) = row.and_then(|row| cx.world.ledger.reactions.get_mut(row)) {
         row.removed_ms = Some(cx.now_ms);
     }
@@ -97,15 +94,14 @@ pub(super) fn remove(cx: &mut Context<'_>) -> Result {
 pub(super) fn list(cx: &mut Context<'_>) -> Result {
     let message = target(cx)?;
     let wanted = cx.call.query("reaction_type").filter(|t| !t.is_empty());
-    let rows: Vec<_> = cx
-        .world
-        .reactions
-        .iter()
-        .filter(|(_, r)| r.message == message && wanted.is_none_or(|w| w == r.emoji))
-        .map(|(id, r)| object(cx.world, id, r))
-        .collect();
+    let rows = of(cx, &message).iter().filter(|r| wanted.is_none_or(|w| w == r.emoji));
+    let rows: Vec<_> = rows.map(|r| object(cx.world, r)).collect();
     let (items, next) = page(cx, rows, 20, 50)?;
     Ok(Reply::Data(paged(items, next)))
+}
+
+fn of<'a>(cx: &'a Context<'_>, message: &MessageId) -> &'a [Reaction] {
+    cx.world.messages.get(message).map_or(&[], |m| &m.reactions)
 }
 
 fn target(cx: &Context<'_>) -> std::result::Result<MessageId, Refusal> {
@@ -117,7 +113,7 @@ fn target(cx: &Context<'_>) -> std::result::Result<MessageId, Refusal> {
     Ok(id)
 }
 
-fn object(world: &World, id: &str, reaction: &Reaction) -> Value {
+fn object(world: &World, reaction: &Reaction) -> Value {
     let (operator, kind) = match reaction.by {
         Sender::App(app) => (world.app_id(app).to_string(), "app"),
         Sender::User(user) => {
@@ -125,7 +121,7 @@ fn object(world: &World, id: &str, reaction: &Reaction) -> Value {
         }
     };
     json!({
-        "reaction_id": id,
+        "reaction_id": reaction.id,
         "operator": {"operator_id": operator, "operator_type": kind},
         "action_time": reaction.at_ms.to_string(),
         "reaction_type": {"emoji_type": reaction.emoji},
