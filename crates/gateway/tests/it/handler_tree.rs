@@ -100,12 +100,16 @@ async fn the_end_of_one_child_leaves_the_processes_of_another_alone() {
     let scripts = Scripts::new();
     let long = turn("long");
     let wiped = hidden("env -i PATH=\"$PATH\" setsid");
-    let handler = scripts.handler(&format!("( {wiped} ); sleep 1000"));
+    let wait = "until [ -e short ]; do sleep 0.01; done";
+    let handler = scripts.handler(&format!("echo $$ > leader; {wait}; ( {wiped} ); sleep 1000"));
     let (_stopped, pid) = within(async {
         tokio::join!(handler.handle(&long), async {
-            let pid = scripts.pid("pid").await;
-            let short = scripts.run("echo ok", &turn("short")).await;
+            scripts.pid("leader").await;
+            // The orphan is younger than both children: either could have left it behind.
+            let script = "touch short; until [ -s pid ]; do sleep 0.01; done";
+            let short = scripts.run(script, &turn("short")).await;
             assert!(short.is_ok(), "{short:?}");
+            let pid = scripts.pid("pid").await;
             assert!(alive(pid), "it belongs to the child that still runs");
             long.cancel.cancel();
             pid
@@ -197,5 +201,7 @@ fn forge_record(home: &Path, pid: i32) {
     let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
     record["process"]["pid"] = pid.into();
     record["mark"] = "another".into();
+    // Its gateway's number has passed on, too: to this very process.
+    record["gateway"]["pid"] = std::process::id().into();
     std::fs::write(folder.join("another.json"), record.to_string()).unwrap();
 }

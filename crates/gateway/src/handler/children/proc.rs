@@ -8,12 +8,20 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 /// The variable that tells which child a process descends from.
 pub(super) const MARK: &str = "LARKLINE_CHILD";
+
+/// While a process changes its program its environment looks empty for some microseconds; so
+/// an empty one is looked at this often before it is believed.
+const EXEC_LOOKS: usize = 4;
+
+/// Between two looks.
+const EXEC_PAUSE: Duration = Duration::from_millis(1);
 
 /// One process, told apart from a later one with the same number by its start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,13 +81,26 @@ fn parse(stat: &[u8]) -> Option<Process> {
 
 /// The mark in a process' environment as it was when its program started.
 pub(super) fn origin(pid: i32) -> Origin {
-    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environ = environ(pid);
     environ
         .split(|byte| *byte == 0)
         .find_map(|pair| pair.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
         .map_or(Origin::Unknown, |mark| {
             Origin::Marked(std::ffi::OsStr::from_bytes(mark).to_string_lossy().into_owned())
         })
+}
+
+/// Empty when it was wiped, or is not ours to read.
+fn environ(pid: i32) -> Vec<u8> {
+    let has_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+    for _ in 0..EXEC_LOOKS {
+        match fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environ) if environ.is_empty() && has_program() => std::thread::sleep(EXEC_PAUSE),
+            Ok(environ) => return environ,
+            Err(_) => break,
+        }
+    }
+    Vec::new()
 }
 
 /// Sends a signal to this very process.

@@ -110,10 +110,14 @@ impl Streams {
 
     fn keep_complaint(&mut self, read: usize) {
         self.last_output = Instant::now();
-        self.complaints.extend_from_slice(&self.scratch[1][..read]);
-        let surplus = self.complaints.len().saturating_sub(STDERR_BYTES_MAX);
-        self.complaints.drain(..surplus);
+        keep_end(&mut self.complaints, &self.scratch[1][..read], STDERR_BYTES_MAX);
     }
+}
+
+/// Appends, and forgets the oldest bytes beyond `max`.
+fn keep_end(kept: &mut Vec<u8>, read: &[u8], max: usize) {
+    kept.extend_from_slice(read);
+    kept.drain(..kept.len().saturating_sub(max));
 }
 
 /// Some of the bytes; 0 when the child closed its input. Never ends on a closed pipe.
@@ -129,5 +133,20 @@ async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> usi
     match pipe {
         Some(pipe) => pipe.read(into).await.unwrap_or(0),
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_and_no_more() {
+        let mut kept = Vec::new();
+        for read in ["ab", "cde", "", "f"] {
+            keep_end(&mut kept, read.as_bytes(), 4);
+            assert!(kept.len() <= 4);
+        }
+        assert_eq!(kept, b"cdef");
     }
 }

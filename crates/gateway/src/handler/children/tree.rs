@@ -180,11 +180,10 @@ impl Tree {
                 .iter()
                 .any(|c| Some(c.id) != self.leader && !c.ending && c.id.start <= p.id.start)
         };
-        // The group's number may have passed to a stranger after the last member went.
-        let group = self.leader.filter(|l| !all.iter().any(|p| p.id.pid == l.pid && p.id != *l));
+        let group = self.leader.and_then(|leader| own_group(leader, &all));
         let belongs = |p: &Process| {
             Some(p.id) == self.leader
-                || group.is_some_and(|leader| p.group == leader.pid)
+                || group == Some(p.group)
                 || match proc::origin(p.id.pid) {
                     Origin::Marked(mark) => mark == self.mark,
                     Origin::Unknown => adopts && adopted(p) && !may_be_anothers(p),
@@ -198,6 +197,13 @@ impl Tree {
             .collect();
         with_descendants(candidates, belongs)
     }
+}
+
+/// The group of a leader, unless its number has passed to a stranger, as it may once the last
+/// member is gone.
+fn own_group(leader: ProcessId, all: &[Process]) -> Option<i32> {
+    let passed_on = all.iter().any(|p| p.id.pid == leader.pid && p.id != leader);
+    (!passed_on).then_some(leader.pid)
 }
 
 /// The candidates that belong, and everything below them.
@@ -237,6 +243,15 @@ mod tests {
 
     fn process(pid: i32, parent: i32) -> Process {
         Process { id: ProcessId { pid, start: 1 }, parent, group: pid, zombie: false }
+    }
+
+    #[test]
+    fn a_group_whose_number_a_stranger_has_now_is_not_ours() {
+        let all = [process(5, 1)];
+        let leader = all[0].id;
+        assert_eq!(own_group(leader, &all), Some(5));
+        assert_eq!(own_group(leader, &[]), Some(5), "its members may outlive it");
+        assert_eq!(own_group(ProcessId { start: 0, ..leader }, &all), None);
     }
 
     #[test]
