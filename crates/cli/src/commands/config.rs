@@ -1,46 +1,78 @@
-//! `larkline config check|show`, offline.
+//! `larkline config check|show`: the configuration, offline. Nothing is started, contacted or
+//! changed.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use larkline_gateway::config::{Config, Sources};
+use anyhow::{Context as _, Result};
+use larkline_gateway::config::{Config, ConfigErrors, Sources};
 
 use crate::args::{ConfigAction, Format};
 use crate::exit::ExitStatus;
 use crate::output;
 
-/// Where configuration comes from in this process.
+/// What the configuration of this process is made from; `file` is what `--config` says.
 ///
 /// # Errors
-/// When the working directory cannot be told.
+/// When the working directory is gone.
 pub(crate) fn sources(file: Option<PathBuf>) -> Result<Sources> {
-    let sources = Sources::from_process().context("cannot tell the working directory")?;
+    let sources =
+        Sources::from_process().context("the working directory is gone; cd to another")?;
     Ok(Sources { file, ..sources })
 }
 
-/// `larkline config check` and `show`
+/// Checks or shows: problems go to stderr (as JSON, which is data, to stdout).
 ///
 /// # Errors
-/// When the working directory cannot be told.
+/// As [`sources`].
 pub(crate) fn run(
     file: Option<PathBuf>,
     format: Format,
     action: &ConfigAction,
 ) -> Result<ExitStatus> {
+    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let config = match Config::load(&sources(file)?) {
         Ok(config) => config,
-        Err(problems) => {
-            output::note(problems.to_string().trim_end());
+        Err(errors) => {
+            report(&errors, format, color);
             return Ok(ExitStatus::Yours);
         }
     };
-    let warnings = config.render_warnings(false);
+    let json = format == Format::Json;
+    match (action, json) {
+        (ConfigAction::Check, true) => output::data(&config.warnings_json()),
+        (ConfigAction::Check, false) => {
+            warn(&config, color);
+            output::data(&checked(&config));
+        }
+        (ConfigAction::Show, _) => {
+            warn(&config, color);
+            output::data(&config.show(json));
+        }
+    }
+    Ok(ExitStatus::Ok)
+}
+
+fn report(errors: &ConfigErrors, format: Format, color: bool) {
+    match format {
+        Format::Json => output::data(&errors.to_json()),
+        Format::Human => output::note(errors.render(color).trim_end()),
+    }
+}
+
+fn warn(config: &Config, color: bool) {
+    let warnings = config.render_warnings(color);
     if !warnings.is_empty() {
         output::note(warnings.trim_end());
     }
-    match action {
-        ConfigAction::Check => config.policy_lines().iter().for_each(|line| output::data(line)),
-        ConfigAction::Show => output::data(&config.show(format == Format::Json)),
-    }
-    Ok(ExitStatus::Ok)
+}
+
+/// The policy that would be in force, and a verdict.
+fn checked(config: &Config) -> String {
+    let mut lines = config.policy_lines();
+    lines.push(match &config.file {
+        Some(file) => format!("ok: {}", file.display()),
+        None => "ok: no file, everything from the environment".to_owned(),
+    });
+    lines.join("\n")
 }

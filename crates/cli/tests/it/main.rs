@@ -5,6 +5,7 @@
     reason = "a failed step of a test is a failed test, in its helpers too"
 )]
 
+mod config;
 mod demo;
 mod line;
 mod rig;
