@@ -12,6 +12,7 @@ use larkline_proto::frame::{Frame, METHOD_CONTROL, METHOD_DATA};
 use larkline_proto::header::TYPE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
@@ -123,6 +124,10 @@ impl Session {
         let mut closing = None;
         // TLS may hold written bytes back until it is flushed.
         let mut unflushed = false;
+        let idle = self.platform.with(|world, _| world.options.idle_timeout);
+        let mut last_read = Instant::now();
+        let silence = tokio::time::sleep(idle);
+        tokio::pin!(silence);
         let end = loop {
             if self.out.is_empty()
                 && !unflushed
@@ -152,10 +157,17 @@ impl Session {
                 read = reader.read_buf(&mut self.decoder.buffer), if readable => match read {
                     Ok(0) => break End::Because("end of stream without a close frame".to_owned()),
                     Ok(n) => {
+                        last_read = Instant::now();
                         self.read += n as u64;
                         closing = self.drain();
                     }
                     Err(e) => break End::Because(format!("read failed: {e}")),
+                },
+                () = &mut silence => {
+                    if last_read.elapsed() >= idle {
+                        break End::Because("nothing received for too long".to_owned());
+                    }
+                    silence.as_mut().reset(last_read + idle);
                 },
                 wrote = write_some(&mut writer, &mut self.out), if writable => match wrote {
                     Ok(n) => {

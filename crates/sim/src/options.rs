@@ -35,6 +35,10 @@ pub struct SimOptions {
     pub limits: Limits,
     /// Served by discovery and in pongs.
     pub client_config: ClientConfig,
+    /// How long a connection may send nothing before the platform forgets it. The real value
+    /// is not known; five minutes allow two lost pings. A half-open connection takes its share
+    /// of events until then, so tests with many of them shorten it.
+    pub idle_timeout: Duration,
     /// How long a `uuid` replays the message it created.
     pub uuid_window: Duration,
     /// Lifetime of a fresh tenant token.
@@ -57,6 +61,7 @@ impl Default for SimOptions {
             tls: None,
             limits: Limits::default(),
             client_config: ClientConfig::default(),
+            idle_timeout: Duration::from_secs(5 * 60),
             uuid_window: Duration::from_secs(60 * 60),
             token_lifetime: Duration::from_secs(7200),
             fragment_bytes: None,

@@ -71,6 +71,20 @@ async fn a_half_open_connection_says_nothing_and_stays_open() {
 }
 
 #[tokio::test]
+async fn a_half_open_connection_is_forgotten_in_the_end_and_events_go_elsewhere() {
+    let idle_timeout = Duration::from_millis(300);
+    let sim = Sim::start(SimOptions { idle_timeout, ..SimOptions::default() }).await.unwrap();
+    let _frozen = Socket::connect(&sim).await;
+    inject(&sim, json!({"kind": "half_open"}));
+    let forgotten = |l: &larkline_sim::Ledger| l.connections[0].closed_ms.is_some();
+    sim.platform().wait_for(forgotten, PATIENCE).await.unwrap();
+    let mut fresh = Socket::connect(&sim).await;
+    let said = say(&sim, "here");
+    let event = payload(&fresh.frame().await);
+    assert_eq!(event["header"]["event_id"], said.event_id.as_str());
+}
+
+#[tokio::test]
 async fn pings_of_either_kind_can_stay_unanswered() {
     let sim = start().await;
     let mut socket = Socket::connect(&sim).await;
