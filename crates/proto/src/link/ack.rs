@@ -94,16 +94,15 @@ impl AckLedger {
         Self { connection, next: 0, waiting: BTreeMap::new(), waiting_max }
     }
 
-    /// Keeps the frame, without its payload, until its answer comes. Returns the token and
-    /// whether the oldest delivery had to be forgotten for it.
-    pub(super) fn admit(&mut self, now: Instant, mut frame: Frame) -> (AckToken, bool) {
+    /// Keeps the frame, whose payload the caller has taken out, until its answer comes. Returns
+    /// the token and whether the oldest delivery had to be forgotten for it.
+    pub(super) fn admit(&mut self, now: Instant, frame: Frame) -> (AckToken, bool) {
         let full = self.waiting.len() >= self.waiting_max;
         if full {
             self.waiting.pop_first();
         }
         let delivery = self.next;
         self.next += 1;
-        frame.payload = None;
         self.waiting.insert(delivery, Waiting { frame, received: now });
         (AckToken { connection: self.connection, delivery }, full)
     }

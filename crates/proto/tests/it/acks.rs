@@ -147,6 +147,20 @@ fn an_unknown_kind_is_delivered_verbatim() {
 }
 
 #[test]
+fn a_delivery_that_waits_for_its_answer_keeps_no_payload() {
+    let rig = delivered(&event("m", "1", "0", b"{}"));
+    assert!(rig.delivered[0].payload.is_unique());
+}
+
+#[test]
+fn a_part_that_comes_after_its_time_counts_the_message_it_missed() {
+    let mut rig = delivered(&event("m", "2", "0", b"{"));
+    rig.now += secs(10);
+    rig.frame(&event("m", "2", "1", b"}"));
+    assert_eq!((rig.link.counters().parts_expired, rig.delivered.len()), (1, 0));
+}
+
+#[test]
 fn a_repeated_message_is_delivered_again() {
     let mut rig = delivered(&event("m", "1", "0", b"{}"));
     rig.frame(&event("m", "1", "0", b"{}"));

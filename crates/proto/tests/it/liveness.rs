@@ -127,6 +127,28 @@ fn the_number_of_misses_is_settable() {
 }
 
 #[test]
+fn misses_count_in_a_row_and_not_over_a_lifetime() {
+    let mut rig = Rig::verified(LinkConfig { misses_max: 2, ..LinkConfig::default() });
+    for _ in 0..5 {
+        rig.peer = SILENT;
+        rig.pass(secs(11));
+        assert_eq!(rig.link.state(), State::Stale);
+        rig.feed(Input::WsPong);
+    }
+    assert_eq!(rig.hangups.len(), 0);
+
+    // The same for pings that go unanswered on a live socket.
+    let mut rig = Rig::verified(LinkConfig { misses_max: 2, ..LinkConfig::default() });
+    for _ in 0..5 {
+        rig.peer = Peer { pongs: false, ws_pongs: true };
+        rig.pass_until(State::Stale, secs(140));
+        rig.frame(&Frame::control(5, "pong", None));
+        assert_eq!(rig.link.state(), State::Verified);
+    }
+    assert_eq!(rig.hangups.len(), 0);
+}
+
+#[test]
 fn a_suspected_link_that_is_heard_again_is_verified_again() {
     let mut rig = Rig::verified(LinkConfig { misses_max: 2, ..LinkConfig::default() });
     rig.peer = SILENT;

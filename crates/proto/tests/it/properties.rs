@@ -99,7 +99,8 @@ impl World {
             }
             Output::Deliver(delivered) => self.tokens.push(delivered.ack),
             Output::Stopped(end) => self.end = Some(end),
-            Output::SendWsPing | Output::Note(_) => {}
+            Output::SendWsPing => assert_eq!(self.under_way, 1, "probed without a connection"),
+            Output::Note(_) => {}
         }
     }
 

@@ -81,6 +81,14 @@ fn what_cannot_be_used_is_refused() {
 }
 
 #[test]
+fn a_held_part_does_not_keep_its_whole_frame_alive() {
+    let mut r = Reassembler::new(small());
+    let frame = Bytes::from(vec![b'x'; 4096]);
+    r.accept(epoch(), &headers("m", 2, 0), frame.slice(..1)).unwrap();
+    assert!(frame.is_unique());
+}
+
+#[test]
 fn one_message_too_many_is_refused_and_the_others_go_on() {
     let mut r = Reassembler::new(small());
     for id in ["a", "b", "c", "d"] {

@@ -1,6 +1,6 @@
 //! Laws of the server's settings: merged, clamped, never trusted.
 
-use larkline_proto::settings::{PingBounds, ServerSettings, SettingsError};
+use larkline_proto::settings::{Merge, PingBounds, ServerSettings, SettingsError};
 use proptest::prelude::*;
 
 use crate::rig::secs;
@@ -25,7 +25,9 @@ fn a_missing_field_keeps_its_value() {
     assert_eq!(merged("{}"), ServerSettings::default());
     let got = merged(r#"{"PingInterval":7}"#);
     assert_eq!(got, ServerSettings { ping_interval: secs(7), ..ServerSettings::default() });
-    assert_eq!(merged(r#"{"PingInterval":null}"#), ServerSettings::default());
+    let mut settings = ServerSettings::default();
+    let merge = settings.merge_json(br#"{"PingInterval":null}"#, PingBounds::default()).unwrap();
+    assert_eq!((settings, merge), (ServerSettings::default(), Merge::default()));
 }
 
 #[test]

@@ -80,6 +80,18 @@ fn every_dial_has_a_fresh_endpoint() {
 }
 
 #[test]
+fn attempts_are_counted_from_the_last_verified_link() {
+    let mut rig = Rig::new(LinkConfig::default());
+    for attempt in 1..=5 {
+        assert_eq!(rig.link.attempt(), attempt);
+        rig.feed(network());
+        rig.pass_until(State::Resolving, secs(61));
+    }
+    rig.connect();
+    assert_eq!(rig.link.attempt(), 0);
+}
+
+#[test]
 fn a_lost_link_is_retried_within_2_s() {
     let mut rig = Rig::verified(LinkConfig::default());
     rig.feed(network());
