@@ -4,7 +4,7 @@ use bytes::Bytes;
 use larkline_proto::endpoint::EndpointReply;
 use larkline_proto::frame::Frame;
 use larkline_proto::link::{
-    AckToken, Answer, Failure, Input, Link, LinkConfig, LinkEnd, Output, State,
+    AckToken, Answer, Failure, Input, Link, LinkConfig, LinkEnd, Output, Probe, State,
 };
 use larkline_proto::refusal::Refusal;
 use proptest::prelude::*;
@@ -172,8 +172,10 @@ impl World {
 }
 
 fn world(seed: u64) -> World {
+    let probe = [Probe::Auto, Probe::WebSocket, Probe::Protocol, Probe::Off][(seed % 4) as usize];
+    let config = LinkConfig { probe, ..LinkConfig::default() };
     let mut world = World {
-        link: Link::new(epoch(), LinkConfig::default(), seed).unwrap(),
+        link: Link::new(epoch(), config, seed).unwrap(),
         now: epoch(),
         wall_ms: 0,
         under_way: 0,
