@@ -9,3 +9,4 @@ mod config;
 mod demo;
 mod line;
 mod rig;
+mod tls;
