@@ -1,6 +1,7 @@
 //! What an exit code means.
 
 use larkline_gateway::admin::client::ClientError;
+use larkline_gateway::config::ConfigErrors;
 use larkline_gateway::daemon::RunError;
 
 /// How a command ended.
@@ -22,7 +23,10 @@ impl ExitStatus {
         if matches!(error.downcast_ref(), Some(RunError::Credentials { .. })) {
             return Self::Credentials;
         }
-        let yours = error.is::<RunError>() || error.is::<ClientError>() || error.is::<Yours>();
+        let yours = error.is::<RunError>()
+            || error.is::<ClientError>()
+            || error.is::<ConfigErrors>()
+            || error.is::<Yours>();
         if yours { Self::Yours } else { Self::Ours }
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use larkline_gateway::config::ConfigErrors;
 use serde::Serialize;
 
 use crate::args::Format;
@@ -23,6 +24,10 @@ pub(crate) fn note(text: &str) {
 
 /// Writes an error with its chain.
 pub(crate) fn error(error: &anyhow::Error) {
+    // Problems of the configuration come as a report of their own.
+    if error.is::<ConfigErrors>() {
+        return note(error.to_string().trim_end());
+    }
     note(&format!("error: {error}"));
     for cause in error.chain().skip(1) {
         note(&format!("  caused by: {cause}"));

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use larkline_store::SqliteStore;
 use larkline_store::Store;
 use larkline_store::record::{EndOfBoot, NewBoot};
-use larkline_store::{SqliteOptions, SqliteStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -259,20 +259,15 @@ async fn lock(
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
-    let path = store_file(config);
+    let path = config.store.database();
     if let Err(source) =
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.store.path)
     {
         return Err(RunError::StateDirectory { path: config.store.path.clone(), source });
     }
     // Opening reads and may migrate the file: short, and before anything else runs.
-    let store = SqliteStore::open(&path, SqliteOptions::default());
+    let store = SqliteStore::open(&path, config.store.sqlite_options());
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
-}
-
-/// The database inside the state directory.
-pub fn store_file(config: &Config) -> PathBuf {
-    config.store.path.join("larkline.db")
 }
 
 /// The banner: who runs, since when, by which policy, and how the previous run ended.
@@ -292,7 +287,7 @@ async fn announce(
     let record = store
         .begin_boot(boot)
         .await
-        .map_err(|source| RunError::Store { path: store_file(config), source })?;
+        .map_err(|source| RunError::Store { path: config.store.database(), source })?;
     let previous = match (&record.previous_end, record.count) {
         (_, 0 | 1) => "none".to_owned(),
         (Some(end), _) => end.clone(),

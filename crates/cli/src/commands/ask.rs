@@ -7,9 +7,8 @@ use anyhow::{Context, Result};
 use http::Method;
 use larkline_gateway::admin::client::{self, ClientError};
 use larkline_gateway::config::Config;
-use larkline_gateway::daemon;
+use larkline_store::SqliteStore;
 use larkline_store::Store;
-use larkline_store::{SqliteOptions, SqliteStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,7 +20,7 @@ use crate::exit::Yours;
 /// The configuration's problems.
 pub(crate) fn load(file: Option<PathBuf>) -> Result<Config> {
     let sources = super::config::sources(file)?;
-    Config::load(&sources).map_err(|problems| Yours(problems.to_string()).into())
+    Ok(Config::load(&sources)?)
 }
 
 /// A running gateway.
@@ -89,7 +88,7 @@ impl Source {
         match gateway.call::<serde_json::Value>(Method::GET, "/v1/chats").await {
             Ok(_) => Ok(Self::Gateway(gateway)),
             Err(error) if matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. })) => {
-                let path = daemon::store_file(&config);
+                let path = config.store.database();
                 if !path.exists() {
                     let text = format!(
                         "no gateway runs and there is no store at {}; start one with `larkline run`",
@@ -97,7 +96,7 @@ impl Source {
                     );
                     return Err(Yours(text).into());
                 }
-                let store = SqliteStore::open(&path, SqliteOptions::default());
+                let store = SqliteStore::open(&path, config.store.sqlite_options());
                 let store =
                     store.with_context(|| format!("cannot open the store {}", path.display()))?;
                 Ok(Self::Store(Arc::new(store)))

@@ -1,6 +1,7 @@
 //! `larkline run`: the gateway in the foreground.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use larkline_gateway::config::{Config, Flag};
@@ -9,26 +10,32 @@ use larkline_gateway::{instance, log};
 
 use super::config;
 use crate::args::RunArgs;
-use crate::exit::{ExitStatus, Yours};
+use crate::exit::ExitStatus;
 
 /// Runs until a signal.
 ///
 /// # Errors
 /// The configuration's problems, or why the gateway could not start or had to stop.
 pub(crate) async fn run(file: Option<PathBuf>, args: RunArgs) -> Result<ExitStatus> {
-    let load = move || {
-        let mut sources = config::sources(file.clone()).map_err(|e| e.to_string())?;
+    let load = move || -> Result<Config> {
+        let mut sources = config::sources(file.clone())?;
         if args.no_proxy {
             sources.flags.push(no_proxy());
         }
-        Config::load(&sources).map_err(|problems| problems.to_string())
+        Ok(Config::load(&sources)?)
     };
-    let config = load().map_err(Yours)?;
-    // Lives to the end: dropping it writes out what is still queued.
-    let _log = log::init(&config.log)?;
+    let config = load()?;
+    // Held to the end: dropping it writes out what is still queued.
+    let log = Arc::new(log::init(&config.log)?);
+    let level = Arc::clone(&log);
+    let reload = move || {
+        let config = load().map_err(|error| error.to_string())?;
+        level.set_level(&config.log.level).map_err(|error| error.to_string())?;
+        Ok(config)
+    };
     let result = daemon::run(RunOptions {
         config,
-        reload: Box::new(load),
+        reload: Box::new(reload),
         takeover: args.takeover,
         keep_going: args.keep_going,
         wait: args.wait,
@@ -39,6 +46,7 @@ pub(crate) async fn run(file: Option<PathBuf>, args: RunArgs) -> Result<ExitStat
         tracing::error!("{error}");
     }
     result?;
+    drop(log);
     Ok(ExitStatus::Ok)
 }
 
