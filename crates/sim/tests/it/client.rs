@@ -177,3 +177,8 @@ pub(crate) fn ack_of(frame: &Frame, payload: &Value) -> Frame {
 pub(crate) fn payload(frame: &Frame) -> Value {
     serde_json::from_slice(frame.payload.as_ref().unwrap()).unwrap()
 }
+
+/// Injects a fault in its JSON form.
+pub(crate) fn inject(sim: &Sim, fault: Value) {
+    sim.platform().fault(serde_json::from_value(fault).unwrap()).unwrap();
+}

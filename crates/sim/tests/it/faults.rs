@@ -1,29 +1,22 @@
-//! Faults: each changes what a client sees, and only that.
+//! Faults of the long connection: each changes what a client sees, and only that.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use larkline_proto::frame::Frame;
-use larkline_sim::{Answer, Fault, Malformed, Said, Say, Sim, SimOptions, TlsFiles};
-use reqwest::Method;
+use larkline_sim::{Fault, Malformed, Said, Say, Sim, SimOptions, TlsFiles};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::client::{
-    Api, PATIENCE, Socket, dial, discover, hurried, payload, refused, start, ws_url,
-};
+use crate::client::{PATIENCE, Socket, dial, hurried, inject, payload, refused, start, ws_url};
 
 fn say(sim: &Sim, text: &str) -> Said {
     let user = sim.platform().add_user("Lin");
     sim.platform().say(Say { user, text: text.to_owned(), ..Say::default() }).unwrap()
-}
-
-fn inject(sim: &Sim, fault: Value) {
-    sim.platform().fault(serde_json::from_value(fault).unwrap()).unwrap();
 }
 
 /// The end of a connection, as its client sees it.
@@ -128,41 +121,6 @@ async fn a_handshake_is_refused_with_the_headers_asked_for() {
         assert!(headers.contains(&(name.to_owned(), value.to_owned())), "{headers:?}");
     }
     dial(&url).await.unwrap();
-}
-
-#[tokio::test]
-async fn discovery_can_fail_in_every_way() {
-    let sim = start().await;
-    let endpoint = |answer| Fault::Endpoint { answer, times: 1 };
-    sim.platform().fault(endpoint(Answer::NullData)).unwrap();
-    assert_eq!(discover(&sim).await["data"], Value::Null);
-    let busy = Answer::Code { status: 200, code: 1, msg: "busy".to_owned(), reset_s: None };
-    sim.platform().fault(endpoint(busy)).unwrap();
-    assert_eq!(discover(&sim).await["code"], 1);
-    sim.platform().fault(endpoint(Answer::Html { status: 502 })).unwrap();
-    let url = format!("{}/callback/ws/endpoint", sim.url());
-    let post = async || crate::client::http().post(&url).body("{}").send().await;
-    assert_eq!(post().await.unwrap().status(), 502);
-    sim.platform().fault(endpoint(Answer::Cut)).unwrap();
-    assert!(post().await.is_err());
-    sim.platform().fault(endpoint(Answer::Hang)).unwrap();
-    let unanswered = |l: &larkline_sim::Ledger| l.calls.iter().filter(|c| c.status == 0).count();
-    tokio::select! {
-        answer = post() => panic!("a hanging endpoint answered: {answer:?}"),
-        cut = sim.platform().wait_for(|l| unanswered(l) == 2, PATIENCE) => cut.unwrap(),
-    }
-    assert_eq!(discover(&sim).await["code"], 0);
-}
-
-#[tokio::test]
-async fn nothing_gets_through_while_offline() {
-    let sim = start().await;
-    let api = Api::new(&sim).await;
-    inject(&sim, json!({"kind": "offline"}));
-    let fresh = crate::client::http().get(sim.url()).send().await;
-    assert!(fresh.is_err());
-    sim.platform().fault(Fault::Clear).unwrap();
-    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
 }
 
 /// The parts of one event, by `seq`, and how many frames brought them.
@@ -289,46 +247,6 @@ async fn a_lost_ack_brings_the_event_back() {
 }
 
 #[tokio::test]
-async fn an_api_can_refuse_hang_and_lose_its_answer() {
-    let sim = start().await;
-    let api = Api::new(&sim).await;
-    let user = sim.platform().add_user("Lin");
-    let chat = sim.platform().p2p(&user).unwrap();
-    let limited = json!({"with": "code", "status": 429, "code": 99_991_400, "reset_s": 3});
-    inject(&sim, json!({"kind": "api", "path": "/messages", "method": "POST", "answer": limited}));
-    let body =
-        json!({"receive_id": chat, "msg_type": "text", "content": "{\"text\":\"a\"}", "uuid": "u"});
-    let path = "/open-apis/im/v1/messages?receive_id_type=chat_id";
-    let response = api.raw(Method::POST, path, &body).await.unwrap();
-    assert_eq!(response.status(), 429);
-    assert_eq!(response.headers()["x-ogw-ratelimit-reset"], "3");
-
-    inject(&sim, json!({"kind": "lose_answer", "path": "/messages"}));
-    assert!(api.raw(Method::POST, path, &body).await.is_err());
-    let sent = api.call(Method::POST, path, &body).await.1;
-    let ledger = sim.platform().ledger();
-    assert_eq!(ledger.messages.len(), 1);
-    assert_eq!(sent["data"]["message_id"], ledger.messages[0].message_id.as_str());
-    assert_eq!(ledger.messages[0].replays, 1);
-}
-
-#[tokio::test]
-async fn an_api_can_answer_with_a_page_or_late() {
-    let sim = start().await;
-    let api = Api::new(&sim).await;
-    inject(&sim, json!({"kind": "api", "answer": {"with": "html", "status": 502}}));
-    let page = api.raw(Method::GET, "/open-apis/bot/v3/info", &Value::Null).await.unwrap();
-    assert_eq!(
-        (page.status().as_u16(), page.text().await.unwrap().contains("<html>")),
-        (502, true)
-    );
-    inject(&sim, json!({"kind": "api", "answer": {"with": "slow", "ms": 60}}));
-    let asked = tokio::time::Instant::now();
-    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
-    assert!(asked.elapsed() >= Duration::from_millis(60));
-}
-
-#[tokio::test]
 async fn a_hanging_handshake_says_nothing_and_the_next_one_works() {
     let sim = start().await;
     inject(&sim, json!({"kind": "hang_upgrade"}));
@@ -368,16 +286,6 @@ async fn a_reset_forgets_but_does_not_blame_an_ack_on_its_way() {
     let ledger = sim.platform().ledger();
     assert!(ledger.events.is_empty() && ledger.violations.is_empty());
     assert_eq!(ledger.open_connections(), 1);
-}
-
-#[tokio::test]
-async fn a_revoked_token_is_refused_and_a_new_one_works() {
-    let sim = start().await;
-    let mut api = Api::new(&sim).await;
-    inject(&sim, json!({"kind": "revoke_tokens"}));
-    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 99_991_663);
-    api.token = api.fresh_token().await;
-    assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
 }
 
 #[tokio::test]

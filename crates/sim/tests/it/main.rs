@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helper fails by panicking")]
 
+mod api_faults;
 mod client;
 mod delivery;
 mod faults;
