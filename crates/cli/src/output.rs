@@ -63,8 +63,17 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
 
 /// A moment in the local time zone, RFC 3339 to the second.
 pub(crate) fn local_time(ms: i64) -> String {
+    formatted(ms, "%Y-%m-%dT%H:%M:%S%:z")
+}
+
+/// The same to the millisecond, where steps follow each other closely.
+pub(crate) fn precise_time(ms: i64) -> String {
+    formatted(ms, "%Y-%m-%dT%H:%M:%S%.3f%:z")
+}
+
+fn formatted(ms: i64, format: &str) -> String {
     match Timestamp::from_millisecond(ms) {
-        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime(format).to_string(),
         Err(_) => ms.to_string(),
     }
 }

@@ -148,7 +148,7 @@ pub(crate) fn tell(story: &Story) -> String {
     let lines = story
         .lines
         .iter()
-        .map(|l| vec![output::local_time(l.at_ms), l.stage.clone(), l.detail.clone()]);
+        .map(|l| vec![output::precise_time(l.at_ms), l.stage.clone(), l.detail.clone()]);
     head + &output::table(&["TIME", "STAGE", ""], lines)
 }
 
