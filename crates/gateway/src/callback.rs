@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 /// Acks that wait at the same time; beyond it a callback is answered neutrally at once.
 const WAITING_MAX: usize = 1024;
 
+/// The neutral answer: accepted, nothing to show.
+pub const NEUTRAL: &[u8] = b"{}";
+
 /// The acks that wait.
 #[derive(Debug, Default)]
 pub struct Callbacks {

@@ -195,7 +195,7 @@ impl Reason {
 }
 
 async fn main_loop(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     reload: &(dyn Fn() -> Result<Config, String> + Send),
     signals: &mut Signals,
     mut asked: mpsc::Receiver<Command>,
@@ -209,15 +209,15 @@ async fn main_loop(
                 if signal != SIGHUP {
                     return Reason::Asked(format!("signal {signal}"));
                 }
-                if let Err(problems) = apply(shared, reload) {
-                    tracing::error!("configuration not reloaded, the old one stays: {problems}");
-                }
+                // Said in the log; a signal has nobody else to tell.
+                drop(apply(shared, reload, stages));
             }
             Some(command) = asked.recv() => match command {
                 Command::Stop { reason } => return Reason::Asked(reason),
                 Command::Reload(answer) => {
+                    let result = apply(shared, reload, stages);
                     // Whoever asked may have hung up; the reload holds all the same.
-                    drop(answer.send(apply(shared, reload)));
+                    drop(answer.send(result));
                 }
             },
             error = stages.failed() => return Reason::Failed(error),
@@ -227,12 +227,16 @@ async fn main_loop(
 
 /// Swaps the configuration; what cannot change in a running process is listed.
 fn apply(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     reload: &(dyn Fn() -> Result<Config, String> + Send),
+    stages: &mut Stages,
 ) -> Result<Vec<String>, String> {
-    let new = reload()?;
+    let new = reload().inspect_err(|problems| {
+        tracing::error!("configuration not reloaded, the old one stays: {problems}");
+    })?;
     let old = shared.config.load_full();
     let needs_restart = old.needs_restart(&new);
+    stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
     for line in new.policy_lines() {
         tracing::info!("{line}");
     }
@@ -302,6 +306,7 @@ async fn announce(
         released = record.released,
         "larkline starts"
     );
+    tracing::info!(mode = "long connection", reconnect = "always", "larkline listens");
     for line in config.policy_lines() {
         tracing::info!("{line}");
     }

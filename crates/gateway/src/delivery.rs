@@ -217,6 +217,7 @@ impl Delivery {
                 tracing::error!(
                     app = self.app.name,
                     outbox_id = row.lease.row.0,
+                    inbox_id = row.inbox.map(|i| i.0),
                     code,
                     "message not delivered, see `larkline dead`"
                 );

@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
 
@@ -28,8 +29,6 @@ const BATCH_MAX: usize = 256;
 pub const DELIVERIES_MAX: usize = 1024;
 /// The platform allows a callback 3 s in all; what is left is for the way.
 const CALLBACK_BUDGET: Duration = Duration::from_millis(2500);
-/// A callback's neutral answer: accepted, nothing to show.
-const NEUTRAL: &[u8] = b"{}";
 /// Pause after a refused commit, so that an ill disk is not hammered.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -93,6 +92,10 @@ impl Intake {
                     .into_iter()
                     .zip(&accepted)
                     .for_each(|(line, a)| line.write(&self.app.name, a));
+                let newest = accepted.iter().map(|a| match a {
+                    Accepted::New(id) | Accepted::Duplicate { of: id, .. } => id.0,
+                });
+                self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
                 self.shared.routing.notify_waiters();
                 self.mark_acked(&accepted).await;
             }

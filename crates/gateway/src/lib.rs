@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod governor;
 pub mod handler;
 pub mod identity;
+pub mod inbound;
 pub mod instance;
 pub mod intake;
 pub mod log;

@@ -31,6 +31,8 @@ pub enum Why {
     ChatNotAllowed,
     /// Another bot wrote it, and the route does not want bots.
     FromBot,
+    /// Bots answered each other too often without a person in between.
+    BotLoop,
     /// The sender is not allowed.
     SenderNotAllowed,
     /// The bot is not mentioned, and the route wants it.
@@ -51,6 +53,7 @@ impl Why {
             Self::NoRoute => "no_route",
             Self::ChatNotAllowed => "chat_not_allowed",
             Self::FromBot => "from_bot",
+            Self::BotLoop => "bot_loop",
             Self::SenderNotAllowed => "sender_not_allowed",
             Self::NotMentioned => "not_mentioned",
             Self::Stale => "stale",
@@ -69,8 +72,8 @@ pub struct Context<'a> {
     pub app: &'a App,
     /// The bot's open id in that app.
     pub bot: &'a OpenId,
-    /// Now, Unix ms.
-    pub now_ms: i64,
+    /// When the event arrived, Unix ms: its age counts at first sight, not after our own wait.
+    pub received_ms: i64,
 }
 
 /// Decides where an event goes.
@@ -160,7 +163,7 @@ fn accepts_message(
     if needs_mention && !message.mentions_bot(ctx.bot) {
         return Err(Why::NotMentioned);
     }
-    let age_ms = ctx.now_ms - message.created_ms;
+    let age_ms = ctx.received_ms - message.created_ms;
     match (route.stale_after, route.stale) {
         (Some(limit), Stale::Skip)
             if message.created_ms > 0 && age_ms > crate::clock::ms(limit) =>

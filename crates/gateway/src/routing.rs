@@ -4,20 +4,23 @@
 //! ack and decision loses nothing, and a second decision for the same event changes nothing.
 //! It waits until the platform has told who the bot is: without that no mention can be judged.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
-use larkline_proto::rate::{Rate, Ready, Window, nanos};
+use larkline_proto::rate::nanos;
 use larkline_store::inbox::{Decision, InboxItem, RouteDecision};
 use larkline_store::outbox::NewOutbox;
 use tokio::time::Instant;
 
+use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::inbound::Inbound;
 use crate::outgoing::{Op, stable_uuid};
 use crate::router::{self, Context, Routed, Why};
 use crate::shared::{AppRuntime, Shared};
@@ -28,32 +31,18 @@ const BATCH_MAX: usize = 256;
 const PERIOD: Duration = Duration::from_secs(5);
 /// Pause while the store refuses.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// Senders remembered by the inbound limit before idle ones are swept.
-const SENDERS_SWEEP: usize = 4096;
-
 /// The routing worker of one app.
 pub struct Routing {
     shared: Arc<Shared>,
     app: Arc<AppRuntime>,
-    inbound: Mutex<Inbound>,
-}
-
-/// Who wrote how much lately.
-struct Inbound {
     epoch: Instant,
-    senders: HashMap<OpenId, Sender>,
-}
-
-struct Sender {
-    window: Window,
-    told: bool,
+    inbound: Mutex<Inbound>,
 }
 
 impl Routing {
     /// A worker for `app`.
     pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>) -> Self {
-        let inbound = Inbound { epoch: Instant::now(), senders: HashMap::new() };
-        Self { shared, app, inbound: Mutex::new(inbound) }
+        Self { shared, app, epoch: Instant::now(), inbound: Mutex::default() }
     }
 
     /// Works until aborted by its owner; every step is safe to be cut off.
@@ -92,7 +81,7 @@ impl Routing {
     /// Decides one batch; how many, or `None` when the store refused.
     async fn round(&self, bot: &OpenId) -> Option<usize> {
         let items = match self.shared.store.unrouted(self.app.name.clone(), BATCH_MAX).await {
-            Ok(items) => items,
+            Ok(items) => items.into_iter().filter(|i| self.is_announced(i)).collect::<Vec<_>>(),
             Err(error) => {
                 self.shared.store_health.failed("unrouted", &error);
                 return None;
@@ -120,6 +109,12 @@ impl Routing {
         Some(count)
     }
 
+    /// Committed events are visible before intake has logged them and registered their acks.
+    fn is_announced(&self, item: &InboxItem) -> bool {
+        item.id.0 <= self.app.announced.load(Ordering::Relaxed)
+            || item.received_ms < self.shared.started_ms
+    }
+
     fn decide(
         &self,
         item: &InboxItem,
@@ -133,7 +128,7 @@ impl Routing {
                 verdict_line(&self.app.name, item, "failed", "decode");
                 Decision::Failed { why: "decode", detail: error.to_string() }
             }
-            Ok(event) => match self.routed(&event, config, bot, at_ms) {
+            Ok(event) => match self.routed(&event, config, bot, item.received_ms) {
                 Routed::Filtered(why) => {
                     verdict_line(&self.app.name, item, "filtered", why.word());
                     notices.extend(self.notice(&event, why));
@@ -147,52 +142,46 @@ impl Routing {
                 }
             },
         };
+        if !matches!(decision, Decision::Queue(_)) {
+            // No handler will answer a callback's ack.
+            self.shared.callbacks.answer(item.id, Bytes::from_static(NEUTRAL));
+        }
         RouteDecision { inbox: item.id, at_ms, decision }
     }
 
-    fn routed(&self, event: &Event, config: &Config, bot: &OpenId, now_ms: i64) -> Routed {
+    fn routed(&self, event: &Event, config: &Config, bot: &OpenId, received_ms: i64) -> Routed {
         let Some(app) = config.apps.iter().find(|a| a.name == self.app.name) else {
             return Routed::Filtered(Why::NoRoute);
         };
-        let routed = router::route(event, Context { config, app, bot, now_ms });
-        match (&routed, event.message().and_then(|_| event.actor())) {
-            (Routed::Tasks(_), Some(sender)) if !self.within_limit(sender, config) => {
+        let routed = router::route(event, Context { config, app, bot, received_ms });
+        let Some(message) = event.message() else { return routed };
+        let (mut inbound, now) = (self.inbound(), nanos(self.epoch.elapsed()));
+        if !message.from_bot() {
+            inbound.person_spoke(&message.chat_id);
+        }
+        match (routed, event.actor()) {
+            (Routed::Tasks(_), _)
+                if message.from_bot() && !inbound.bot_may_speak(&message.chat_id, now) =>
+            {
+                Routed::Filtered(Why::BotLoop)
+            }
+            (Routed::Tasks(_), Some(sender))
+                if !inbound.within(sender, config.governor.user_per_minute, now) =>
+            {
                 Routed::Filtered(Why::RateLimited)
             }
-            (Routed::Tasks(_) | Routed::Filtered(_), Some(_) | None) => routed,
+            (routed, _) => routed,
         }
     }
 
-    /// Counts a message of `sender`; `false` when it is over the inbound limit.
-    fn within_limit(&self, sender: &OpenId, config: &Config) -> bool {
-        let Some(rate) = config
-            .governor
-            .user_per_minute
-            .and_then(|n| Rate::new(n, Duration::from_secs(60)).ok())
-        else {
-            return true;
-        };
-        let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = nanos(inbound.epoch.elapsed());
-        if inbound.senders.len() >= SENDERS_SWEEP {
-            inbound.senders.retain(|_, s| !s.window.is_idle(now));
-        }
-        let sender = inbound
-            .senders
-            .entry(sender.clone())
-            .or_insert_with(|| Sender { window: Window::new(rate), told: false });
-        let within = sender.window.ready(now) == Ready::Now;
-        if within {
-            sender.window.take(now);
-            sender.window.complete(now);
-            sender.told = false;
-        }
-        within
+    fn inbound(&self) -> MutexGuard<'_, Inbound> {
+        self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The notice that goes with a refusal, when there is one: once while it lasts.
     fn notice(&self, event: &Event, why: Why) -> Option<NewOutbox> {
-        let message = event.message()?;
+        // A bot would answer the notice.
+        let message = event.message().filter(|m| !m.from_bot())?;
         let text = match why {
             Why::RateLimited if self.tell(event.actor()?) => {
                 "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
@@ -205,6 +194,7 @@ impl Routing {
             | Why::NoRoute
             | Why::ChatNotAllowed
             | Why::FromBot
+            | Why::BotLoop
             | Why::SenderNotAllowed
             | Why::NotMentioned
             | Why::OwnMessage => return None,
@@ -230,10 +220,9 @@ impl Routing {
         })
     }
 
-    /// True the first time a sender is over the limit in this window.
+    /// True when a sender over the limit is to be told.
     fn tell(&self, sender: &OpenId) -> bool {
-        let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
-        inbound.senders.get_mut(sender).is_some_and(|s| !std::mem::replace(&mut s.told, true))
+        self.inbound().tell(sender, nanos(self.epoch.elapsed()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the workers of one daemon share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use larkline_client::ApiClient;
@@ -56,6 +56,9 @@ pub struct AppRuntime {
     pub governor: Arc<Governor>,
     /// The supervised connection.
     pub link: LinkHandle,
+    /// Newest event of this run that has its log line and, for a callback, its waiting ack;
+    /// routing passes none that is newer.
+    pub announced: AtomicI64,
     /// The bot's own open id, once the platform has told it.
     pub bot: watch::Sender<Option<OpenId>>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::admin::{self, Admin, Command};
-use crate::config::{App, Config, Server};
+use crate::config::{self, App, Config, Server};
 use crate::daemon::RunError;
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
@@ -43,6 +44,10 @@ pub struct Stages {
     work: Supervisor,
     out: Supervisor,
     service: Supervisor,
+    resources: Resources,
+    reply_base: Option<String>,
+    /// Ends the dispatch workers of the configuration in force.
+    handlers: CancellationToken,
     kill: CancellationToken,
     vital: CancellationToken,
     failures: mpsc::Receiver<RunError>,
@@ -62,17 +67,20 @@ impl Stages {
         let config = shared.config.load_full();
         let (fail, failures) = mpsc::channel(1);
         let wishes = Wishes { keep_going, fail: fail.clone() };
+        let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
         let mut stages = Self {
             apps: Arc::default(),
             intake: Supervisor::new("intake", CancellationToken::new()),
             work: Supervisor::new("work", CancellationToken::new()),
             out: Supervisor::new("out", CancellationToken::new()),
             service: Supervisor::new("service", CancellationToken::new()),
+            resources: resources(shared, &config, &dialer),
+            reply_base: reply_base(&config.server),
+            handlers: CancellationToken::new(),
             kill: CancellationToken::new(),
             vital: CancellationToken::new(),
             failures,
         };
-        let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
         let mut apps = Vec::with_capacity(config.apps.len());
         for app in &config.apps {
             apps.push(stages.start_app(shared, app, &dialer, &wishes)?);
@@ -82,7 +90,7 @@ impl Stages {
             let identity = Identity { app: Arc::clone(app), keep_going, fail: fail.clone() };
             stages.service.spawn(format!("identity/{}", app.name), move || identity.clone().run());
         }
-        stages.start_handlers(shared, &config, &dialer)?;
+        stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
             Arc::clone(&stages.apps),
@@ -175,6 +183,7 @@ impl Stages {
             api,
             governor: Governor::new(rates),
             link: handle,
+            announced: AtomicI64::new(0),
             bot: watch::Sender::new(None),
         });
         let name = &app.name;
@@ -208,35 +217,38 @@ impl Stages {
         Ok(runtime)
     }
 
-    fn start_handlers(
+    /// Puts the handlers of a configuration in force. Workers of the one before claim nothing
+    /// more and finish what they run.
+    ///
+    /// # Errors
+    /// [`RunError`] when one of them cannot be made; then the ones before go on.
+    pub fn start_handlers(
         &mut self,
         shared: &Arc<Shared>,
         config: &Config,
-        dialer: &Dialer,
     ) -> Result<(), RunError> {
-        let env: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let resources = Resources {
-            children: shared.children.clone(),
-            dialer: dialer.clone(),
-            env,
-            kill_grace: config.limits.kill_grace,
-        };
-        for (name, settings) in &config.handlers {
-            let handler = Handler::new(settings, &resources)
+        let make = |(name, settings): (&String, &config::Handler)| {
+            let handler = Handler::new(settings, &self.resources)
                 .map_err(|source| RunError::Handler { name: name.clone(), source })?;
+            Ok((name.clone(), Arc::new(handler), settings.common().clone()))
+        };
+        let made: Vec<_> = config.handlers.iter().map(make).collect::<Result<_, RunError>>()?;
+        let current = self.work.cancel_token().child_token();
+        std::mem::replace(&mut self.handlers, current.clone()).cancel();
+        for (name, handler, common) in made {
             let dispatch = Arc::new(Dispatch {
                 shared: Arc::clone(shared),
                 apps: Arc::clone(&self.apps),
                 name: name.clone(),
-                handler: Arc::new(handler),
-                common: settings.common().clone(),
-                drain: self.work.cancel_token(),
+                handler,
+                common,
+                drain: current.clone(),
                 kill: self.kill.clone(),
-                reply_base: reply_base(&config.server),
+                reply_base: self.reply_base.clone(),
             });
-            self.work.spawn(format!("dispatch/{name}"), move || Arc::clone(&dispatch).run());
+            self.work.spawn_until(current.clone(), format!("dispatch/{name}"), move || {
+                Arc::clone(&dispatch).run()
+            });
         }
         Ok(())
     }
@@ -287,6 +299,18 @@ fn as_websocket(domain: &Url) -> Url {
         tracing::debug!(scheme, "the scheme stays as it is");
     }
     url
+}
+
+fn resources(shared: &Shared, config: &Config, dialer: &Dialer) -> Resources {
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Resources {
+        children: shared.children.clone(),
+        dialer: dialer.clone(),
+        env,
+        kill_grace: config.limits.kill_grace,
+    }
 }
 
 /// Where later answers are posted; none without a listener.

@@ -50,11 +50,23 @@ impl Supervisor {
         F: Fn() -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let watch = Watch {
-            name: name.into(),
-            cancel: self.cancel.clone(),
-            restarts: Arc::clone(&self.restarts),
-        };
+        self.spawn_until(self.cancel.clone(), name, make);
+    }
+
+    /// Starts a worker whose end is right once `cancel`, a child of this stage's token, is
+    /// cancelled.
+    pub fn spawn_until<F, Fut>(
+        &mut self,
+        cancel: CancellationToken,
+        name: impl Into<String>,
+        make: F,
+    ) where
+        F: Fn() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        // Workers that ended by themselves are not kept.
+        while self.workers.try_join_next().is_some() {}
+        let watch = Watch { name: name.into(), cancel, restarts: Arc::clone(&self.restarts) };
         self.workers.spawn(watch.run(make));
     }
 

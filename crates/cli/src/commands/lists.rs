@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::status::Status;
 use larkline_store::record::{
     ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey,
 };
@@ -23,13 +24,16 @@ pub(crate) async fn messages(
 ) -> Result<ExitStatus> {
     let query =
         MessageQuery { chat: args.chat, verdict: args.verdict, text: args.text, limit: args.limit };
-    let records: Vec<Record> = match Source::open(config).await? {
-        Source::Gateway(gateway) => gateway.get("/v1/messages", &query).await?,
-        Source::Store(store) => store.records(query).await?,
+    let (records, boot): (Vec<Record>, String) = match Source::open(config).await? {
+        Source::Gateway(gateway) => {
+            let status: Status = gateway.call(Method::GET, "/v1/status").await?;
+            (gateway.get("/v1/messages", &query).await?, status.boot_id)
+        }
+        Source::Store(store) => (store.records(query).await?, String::new()),
     };
     output::show(format, &records, |records| {
         output::table(
-            &["TIME", "", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
+            &["TIME", "RUN", "", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
             records.iter().map(|r| {
                 let outcome = match r.why.as_str() {
                     "" => r.outcome.clone(),
@@ -38,6 +42,7 @@ pub(crate) async fn messages(
                 let arrow = if r.direction == "in" { "→" } else { "←" };
                 vec![
                     output::local_time(r.at_ms),
+                    if r.boot_id == boot { "this" } else { "earlier" }.to_owned(),
                     arrow.to_owned(),
                     r.chat_id.clone(),
                     r.message_id.clone(),

@@ -2,11 +2,17 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a failed step of a test is a failed test, in its helpers too"
 )]
 
+mod banner;
+mod callbacks;
 mod config;
 mod demo;
 mod line;
+mod reload;
 mod rig;
+mod routes;
 mod tls;
+mod verdicts;

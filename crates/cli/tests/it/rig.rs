@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use larkline_proto::id::{ChatId, MessageId, OpenId};
+use larkline_proto::id::{ChatId, EventId, MessageId, OpenId};
 use larkline_sim::{AppSpec, Fault, Ledger, Said, Say, Sim, SimOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -92,6 +92,7 @@ impl Rig {
     }
 
     /// Starts the gateway; it need not become ready.
+    #[expect(clippy::unused_async, reason = "a child that is waited for needs a runtime to start")]
     pub(crate) async fn run(&mut self, args: &[&str]) {
         assert!(self.gateway.is_none(), "a gateway runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
@@ -256,6 +257,41 @@ impl Rig {
         })
         .await;
         count(&self.status().await.unwrap()).into_iter().collect()
+    }
+
+    /// An event of a message that nobody typed: of a bot, or from long ago.
+    pub(crate) fn forge(&self, from: &OpenId, kind: &str, chat: &ChatId, age: Duration) -> EventId {
+        let platform = self.sim.platform();
+        let nth = platform.read(|l| l.events.len());
+        let at_ms = platform.now_ms().saturating_sub(u64::try_from(age.as_millis()).unwrap());
+        let event = serde_json::json!({
+            "sender": {"sender_id": {"open_id": from}, "sender_type": kind},
+            "message": {
+                "message_id": format!("om_forged{nth}"), "chat_id": chat, "chat_type": "p2p",
+                "create_time": at_ms.to_string(), "message_type": "text",
+                "content": "{\"text\":\"forged\"}",
+            },
+        });
+        platform.send_event(&AppSpec::default().app_id, "im.message.receive_v1", &event).unwrap()
+    }
+
+    /// What the bot has said in a chat, in order.
+    pub(crate) fn said_in(&self, chat: &ChatId) -> Vec<String> {
+        let words =
+            |l: &Ledger| l.in_chat(chat).map(|m| m.text.clone().unwrap_or_default()).collect();
+        self.sim.platform().read(words)
+    }
+
+    /// The metrics, scraped over the operator's socket.
+    pub(crate) async fn metrics(&self) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket =
+            tokio::net::UnixStream::connect(self.path("state/larkline.sock")).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n";
+        socket.write_all(request).await.unwrap();
+        let mut page = Vec::new();
+        tokio::time::timeout(PATIENCE, socket.read_to_end(&mut page)).await.unwrap().unwrap();
+        text(&page)
     }
 
     /// A file beside the configuration.

@@ -1,13 +1,25 @@
 //! What a changed configuration can do without a restart.
 //!
-//! Routes, handlers, limits of sending and the log level are read where they are used and
+//! Routes, handlers, the limit on one person and the log level are read where they are used and
 //! change with a reload. What a socket, a file or a thread was made from needs a restart.
 
 use super::{App, Config};
 
 /// Sections, and single keys, whose values are used once, at start.
-const AT_START: [&str; 8] =
-    ["app.", "link.", "network.", "store.", "server.", "limits.", "log.file", "log.format"];
+const AT_START: [&str; 12] = [
+    "app.",
+    "link.",
+    "network.",
+    "store.",
+    "server.",
+    "limits.",
+    "log.file",
+    "log.format",
+    "log.rotate",
+    "log.keep",
+    "governor.app_per",
+    "governor.chat",
+];
 
 impl Config {
     /// The keys whose change from `self` to `new` takes effect after a restart only, in the

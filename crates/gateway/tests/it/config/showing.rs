@@ -76,10 +76,12 @@ fn a_reload_names_what_needs_a_restart() {
     let store = base.store.path.display().to_string();
     let same = format!("[store]\npath = \"{store}\"\n");
     let routes = format!(
-        "{same}[[route]]\nhandler = \"echo\"\n[governor]\nchat_per_second = 3\n[log]\nlevel = \"debug\"\n"
+        "{same}[[route]]\nhandler = \"echo\"\n[governor]\nuser_per_minute = 3\n[log]\nlevel = \"debug\"\n"
     );
     let socket = format!("[server]\nsocket = \"{}\"\n", base.server.socket.display());
     assert_eq!(changed(&format!("{routes}{socket}")), Vec::<String>::new());
+    let rate = "[governor]\napp_per_second = 3\n";
+    assert_eq!(changed(&format!("{same}{socket}{rate}")), ["governor.app_per_second"]);
     assert_eq!(changed(&format!("{same}{socket}[link]\nprobe = \"off\"\n")), ["link.probe"]);
 
     let other = Case::new(APP).env("SECRET", "another-one").env("LARKLINE__STORE__PATH", &store);

@@ -1,0 +1,88 @@
+//! A changed file is applied to the running process; its link does not notice.
+
+use rustix::process::Signal;
+
+use crate::rig::{ECHO, Rig, text};
+
+/// One route to an echo with this prefix, under this handler's name.
+fn echo(handler: &str, prefix: &str) -> String {
+    format!(
+        "[[route]]\nname = \"all\"\nhandler = \"{handler}\"\n[handler.{handler}]\nkind = \"echo\"\nprefix = \"{prefix}\"\n"
+    )
+}
+
+async fn answer(rig: &Rig) -> Vec<String> {
+    rig.answered(&rig.say(&rig.guest, "hello")).await
+}
+
+fn connections(rig: &Rig) -> usize {
+    rig.sim.platform().read(|l| l.connections.len())
+}
+
+#[tokio::test]
+async fn a_reload_changes_routes_and_handlers_and_keeps_the_link() {
+    let rig = Rig::start(&echo("a", "one ")).await;
+    assert_eq!(answer(&rig).await, ["one hello"]);
+
+    // The same handler, changed; by signal.
+    rig.configure(&echo("a", "two "));
+    rig.signal(Signal::HUP);
+    rig.logged("configuration reloaded").await;
+    assert_eq!(answer(&rig).await, ["two hello"]);
+
+    // A handler that was not there at the start; by command.
+    rig.configure(&echo("b", "three "));
+    let output = rig.cli(&["reload"]).await;
+    assert_eq!((output.status.code(), text(&output.stderr).trim()), (Some(0), "reloaded"));
+    assert_eq!(answer(&rig).await, ["three hello"]);
+
+    assert_eq!(connections(&rig), 1, "the link was dropped");
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 3)].into());
+    assert!(!rig.log().contains("worker failed"), "{}", rig.log());
+}
+
+#[tokio::test]
+async fn a_bad_file_leaves_the_old_configuration_and_says_why() {
+    let rig = Rig::start(&echo("a", "old ")).await;
+    rig.configure(&format!(
+        "{}handlr = \"a\"\n[[route]]\nhandler = \"nobody\"\n",
+        echo("a", "new ")
+    ));
+    let output = rig.cli(&["reload"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("handlr") && said.contains("nobody"), "all problems at once: {said}");
+
+    rig.signal(Signal::HUP);
+    rig.logged("configuration not reloaded, the old one stays").await;
+    rig.logged("handlr").await;
+    assert_eq!(answer(&rig).await, ["old hello"]);
+    assert_eq!(connections(&rig), 1);
+}
+
+#[tokio::test]
+async fn a_reload_lets_running_work_finish() {
+    let slow = "[[route]]\nsenders = \"everyone\"\nhandler = \"slow\"\n[handler.slow]\nkind = \"command\"\nargv = [\"{dir}/slow.sh\"]\n";
+    let mut rig = Rig::new(slow).await;
+    rig.script("slow.sh", "touch started; until test -e go; do sleep 0.05; done; echo finished");
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "work");
+    rig.until("the handler's start", async || rig.path("started").exists()).await;
+    rig.configure(&echo("a", "new "));
+    assert!(rig.cli(&["reload"]).await.status.success());
+    std::fs::write(rig.path("go"), "").unwrap();
+    assert_eq!(rig.answered(&said).await, ["finished"]);
+    assert_eq!(answer(&rig).await, ["new hello"]);
+}
+
+#[tokio::test]
+async fn a_reload_changes_the_level_and_names_what_needs_a_restart() {
+    let rig = Rig::start(ECHO).await;
+    assert!(!rig.log().contains("DEBUG"), "{}", rig.log());
+    rig.configure(&format!("{ECHO}[log]\nlevel = \"debug\"\n[limits]\ndrain = \"7s\"\n"));
+    let output = rig.cli(&["reload"]).await;
+    assert!(text(&output.stderr).contains("after a restart: limits.drain"), "{output:?}");
+    answer(&rig).await;
+    rig.logged("DEBUG").await;
+}
