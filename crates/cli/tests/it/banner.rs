@@ -227,3 +227,24 @@ async fn config_show_masks_secrets_and_names_where_values_come_from() {
         assert!(!said.contains(&secret), "{said}");
     }
 }
+
+#[tokio::test]
+async fn two_variables_and_no_route_are_enough_for_an_answer() {
+    let mut rig = Rig::new("").await;
+    let app = AppSpec::default();
+    let file = rig.path("larkline.toml");
+    let left_out = ["app_id =", "app_secret =", "owners ="];
+    let kept = crate::rig::read(&file)
+        .lines()
+        .filter(|line| !left_out.iter().any(|key| line.starts_with(key)))
+        .fold(String::new(), |text, line| text + line + "\n");
+    std::fs::write(&file, kept).unwrap();
+    let variables = format!("FEISHU_APP_ID={}\nFEISHU_APP_SECRET={}\n", app.app_id, app.app_secret);
+    std::fs::write(rig.path(".env"), variables).unwrap();
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "who am I?");
+    assert_eq!(rig.answered(&said).await, ["who am I?"]);
+    let log = rig.log();
+    assert!(log.contains(rig.guest.as_str()), "the log shows the sender's id: {log}");
+}

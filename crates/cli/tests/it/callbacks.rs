@@ -19,6 +19,9 @@ argv = ["{dir}/button.sh"]
 output = "json"
 "#;
 
+/// A press that took so long waited for a handler.
+const WAITED_MS: u64 = 2000;
+
 async fn press(rig: &Rig) -> PressResult {
     let platform = rig.sim.platform();
     let chat = platform.p2p(&rig.guest).unwrap();
@@ -69,7 +72,14 @@ async fn a_slow_handler_costs_the_presser_nothing_but_the_toast() {
 #[tokio::test]
 async fn a_press_without_a_route_is_answered_neutrally_and_has_a_verdict() {
     let rig = Rig::start(ECHO).await;
-    let result = press_in_time(&rig).await;
+    let mut result = press_in_time(&rig).await;
+    for _ in 0..4 {
+        if result.elapsed_ms < WAITED_MS {
+            break;
+        }
+        result = press_in_time(&rig).await;
+    }
+    assert!(result.elapsed_ms < WAITED_MS, "nobody will answer, so nothing is waited for");
     assert_eq!(result.body, Some(json!({})));
     let verdicts = rig.verdicts().await;
     assert!(verdicts["filtered/unsupported_type"] >= 1, "{verdicts:?}");

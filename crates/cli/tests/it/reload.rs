@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::rig::{ECHO, Rig, text};
+use crate::rig::{ECHO, Rig, read, text};
 
 /// One route to an echo with this prefix, under this handler's name.
 fn echo(handler: &str, prefix: &str) -> String {
@@ -80,9 +80,25 @@ async fn a_reload_lets_running_work_finish() {
 async fn a_reload_changes_the_level_and_names_what_needs_a_restart() {
     let rig = Rig::start(ECHO).await;
     assert!(!rig.log().contains("DEBUG"), "{}", rig.log());
-    rig.configure(&format!("{ECHO}[log]\nlevel = \"debug\"\n[limits]\ndrain = \"7s\"\n"));
+    rig.configure(&format!("{ECHO}[log]\nlevel = \"debug\"\n[link]\nprobe = \"off\"\n"));
     let output = rig.cli(&["reload"]).await;
-    assert!(text(&output.stderr).contains("after a restart: limits.drain"), "{output:?}");
+    assert!(text(&output.stderr).contains("after a restart: link.probe"), "{output:?}");
     answer(&rig).await;
     rig.logged("DEBUG").await;
+}
+
+#[tokio::test]
+async fn a_reload_changes_who_owns_the_bot_at_once() {
+    let rig = Rig::start("[[route]]\nsenders = \"owners\"\nhandler = \"echo\"\n").await;
+    assert_eq!(rig.answered(&rig.say(&rig.owner, "hello")).await, ["hello"]);
+    let file = rig.path("larkline.toml");
+    let moved = read(&file).replace(rig.owner.as_str(), rig.guest.as_str());
+    std::fs::write(&file, moved).unwrap();
+    let output = rig.cli(&["reload"]).await;
+    assert_eq!(text(&output.stderr).trim(), "reloaded");
+    let former = rig.say(&rig.owner, "hello");
+    assert_eq!(answer(&rig).await, ["hello"]);
+    let verdicts = rig.verdicts().await;
+    assert_eq!(verdicts.get("filtered/sender_not_allowed"), Some(&1), "{verdicts:?}");
+    assert_eq!(rig.answers(&former.message_id), Vec::<String>::new());
 }

@@ -1,18 +1,20 @@
 //! What a changed configuration can do without a restart.
 //!
-//! Routes, handlers, the limit on one person and the log level are read where they are used and
-//! change with a reload. What a socket, a file or a thread was made from needs a restart.
+//! Routes, handlers, owners, the limit on one person and the log level are read where they are
+//! used and change with a reload. What a socket, a file or a thread was made from needs a restart.
 
 use super::{App, Config};
 
 /// Sections, and single keys, whose values are used once, at start.
-const AT_START: [&str; 12] = [
+const AT_START: [&str; 14] = [
     "app.",
     "link.",
     "network.",
-    "store.",
+    "store.path",
+    "store.size_max",
     "server.",
-    "limits.",
+    "limits.kill_grace",
+    "limits.lease",
     "log.file",
     "log.format",
     "log.rotate",
@@ -25,7 +27,10 @@ impl Config {
     /// The keys whose change from `self` to `new` takes effect after a restart only, in the
     /// order of the new configuration; empty when a reload is enough.
     pub fn needs_restart(&self, new: &Self) -> Vec<String> {
-        let at_start = |path: &str| AT_START.iter().any(|prefix| path.starts_with(prefix));
+        // Who owns an app is asked at each message.
+        let owners = |path: &str| path.starts_with("app.") && path.ends_with(".owners");
+        let at_start =
+            |path: &str| AT_START.iter().any(|prefix| path.starts_with(prefix)) && !owners(path);
         let mut changed: Vec<String> = Vec::new();
         for (from, to) in [(self, new), (new, self)] {
             for setting in to.settings.iter().filter(|setting| at_start(&setting.path)) {
