@@ -94,6 +94,11 @@ async fn the_stages_of_a_link_are_logged_under_stable_names_without_secrets() {
     assert_eq!((&again["cause"], &again["attempt"]), (&"closed".into(), &1.into()));
     assert!(again["wait_ms"].is_number() && again["lifetime_ms"].is_number());
 
+    let missed = &lines.of("ping_timeout")[0].1;
+    assert!(missed["silent_ms"].is_number() && missed["deadline_ms"].is_number());
+    assert!(missed["last_pong_at_ms"].is_number(), "{missed}");
+    assert_eq!(missed["misses"], 1);
+
     let text = lines.text();
     let ours: String = text.lines().filter(|line| line.contains("larkline_client")).collect();
     assert!(!ours.contains(DEMO_APP_SECRET) && !ours.contains("ticket="));
