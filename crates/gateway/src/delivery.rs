@@ -51,14 +51,15 @@ impl Delivery {
         while !self.drain.is_cancelled() {
             // Registered before the look, so that a hint in between is not missed.
             let woken = self.shared.delivery.notified();
-            let rows = self.claim(IN_FLIGHT_MAX.saturating_sub(running.len())).await;
+            let looked_ms = now_ms();
+            let rows = self.claim(looked_ms, IN_FLIGHT_MAX.saturating_sub(running.len())).await;
             if !rows.is_empty() {
                 for row in rows {
                     running.spawn(Arc::clone(&self).work(row));
                 }
                 continue;
             }
-            let wait = self.wait_for_due().await;
+            let wait = self.wait_for_due(looked_ms).await;
             tokio::select! {
                 () = self.drain.cancelled() => {}
                 () = woken => {}
@@ -69,11 +70,10 @@ impl Delivery {
         while running.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, limit: usize) -> Vec<ClaimedOutbox> {
+    async fn claim(&self, now: i64, limit: usize) -> Vec<ClaimedOutbox> {
         if limit == 0 {
             return Vec::new();
         }
-        let now = now_ms();
         let claim = OutboxClaim {
             app: self.app.name.clone(),
             limit,
@@ -90,11 +90,14 @@ impl Delivery {
         }
     }
 
-    async fn wait_for_due(&self) -> Duration {
-        match self.shared.store.next_due().await {
+    /// How long until something becomes due that was not when the store was looked at, at most
+    /// a period. What was due and not claimed belongs to a lane in hand or had no room: the
+    /// end of work wakes us.
+    async fn wait_for_due(&self, looked_ms: i64) -> Duration {
+        match self.shared.store.next_due(looked_ms).await {
+            // What came due since the look is not to wait for anything.
             Ok(Some(due)) => {
-                let wait = Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0));
-                if wait.is_zero() { PERIOD } else { wait.min(PERIOD) }
+                Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)).min(PERIOD)
             }
             Ok(None) | Err(_) => PERIOD,
         }
@@ -158,7 +161,7 @@ impl Delivery {
         OutboxSettlement::Delivered { at_ms: now_ms(), message_id, log_id }
     }
 
-    /// What to do about a refused or failed call.
+    /// Says that a call was refused or failed, and what follows.
     fn refused(
         &self,
         row: &ClaimedOutbox,
@@ -166,64 +169,39 @@ impl Delivery {
         endpoint: &str,
         error: &ApiError,
     ) -> OutboxSettlement {
-        let (at_ms, code, log_id) =
-            (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
+        let code = error.code();
         self.shared.metrics.call(&self.app.name, endpoint, &code);
+        let settlement = after(row, op, error);
+        let wait_ms = match &settlement {
+            OutboxSettlement::Retry { at_ms, due_ms, .. } => Some(due_ms - at_ms),
+            OutboxSettlement::Delivered { .. }
+            | OutboxSettlement::Replace { .. }
+            | OutboxSettlement::Dead { .. } => None,
+        };
         tracing::warn!(
             app = self.app.name,
             outbox_id = row.lease.row.0,
+            inbox_id = row.inbox.map(|i| i.0),
             chat_id = row.lane,
             attempt = row.attempt,
-            code,
-            log_id,
+            status = error.status(),
+            code = %code,
+            log_id = error.log_id.as_ref().map(tracing::field::display),
+            wait_ms,
             "send failed: {error}"
         );
-        let text = error.to_string();
-        let retry = |wait: Duration, counts: bool| OutboxSettlement::Retry {
-            at_ms,
-            due_ms: at_ms + ms(wait),
-            code: code.clone(),
-            error: text.clone(),
-            log_id: log_id.clone(),
-            counts,
-        };
-        let replace = |op: Op, form: &str| OutboxSettlement::Replace {
-            at_ms,
-            code: code.clone(),
-            error: text.clone(),
-            body: op.to_body(),
-            uuid: stable_uuid(&format!("{}/{form}", row.uuid)),
-        };
-        match error.disposition() {
-            Disposition::Retry { reason: RetryReason::RateLimited, after } => {
-                retry(after.unwrap_or_else(|| backoff(row.attempt)), false)
-            }
-            Disposition::Retry { after, .. } if row.attempt < ATTEMPTS_MAX => {
-                retry(after.unwrap_or_else(|| backoff(row.attempt)), true)
-            }
-            // An operator has to act; the words wait for it.
-            Disposition::Reauthenticate | Disposition::Fatal if row.attempt < ATTEMPTS_MAX => {
-                retry(RETRY.1, true)
-            }
-            Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
-            Disposition::Simplify if let Some(op) = op.simpler() => replace(op, "simpler"),
-            Disposition::Retry { .. }
-            | Disposition::Reauthenticate
-            | Disposition::Fatal
-            | Disposition::MessageGone
-            | Disposition::Simplify
-            | Disposition::TooLong
-            | Disposition::Permanent => {
-                tracing::error!(
-                    app = self.app.name,
-                    outbox_id = row.lease.row.0,
-                    inbox_id = row.inbox.map(|i| i.0),
-                    code,
-                    "message not delivered, see `larkline dead`"
-                );
-                OutboxSettlement::Dead { at_ms, code, error: text, log_id }
-            }
+        if matches!(settlement, OutboxSettlement::Dead { .. }) {
+            tracing::error!(
+                app = self.app.name,
+                outbox_id = row.lease.row.0,
+                inbox_id = row.inbox.map(|i| i.0),
+                chat_id = row.lane,
+                code = %code,
+                log_id = error.log_id.as_ref().map(tracing::field::display),
+                "message not delivered, see `larkline dead`"
+            );
         }
+        settlement
     }
 
     async fn settle(&self, lease: OutboxLease, settlement: OutboxSettlement) {
@@ -246,6 +224,49 @@ impl Delivery {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE.1),
             }
         }
+    }
+}
+
+/// What to do about a refused or failed call.
+fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
+    let (at_ms, code, log_id) =
+        (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
+    let text = error.to_string();
+    let retry = |wait: Duration, counts: bool| OutboxSettlement::Retry {
+        at_ms,
+        due_ms: at_ms + ms(wait),
+        code: code.clone(),
+        error: text.clone(),
+        log_id: log_id.clone(),
+        counts,
+    };
+    let replace = |op: Op, form: &str| OutboxSettlement::Replace {
+        at_ms,
+        code: code.clone(),
+        error: text.clone(),
+        body: op.to_body(),
+        uuid: stable_uuid(&format!("{}/{form}", row.uuid)),
+    };
+    match error.disposition() {
+        Disposition::Retry { reason: RetryReason::RateLimited, after } => {
+            retry(after.unwrap_or_else(|| backoff(row.attempt)), false)
+        }
+        Disposition::Retry { after, .. } if row.attempt < ATTEMPTS_MAX => {
+            retry(after.unwrap_or_else(|| backoff(row.attempt)), true)
+        }
+        // An operator has to act; the words wait for it.
+        Disposition::Reauthenticate | Disposition::Fatal if row.attempt < ATTEMPTS_MAX => {
+            retry(RETRY.1, true)
+        }
+        Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
+        Disposition::Simplify if let Some(op) = op.simpler() => replace(op, "simpler"),
+        Disposition::Retry { .. }
+        | Disposition::Reauthenticate
+        | Disposition::Fatal
+        | Disposition::MessageGone
+        | Disposition::Simplify
+        | Disposition::TooLong
+        | Disposition::Permanent => OutboxSettlement::Dead { at_ms, code, error: text, log_id },
     }
 }
 

@@ -63,14 +63,16 @@ impl Dispatch {
         while !self.drain.is_cancelled() {
             // Registered before the look, so that a hint in between is not missed.
             let woken = self.shared.dispatch.notified();
-            let tasks = self.claim(self.common.concurrency.saturating_sub(running.len())).await;
+            let looked_ms = now_ms();
+            let tasks =
+                self.claim(looked_ms, self.common.concurrency.saturating_sub(running.len())).await;
             if !tasks.is_empty() {
                 for task in tasks {
                     running.spawn(Arc::clone(&self).work(task));
                 }
                 continue;
             }
-            let wait = self.wait_for_due().await;
+            let wait = self.wait_for_due(looked_ms).await;
             tokio::select! {
                 () = self.drain.cancelled() => {}
                 () = woken => {}
@@ -88,11 +90,10 @@ impl Dispatch {
         while running.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, limit: usize) -> Vec<ClaimedTask> {
+    async fn claim(&self, now: i64, limit: usize) -> Vec<ClaimedTask> {
         if limit == 0 || self.drain.is_cancelled() {
             return Vec::new();
         }
-        let now = now_ms();
         let claim = TaskClaim {
             handler: self.name.clone(),
             limit,
@@ -109,13 +110,14 @@ impl Dispatch {
         }
     }
 
-    /// How long until something becomes due, at most a period.
-    async fn wait_for_due(&self) -> Duration {
-        match self.shared.store.next_due().await {
+    /// How long until something becomes due that was not when the store was looked at, at most
+    /// a period. What was due and not claimed belongs to a lane in hand or had no room: the
+    /// end of work wakes us.
+    async fn wait_for_due(&self, looked_ms: i64) -> Duration {
+        match self.shared.store.next_due(looked_ms).await {
+            // What came due since the look is not to wait for anything.
             Ok(Some(due)) => {
-                let wait = Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0));
-                // Due already, yet not claimable: a lane in hand. Its end wakes us.
-                if wait.is_zero() { PERIOD } else { wait.min(PERIOD) }
+                Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)).min(PERIOD)
             }
             Ok(None) | Err(_) => PERIOD,
         }

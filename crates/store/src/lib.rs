@@ -115,10 +115,11 @@ pub trait Store: Send + Sync + 'static {
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;
 
-    /// Earliest moment at which a task or an outbox row can be claimed: a start, a retry, or the
-    /// end of a lease. Not later than now when something can be claimed now. Awaiting tasks are
-    /// not in it: their time ends by period.
-    fn next_due(&self) -> StoreFuture<'_, Option<i64>>;
+    /// Earliest moment after `after_ms` at which a task or an outbox row becomes claimable: a
+    /// start, a retry, or the end of a lease. What could be claimed by `after_ms` already is
+    /// not in it, so that work nobody has a hand free for does not hide what comes due.
+    /// Awaiting tasks are not in it either: their time ends by period.
+    fn next_due(&self, after_ms: i64) -> StoreFuture<'_, Option<i64>>;
 
     /// Counts since the store was made, by app and verdict.
     fn tally(&self) -> StoreFuture<'_, Vec<Tally>>;

@@ -68,7 +68,7 @@ macro_rules! store_laws {
             lists::a_boot_knows_how_the_previous_one_ended,
             lists::a_boot_gives_back_what_the_previous_one_held,
             lists::an_owner_gives_back_its_leases,
-            lists::the_next_due_moment_is_the_earliest,
+            lists::the_next_due_moment_is_the_earliest_to_come,
             lists::depths_count_what_waits,
             lists::records_are_listed_newest_first,
             lists::chats_are_counted_and_named,

@@ -117,11 +117,11 @@ pub(super) fn depths(conn: &Connection) -> rusqlite::Result<Depths> {
     Ok(depths.unwrap_or_default())
 }
 
-pub(super) fn next_due(conn: &Connection) -> rusqlite::Result<Option<i64>> {
+pub(super) fn next_due(conn: &Connection, after_ms: i64) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT min(due) FROM (
-        SELECT min(ready_ms) AS due FROM task WHERE ready_ms IS NOT NULL
-        UNION ALL SELECT min(ready_ms) FROM outbox WHERE ready_ms IS NOT NULL)";
-    Ok(sql::one(conn, select, [], |row| row.get(0))?.flatten())
+        SELECT min(ready_ms) AS due FROM task WHERE ready_ms > ?1
+        UNION ALL SELECT min(ready_ms) FROM outbox WHERE ready_ms > ?1)";
+    Ok(sql::one(conn, select, [after_ms], |row| row.get(0))?.flatten())
 }
 
 pub(super) fn chats(conn: &Connection) -> rusqlite::Result<Vec<ChatRecord>> {

@@ -208,8 +208,8 @@ impl Store for SqliteStore {
         self.write("release_leases", move |tx| boot::release(tx, Some(&owner)))
     }
 
-    fn next_due(&self) -> StoreFuture<'_, Option<i64>> {
-        self.read("next_due", list::next_due)
+    fn next_due(&self, after_ms: i64) -> StoreFuture<'_, Option<i64>> {
+        self.read("next_due", move |conn| list::next_due(conn, after_ms))
     }
 
     fn tally(&self) -> StoreFuture<'_, Vec<Tally>> {
