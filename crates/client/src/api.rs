@@ -38,7 +38,7 @@ pub const LARK: &str = "https://open.larksuite.com";
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Time for a whole upload or download: 100 MB, the most the platform hands out, at 1 MB/s.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
+pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The API as one app sees it. Cheap to clone; clones share the token.
 #[derive(Clone, Debug)]

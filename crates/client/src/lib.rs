@@ -51,7 +51,9 @@ mod secret;
 mod tls;
 mod token;
 
-pub use api::{ApiClient, Container, Download, FEISHU, FileType, LARK, Listing, Sort};
+pub use api::{
+    ApiClient, Container, Download, FEISHU, FileType, LARK, Listing, Sort, TRANSFER_TIMEOUT,
+};
 pub use api_error::{ApiError, ApiErrorKind};
 pub use call::Answer;
 pub use dial_error::{

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
-use larkline_client::{ApiClient, Dialer, redacted_url};
+use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -171,11 +171,13 @@ impl Stages {
             "how the platform is reached"
         );
         let (handle, driver) = link::start(options, deliveries).map_err(RunError::Link)?;
-        let api = ApiClient::new(
+        let api = ApiClient::with_timeouts(
             dialer.clone(),
             app.domain.clone(),
             app.app_id.clone(),
             app.app_secret.clone(),
+            config.network.request_timeout,
+            TRANSFER_TIMEOUT,
         );
         let runtime = Arc::new(AppRuntime {
             name: app.name.clone(),
