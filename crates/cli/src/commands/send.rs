@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::ask::{self, Gateway};
 use crate::args::{Format, SendArgs};
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Yours};
 use crate::output;
 
-/// Longest text read from stdin: what the platform takes in one message and some.
-const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest text read from stdin: some forty messages, and escaped it still fits the gateway's
+/// bound on a request.
+const TEXT_BYTES_MAX: u64 = 512 * 1024;
 
 /// `larkline send --to CHAT [TEXT]`
 pub(crate) async fn run(
@@ -49,11 +50,16 @@ pub(crate) async fn reload(file: Option<PathBuf>) -> Result<ExitStatus> {
 }
 
 fn read_stdin() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin()
-        .lock()
-        .take(TEXT_BYTES_MAX)
-        .read_to_string(&mut text)
-        .context("cannot read the text from stdin")?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    let mut input = std::io::stdin().lock().take(TEXT_BYTES_MAX + 1);
+    input.read_to_end(&mut bytes).context("cannot read the text from stdin")?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        let kib = TEXT_BYTES_MAX / 1024;
+        return Err(
+            Yours(format!("the text is too long, more than {kib} KiB; send it in parts")).into()
+        );
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        Yours("the text on stdin is not UTF-8; convert it, see iconv(1)".to_owned()).into()
+    })
 }

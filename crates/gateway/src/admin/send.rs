@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use larkline_proto::api::ReceiveId;
-use larkline_proto::content::{Outgoing, preview};
+use larkline_proto::content::Outgoing;
 use larkline_store::outbox::NewOutbox;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -38,7 +38,7 @@ pub struct SendRequest {
 /// A message was stored; it will be delivered within the limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendAccepted {
-    /// The outbox row.
+    /// The outbox row; of a text that was split, its beginning.
     pub outbox_id: i64,
 }
 
@@ -46,14 +46,13 @@ pub(super) async fn send(
     State(admin): State<Admin>,
     Json(request): Json<SendRequest>,
 ) -> Result<Json<SendAccepted>, Refusal> {
-    let row = row(&admin, &request)?;
-    let ids = admin.shared.store.enqueue(vec![row]).await?;
+    let ids = admin.shared.store.enqueue(rows(&admin, &request)?).await?;
     admin.shared.delivery.notify_waiters();
     let outbox_id = ids.first().map_or(0, |id| id.0);
     Ok(Json(SendAccepted { outbox_id }))
 }
 
-fn row(admin: &Admin, request: &SendRequest) -> Result<NewOutbox, Refusal> {
+fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal> {
     let bad = |text: String| Refusal(StatusCode::BAD_REQUEST, text);
     let app = match (&request.app, admin.apps.as_slice()) {
         (Some(name), apps) => apps.iter().find(|a| a.name == *name),
@@ -69,23 +68,27 @@ fn row(admin: &Admin, request: &SendRequest) -> Result<NewOutbox, Refusal> {
     } else {
         Outgoing::text(&request.text)
     };
-    let op = Op::Send { to: receiver(&request.to).map_err(bad)?, message };
-    let key = match &request.key {
-        Some(key) => format!("{}/send/{key}", app.name),
-        None => format!("{}/send/{}", app.name, Uuid::now_v7()),
+    let to = receiver(&request.to).map_err(bad)?;
+    let key = request.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
+    let previews = admin.shared.config.load().log.previews;
+    let row = |(n, message): (usize, Outgoing)| {
+        let key = format!("{}/send/{key}/{n}", app.name);
+        let preview = if previews { message.preview() } else { String::new() };
+        let op = Op::Send { to: to.clone(), message };
+        NewOutbox {
+            app: app.name.clone(),
+            inbox: None,
+            task: None,
+            uuid: stable_uuid(&key),
+            key,
+            lane: op.lane().to_owned(),
+            priority: PRIORITY,
+            preview,
+            body: op.to_body(),
+            created_ms: now_ms(),
+        }
     };
-    Ok(NewOutbox {
-        app: app.name.clone(),
-        inbox: None,
-        task: None,
-        uuid: stable_uuid(&key),
-        key,
-        lane: op.lane().to_owned(),
-        priority: PRIORITY,
-        preview: preview(&request.text),
-        body: op.to_body(),
-        created_ms: now_ms(),
-    })
+    Ok(message.split().into_iter().enumerate().map(row).collect())
 }
 
 fn receiver(to: &str) -> Result<ReceiveId, String> {
