@@ -6,7 +6,7 @@
 //! What is not here: order (a chat has one row in flight, the store sees to that) and
 //! fairness between chats (the store hands out the lane served longest ago).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +42,9 @@ struct State {
     chats: HashMap<String, Window>,
     granted: u64,
     throttled: u64,
-    waiting: u64,
+    /// Who waits, and until when as far as is known; `None` is the end of a call in flight.
+    waiting: BTreeMap<u64, Option<Nanos>>,
+    waiters: u64,
 }
 
 /// What the governor is doing, for `status`.
@@ -53,7 +55,9 @@ pub struct GovernorStatus {
     /// Times the platform said that a limit was hit all the same.
     pub throttled: u64,
     /// Sends that wait for a permit now.
-    pub waiting: u64,
+    pub waiting: usize,
+    /// How long the last of them still waits at least, milliseconds.
+    pub wait_ms: u64,
 }
 
 /// Leave to make one call.
@@ -88,7 +92,8 @@ impl Governor {
                 chats: HashMap::new(),
                 granted: 0,
                 throttled: 0,
-                waiting: 0,
+                waiting: BTreeMap::new(),
+                waiters: 0,
             }),
             completed: Notify::new(),
         })
@@ -96,7 +101,7 @@ impl Governor {
 
     /// Waits until a call to `chat` is within every limit, and takes its place.
     pub async fn acquire(self: &Arc<Self>, chat: &str) -> Permit {
-        let _waiting = Waiting::new(self);
+        let waiting = Waiting::new(self);
         loop {
             // Registered before the look, so that a completion in between is not missed.
             let completed = self.completed.notified();
@@ -109,24 +114,32 @@ impl Governor {
                     };
                 }
                 Ready::At(at) => {
+                    waiting.until(Some(at));
                     let at = self.epoch + Duration::from_nanos(at);
                     tokio::select! {
                         () = tokio::time::sleep_until(at) => {}
                         () = completed => {}
                     }
                 }
-                Ready::OnCompletion => completed.await,
+                Ready::OnCompletion => {
+                    waiting.until(None);
+                    completed.await;
+                }
             }
         }
     }
 
     /// What the governor is doing.
     pub fn status(&self) -> GovernorStatus {
+        let now = self.now();
         let state = self.lock();
+        let last = state.waiting.values().flatten().max();
+        let wait = Duration::from_nanos(last.map_or(0, |at| at.saturating_sub(now)));
         GovernorStatus {
             granted: state.granted,
             throttled: state.throttled,
-            waiting: state.waiting,
+            waiting: state.waiting.len(),
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
@@ -198,19 +211,30 @@ impl Drop for Permit {
     }
 }
 
-/// Counts a waiter for as long as it lives, also when its future is dropped.
-struct Waiting<'a>(&'a Governor);
+/// Shows a waiter for as long as it lives, also when its future is dropped.
+struct Waiting<'a> {
+    governor: &'a Governor,
+    id: u64,
+}
 
 impl<'a> Waiting<'a> {
     fn new(governor: &'a Governor) -> Self {
-        governor.lock().waiting += 1;
-        Self(governor)
+        let mut state = governor.lock();
+        state.waiters += 1;
+        let id = state.waiters;
+        state.waiting.insert(id, None);
+        drop(state);
+        Self { governor, id }
+    }
+
+    fn until(&self, at: Option<Nanos>) {
+        self.governor.lock().waiting.insert(self.id, at);
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
+        self.governor.lock().waiting.remove(&self.id);
     }
 }
 
