@@ -9,10 +9,14 @@
 mod banner;
 mod callbacks;
 mod config;
+mod delivery;
 mod demo;
+mod governor;
 mod line;
 mod reload;
 mod rig;
 mod routes;
+mod start;
 mod tls;
 mod verdicts;
+mod waiting;

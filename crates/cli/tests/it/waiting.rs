@@ -1,0 +1,195 @@
+//! What has to wait is kept, comes when it can, and holds up nobody else.
+
+use std::time::Duration;
+
+use larkline_sim::{Answer, Fault, Limits, Said, SimOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::delivery::reply_fault;
+use crate::rig::{ECHO, Rig};
+
+/// Answers when the test says so: a file `go` beside the configuration.
+const HELD: &str = r#"
+[[route]]
+name = "all"
+senders = "everyone"
+mention = "never"
+handler = "held"
+
+[handler.held]
+kind = "command"
+argv = ["{dir}/held"]
+"#;
+
+const HELD_SCRIPT: &str = "while [ ! -e go ]; do sleep 0.1; done; echo done";
+
+/// A gateway whose handler waits for the file `go`.
+pub(crate) async fn held() -> Rig {
+    let mut rig = Rig::new(HELD).await;
+    rig.script("held", HELD_SCRIPT);
+    rig.run(&[]).await;
+    rig.ready().await;
+    rig
+}
+
+/// Waits until so many children run.
+pub(crate) async fn running(rig: &Rig, count: usize) {
+    rig.until("running children", async || {
+        let status = rig.status().await.unwrap_or_default();
+        status["children"].as_array().is_some_and(|c| c.len() == count)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_single_message_waits_for_a_workers_period() {
+    let options = SimOptions { limits: Limits::unlimited(), ..SimOptions::default() };
+    let mut rig = Rig::with(options, &format!("{ECHO}[governor]\nchat_per_second = 100\n")).await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    for n in 0..80 {
+        let before = rig.sim.platform().now_ms();
+        let said = rig.say(&rig.guest, &format!("m {n}"));
+        rig.answered(&said).await;
+        let took = Duration::from_millis(rig.sim.platform().now_ms() - before);
+        // A lost wake-up would be found by the period of 5 s.
+        assert!(took < Duration::from_secs(4), "message {n} took {took:?}");
+    }
+    let metrics = rig.metrics().await;
+    let count = |name: &str| {
+        let line = metrics.lines().find(|l| l.starts_with(name)).unwrap_or_default();
+        line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok())
+    };
+    assert_eq!(count("larkline_handler_wait_seconds_count"), Some(80), "{metrics}");
+    let within = count("larkline_handler_wait_seconds_bucket{le=\"1.0\"}").unwrap();
+    assert!(within >= 40, "handlers started late:\n{metrics}");
+}
+
+#[tokio::test]
+async fn one_chat_in_order_and_chats_in_parallel() {
+    let rig = held().await;
+    let held: Vec<Said> = (0..3).map(|n| rig.say(&rig.guest, &n.to_string())).collect();
+    let other = rig.say_in_group(&rig.owner, "other", false);
+    // Both chats run at once, and the rest of the busy chat does not.
+    running(&rig, 2).await;
+    std::fs::write(rig.path("go"), "").unwrap();
+    rig.answered(&held[2]).await;
+    rig.answered(&other).await;
+    let chat = &held[0].chat_id;
+    let order: Vec<_> =
+        rig.sim.platform().read(|l| l.in_chat(chat).filter_map(|m| m.reply_to.clone()).collect());
+    assert_eq!(order, held.iter().map(|s| s.message_id.clone()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_handler_that_is_down_keeps_its_messages_and_holds_up_nobody_else() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let mut rig = Rig::new(&format!(
+        r#"
+[[route]]
+name = "service"
+chats = ["{{group}}"]
+senders = "everyone"
+mention = "never"
+handler = "service"
+
+[[route]]
+name = "all"
+senders = "everyone"
+handler = "echo"
+
+[handler.echo]
+kind = "echo"
+
+[handler.service]
+kind = "http"
+url = "http://{address}/"
+allow_private = true
+secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+retry = {{ attempts = 20, first = "1s", max = "1s" }}
+"#
+    ))
+    .await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let waits = rig.say_in_group(&rig.guest, "for the service", false);
+    rig.logged("to be tried again").await;
+    let live = rig.say(&rig.guest, "live");
+    assert_eq!(rig.answered(&live).await, ["live"]);
+    assert_eq!(rig.json(&["dead"]).await, serde_json::json!([]));
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let serve = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The request is not judged here; one read is enough to have been asked.
+            let mut head = [0; 64 * 1024];
+            assert_ne!(stream.read(&mut head).await.unwrap(), 0);
+            let body = br#"{"text":"up again"}"#;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let head = format!("{head}content-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(body).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        answers = rig.answered(&waits) => assert_eq!(answers, ["up again"]),
+    }
+}
+
+#[tokio::test]
+async fn answers_wait_while_the_platform_is_down_and_arrive_in_order_after_it() {
+    let rig = Rig::start(ECHO).await;
+    rig.fault(reply_fault(Answer::Html { status: 503 }, u32::MAX));
+    let said: Vec<Said> = (0..3).map(|n| rig.say(&rig.guest, &n.to_string())).collect();
+    rig.logged("attempt=2").await;
+    rig.fault(Fault::Clear);
+    rig.answered(&said[2]).await;
+    assert_eq!(rig.said_in(&said[0].chat_id), ["0", "1", "2"]);
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 3)].into());
+}
+
+#[tokio::test]
+async fn a_retry_comes_when_it_is_due_though_other_work_stands_still() {
+    let hold = r#"
+[[route]]
+name = "hold"
+chats = ["{group}"]
+senders = "everyone"
+handler = "hold"
+
+[[route]]
+name = "all"
+senders = "everyone"
+handler = "echo"
+
+[handler.echo]
+kind = "echo"
+
+[handler.hold]
+kind = "command"
+argv = ["{dir}/hold"]
+concurrency = 1
+session = "sender"
+"#;
+    let mut rig = Rig::new(hold).await;
+    rig.script("hold", "while [ ! -e go ]; do sleep 0.1; done");
+    rig.run(&[]).await;
+    rig.ready().await;
+    // One runs, the other could run but for the cap.
+    rig.say_in_group(&rig.guest, "hold", true);
+    rig.say_in_group(&rig.owner, "hold", true);
+    running(&rig, 1).await;
+    let limit =
+        Answer::Code { status: 400, code: 230_020, msg: "limit".to_owned(), reset_s: Some(1) };
+    rig.fault(reply_fault(limit, 4));
+    let started = rig.sim.platform().now_ms();
+    let said = rig.say(&rig.guest, "through");
+    rig.answered(&said).await;
+    let waited = Duration::from_millis(rig.sim.platform().now_ms() - started);
+    std::fs::write(rig.path("go"), "").unwrap();
+    // Four waits of a second; by the period alone it would be four of five.
+    assert!(waited < Duration::from_secs(12), "{waited:?}");
+}
