@@ -240,6 +240,9 @@ fn apply(
     for line in new.policy_lines() {
         tracing::info!("{line}");
     }
+    for name in old.handlers.keys().filter(|name| !new.handlers.contains_key(*name)) {
+        tracing::warn!(handler = name, "no longer configured; what waits for it waits until it is");
+    }
     shared.config.store(Arc::new(new));
     tracing::info!(needs_restart = needs_restart.join(", "), "configuration reloaded");
     Ok(needs_restart)

@@ -35,6 +35,7 @@ async fn a_reload_changes_routes_and_handlers_and_keeps_the_link() {
     let output = rig.cli(&["reload"]).await;
     assert_eq!((output.status.code(), text(&output.stderr).trim()), (Some(0), "reloaded"));
     assert_eq!(answer(&rig).await, ["three hello"]);
+    assert!(rig.log().contains("no longer configured"), "{}", rig.log());
 
     assert_eq!(connections(&rig), 1, "the link was dropped");
     assert_eq!(rig.verdicts().await, [("replied".to_owned(), 3)].into());
