@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_client::ApiError;
-use larkline_proto::api::Disposition;
+use larkline_proto::api::{Disposition, Endpoint};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -51,7 +51,10 @@ impl Identity {
 
     /// Says what is wrong and waits; returns the next wait.
     async fn refused(&self, error: &ApiError, wait: Duration) -> Duration {
-        if error.disposition() != Disposition::Fatal {
+        // Other refusals that need a person (quota, scope, address) may end without a restart.
+        let credentials =
+            error.endpoint == Endpoint::Token && error.disposition() == Disposition::Fatal;
+        if !credentials {
             tracing::warn!(app = self.app.name, code = %error.code(), log_id = error.log_id.as_ref().map(tracing::field::display),
                 wait_ms = wait.as_millis(), "cannot ask the platform who the bot is: {error}");
             tokio::time::sleep(wait).await;

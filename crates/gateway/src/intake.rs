@@ -18,6 +18,7 @@ use larkline_store::inbox::{Accepted, InboxId, NewEvent, event_key, message_key}
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
@@ -142,11 +143,11 @@ impl Intake {
                 "an old-style card callback arrived: the console's callback configuration is wrong or unpublished"
             );
         }
+        if new.event_id.is_empty() {
+            new.event_id = stand_in(&new, &delivery).into();
+        }
         if new.keys.is_empty() {
-            // No id of its own: the frame's message id is all that redeliveries can share.
-            let id = delivery.frame_message_id;
-            new.event_id = format!("frame-{id}").into();
-            new.keys.push(format!("f:{id}"));
+            new.keys.push(event_key(new.event_id.as_str()));
         }
         new.payload = delivery.payload.into();
         (Pending { token: delivery.ack, arrived: Instant::now(), callback }, new)
@@ -185,6 +186,17 @@ impl Intake {
         if let Err(error) = self.shared.store.mark_acked(acks).await {
             self.shared.store_health.failed("mark_acked", &error);
         }
+    }
+}
+
+/// An id for an event that has none: what its redeliveries share.
+fn stand_in(new: &NewEvent, delivery: &Delivery) -> String {
+    match &new.message_id {
+        Some(message) => format!("message-{message}"),
+        None if !delivery.frame_message_id.is_empty() => {
+            format!("frame-{}", delivery.frame_message_id)
+        }
+        None => format!("payload-{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, &delivery.payload)),
     }
 }
 

@@ -211,12 +211,19 @@ impl AppStatus {
             name: app.name.clone(),
             app_id: app.app_id.to_string(),
             bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
-            link: LinkView::of(&app.link.status().borrow()),
+            // Copied out: holding the borrow would hold up the link's own task.
+            link: LinkView::of(&app.link.status().borrow().clone()),
             governor: app.governor.status(),
         }
     }
 
     fn not_ready(&self) -> Option<String> {
+        if self.link.verified && self.bot.is_empty() {
+            return Some(format!(
+                "app {}: the platform has not told who the bot is, so nothing is routed; see the log",
+                self.name
+            ));
+        }
         if self.link.verified {
             return None;
         }

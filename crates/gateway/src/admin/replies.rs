@@ -3,21 +3,31 @@
 //! The signature is the authority: the task number alone opens nothing, and a task that does
 //! not wait is refused in the same words as one that does not exist.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use larkline_client::Secret;
 use larkline_proto::event::Event;
+use larkline_store::StoreError;
 use larkline_store::task::{AwaitingTask, LateReply, TaskId};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::server::{Admin, Refusal};
 use crate::clock::now_ms;
 use crate::config::{Config, Handler};
 use crate::handler::Answer;
 use crate::handler::http::signature::{SigningKey, verify};
+use crate::handler::http::webhook_id;
 use crate::outgoing::Destination;
+
+/// How long a task may take from the service's 202 to waiting: a commit on a slow disk.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How often it is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn late_reply(
     State(admin): State<Admin>,
@@ -26,12 +36,19 @@ pub(super) async fn late_reply(
     body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     let task = TaskId(task);
-    let waits = admin.shared.store.awaiting(task).await?.ok_or_else(not_waiting)?;
+    let waits = awaiting_soon(&admin, task).await?.ok_or_else(not_waiting)?;
     let config = admin.shared.config.load_full();
     let keys: Vec<SigningKey> =
         secrets(&config, &waits.handler).iter().filter_map(|s| SigningKey::parse(s).ok()).collect();
-    verify(&headers, &body, &keys, now_ms() / 1000)
-        .map_err(|e| Refusal(StatusCode::UNAUTHORIZED, e.to_string()))?;
+    let unauthorized = |why: String| Refusal(StatusCode::UNAUTHORIZED, why);
+    let signed_for =
+        verify(&headers, &body, &keys, now_ms() / 1000).map_err(|e| unauthorized(e.to_string()))?;
+    // The signature covers the id: without this, an answer to one task would be one to any.
+    if signed_for != webhook_id(task) {
+        return Err(unauthorized(
+            "the webhook-id is not the one of this task's request; send that one back".to_owned(),
+        ));
+    }
     let answer = Answer::from_json(&body)
         .map_err(|e| Refusal(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()))?;
     let replies = destination(&config, &waits, task)
@@ -43,6 +60,17 @@ pub(super) async fn late_reply(
             Ok(Json(json!({ "stored": true })))
         }
         LateReply::NotWaiting => Err(not_waiting()),
+    }
+}
+
+/// The task, once it waits: a quick service answers before its 202 is committed here.
+async fn awaiting_soon(admin: &Admin, task: TaskId) -> Result<Option<AwaitingTask>, StoreError> {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        match admin.shared.store.awaiting(task).await? {
+            None if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+            found => return Ok(found),
+        }
     }
 }
 

@@ -35,6 +35,8 @@ impl LinkSettings {
                 max: self.backoff_max,
             },
             stable_after: self.stable_after,
+            // Callbacks in hand get their answer within 2.5 s; a stop waits for that.
+            drain_timeout: Duration::from_secs(3),
             ..LinkConfig::default()
         }
     }
