@@ -5,7 +5,6 @@
 //! finish or are ended), out (replies in hand leave), service (admin API, upkeep). A second
 //! signal ends everything at once.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use crate::admin::Command;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::handler::Children;
-use crate::instance::{Holder, InstanceLock, LockError};
+use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::shared::Shared;
 use crate::stages::Stages;
 
@@ -52,8 +51,8 @@ pub struct RunOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Another instance serves an app of ours.
-    #[error("another instance runs; stop it, or start with --takeover")]
+    /// Another instance runs, or the locks that would tell cannot be had.
+    #[error("this instance has to be the only one on its state directory and its apps")]
     Lock(#[source] LockError),
     /// The store cannot be opened.
     #[error("cannot open the store {}", path.display())]
@@ -132,7 +131,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         boot_id: boot_id.clone(),
         socket: config.server.socket.clone(),
     };
-    let _lock = lock(&options.lock_dir, &config, &me, options.takeover).await?;
+    let _lock =
+        lock(&options.lock_dir, &config, &me, options.takeover).await.map_err(RunError::Lock)?;
     let store = open_store(&config)?;
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
@@ -249,29 +249,21 @@ fn apply(
 }
 
 async fn lock(
-    dir: &std::path::Path,
+    locks: &std::path::Path,
     config: &Config,
     me: &Holder,
     takeover: bool,
-) -> Result<InstanceLock, RunError> {
-    let ids: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
-    match InstanceLock::acquire(dir, &ids, me) {
-        Err(LockError::Held { holder, .. }) if takeover => {
-            crate::takeover::take_over(dir, &ids, me, &holder, config.limits.drain)
-                .await
-                .map_err(RunError::Lock)
-        }
-        result => result.map_err(RunError::Lock),
+) -> Result<InstanceLock, LockError> {
+    let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
+    let claims = Claims { state: &config.store.path, locks, apps: &apps };
+    if takeover {
+        return crate::takeover::take_over(claims, me, config.limits.drain).await;
     }
+    InstanceLock::acquire(claims, me)
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     let path = config.store.database();
-    if let Err(source) =
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.store.path)
-    {
-        return Err(RunError::StateDirectory { path: config.store.path.clone(), source });
-    }
     // Opening reads and may migrate the file: short, and before anything else runs.
     let store = SqliteStore::open(&path, config.store.sqlite_options());
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))

@@ -3,7 +3,9 @@
 //! The platform gives each event to *one* of an app's connections at random, so a second
 //! instance does not add anything: it takes half of the events away from the first. An
 //! exclusive lock per app id, held by the kernel for as long as the process lives, refuses it
-//! by pid; with `--takeover` the running instance is asked to drain and leave.
+//! by pid; with `--takeover` the running instance is asked to drain and leave. The state
+//! directory has a lock of its own, because where locks of apps live depends on the
+//! environment, and two instances on one journal would both do its work.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -38,18 +40,18 @@ pub struct InstanceLock {
 #[non_exhaustive]
 pub enum LockError {
     /// Another instance runs.
-    #[error("app {app_id} is already served by process {} on this host", holder.pid)]
+    #[error("{what} is in use by process {} on this host; stop it, or start with --takeover", holder.pid)]
     Held {
-        /// Which app.
-        app_id: AppId,
+        /// An app, or the state directory.
+        what: String,
         /// By whom.
         holder: Holder,
     },
     /// The lock directory belongs to somebody else.
-    #[error("{} belongs to another user", .0.display())]
+    #[error("{} belongs to another user; set LARKLINE_LOCK_DIR to a directory of yours", .0.display())]
     ForeignDirectory(PathBuf),
     /// The file could not be made or locked.
-    #[error("cannot lock {}", path.display())]
+    #[error("cannot lock {}; check its permissions", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -67,51 +69,63 @@ pub fn lock_dir(env: impl Fn(&str) -> Option<String>) -> PathBuf {
     }
 }
 
+/// What one instance has to itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims<'a> {
+    /// The state directory; made when it is not there.
+    pub state: &'a Path,
+    /// Where the locks of apps live.
+    pub locks: &'a Path,
+    /// The apps.
+    pub apps: &'a [AppId],
+}
+
 impl InstanceLock {
-    /// Locks every app id for this process.
+    /// Locks the state directory and every app for this process.
     ///
     /// # Errors
-    /// [`LockError::Held`] with the holder when another process serves one of them.
-    pub fn acquire(dir: &Path, apps: &[AppId], me: &Holder) -> Result<Self, LockError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LockError::Io { path, source }
-        };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))?;
-        let owner = std::fs::metadata(dir).map_err(io(dir))?.uid();
+    /// [`LockError::Held`] with the holder when another process has one of them.
+    pub fn acquire(claims: Claims<'_>, me: &Holder) -> Result<Self, LockError> {
+        make_dir(claims.state)?;
+        make_dir(claims.locks)?;
+        let owner = std::fs::metadata(claims.locks).map_err(io(claims.locks))?.uid();
         if owner != rustix::process::geteuid().as_raw() {
-            return Err(LockError::ForeignDirectory(dir.to_owned()));
+            return Err(LockError::ForeignDirectory(claims.locks.to_owned()));
         }
-        let mut files = Vec::with_capacity(apps.len());
-        for app_id in apps {
-            let name: String = app_id
-                .as_str()
-                .chars()
-                .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect();
-            let path = dir.join(format!("{name}.lock"));
-            let mut file = File::options()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(io(&path))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held {
-                        app_id: app_id.clone(),
-                        holder: read_note(&file),
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
-            }
-            write_note(&mut file, me).map_err(io(&path))?;
-            files.push(file);
+        let state = format!("the state directory {}", claims.state.display());
+        let mut files = vec![lock(claims.state.join("larkline.lock"), state, me)?];
+        for app_id in claims.apps {
+            let safe = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+            let name: String = app_id.as_str().chars().filter(safe).collect();
+            let path = claims.locks.join(format!("{name}.lock"));
+            files.push(lock(path, format!("app {app_id}"), me)?);
         }
         Ok(Self { _files: files })
     }
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LockError + use<> {
+    let path = path.to_owned();
+    move |source| LockError::Io { path, source }
+}
+
+fn make_dir(dir: &Path) -> Result<(), LockError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))
+}
+
+fn lock(path: PathBuf, what: String, me: &Holder) -> Result<File, LockError> {
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(&path).map_err(io(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(LockError::Held { what, holder: read_note(&file) });
+        }
+        Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
+    }
+    write_note(&mut file, me).map_err(io(&path))?;
+    Ok(file)
 }
 
 /// The note of a file that somebody else holds; empty when it cannot be read.
