@@ -14,5 +14,6 @@ mod line;
 mod reload;
 mod rig;
 mod routes;
+mod stop;
 mod tls;
 mod verdicts;
