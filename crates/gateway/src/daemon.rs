@@ -150,6 +150,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         config: ArcSwap::from_pointee(config),
         metrics: crate::metrics::Metrics::default(),
         children,
+        restarts: Arc::default(),
         at_work: crate::shared::AtWork::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         store_health: crate::shared::StoreHealth::default(),

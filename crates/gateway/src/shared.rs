@@ -30,6 +30,8 @@ pub struct Shared {
     pub config: ArcSwap<Config>,
     /// Instruments.
     pub metrics: Metrics,
+    /// Workers started over after a failure.
+    pub restarts: Arc<AtomicU64>,
     /// Whether the store takes writes.
     pub store_health: StoreHealth,
     /// Children of handlers.

@@ -69,13 +69,14 @@ impl Stages {
         let config = shared.config.load_full();
         let (fail, failures) = mpsc::channel(1);
         let wishes = Wishes { keep_going, fail: fail.clone() };
+        let supervisor = |stage| Supervisor::new(stage, Arc::clone(&shared.restarts));
         let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
         let mut stages = Self {
             apps: Arc::default(),
-            intake: Supervisor::new("intake", CancellationToken::new()),
-            work: Supervisor::new("work", CancellationToken::new()),
-            out: Supervisor::new("out", CancellationToken::new()),
-            service: Supervisor::new("service", CancellationToken::new()),
+            intake: supervisor("intake"),
+            work: supervisor("work"),
+            out: supervisor("out"),
+            service: supervisor("service"),
             resources: resources(shared, &config, &dialer),
             reply_base: reply_base(&config.server),
             handlers: CancellationToken::new(),

@@ -9,7 +9,10 @@
 mod banner;
 mod callbacks;
 mod config;
+mod crash;
+mod dead;
 mod demo;
+mod instance;
 mod line;
 mod reload;
 mod rig;

@@ -184,3 +184,26 @@ async fn a_second_order_to_stop_changes_nothing_and_is_noted() {
         rig.log().contains("reason=\"one\"") && rig.log().matches("larkline starts").count() == 1
     );
 }
+
+#[tokio::test]
+async fn a_step_of_the_stop_that_fails_is_logged_and_the_others_still_run() {
+    let mut rig = rig(PATIENT, "drain = \"1s\"").await;
+    let blocker = rusqlite::Connection::open(rig.path("state").join("larkline.db")).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(rig.stop().await.success());
+    let log = rig.log();
+    for step in ["release_leases", "end_boot"] {
+        let line =
+            log.lines().find(|l| l.contains("a step of the stop failed") && l.contains(step));
+        assert!(line.is_some_and(|l| l.contains("ERROR")), "{step} is missing in\n{log}");
+    }
+    assert!(log.contains("stopped"), "{log}");
+    rig.sim.platform().read(|l| {
+        assert_eq!(l.connections[0].why.as_deref(), Some("close 1000"));
+    });
+    drop(blocker);
+    rig.run(&[]).await;
+    let said = rig.say(&rig.guest, "hello");
+    release(&rig);
+    assert_eq!(rig.answered(&said).await, ["done"]);
+}
