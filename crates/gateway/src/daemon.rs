@@ -260,9 +260,8 @@ async fn lock(
     let ids: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     match InstanceLock::acquire(dir, &ids, me) {
         Err(LockError::Held { holder, .. }) if takeover => {
-            crate::takeover::take_over(dir, &ids, me, &holder, config.limits.drain)
-                .await
-                .map_err(RunError::Lock)
+            let drain = config.limits.drain + config.limits.kill_grace;
+            crate::takeover::take_over(dir, &ids, me, &holder, drain).await.map_err(RunError::Lock)
         }
         result => result.map_err(RunError::Lock),
     }

@@ -6,6 +6,19 @@ use larkline_sim::{Fault, Ledger, Said};
 
 use crate::rig::{ECHO, Rig, read, text};
 
+/// Everything goes to a script in the rig's directory.
+const COMMAND: &str = r#"
+[[route]]
+name = "all"
+senders = "everyone"
+handler = "work"
+
+[handler.work]
+kind = "command"
+argv = ["{dir}/work"]
+cwd = "{dir}"
+"#;
+
 /// Chats that write at the same time.
 const CHATS: usize = 12;
 /// Kills of one run.
@@ -93,6 +106,28 @@ async fn a_hundred_chats_at_once_are_answered_in_parallel_each_in_order_and_no_l
     judge(&rig, &chats).await;
     let log = rig.log();
     assert!(!log.contains("locked") && !log.contains("refuses writes"), "{log}");
+}
+
+#[tokio::test]
+async fn a_slow_message_holds_up_its_own_chat_in_order_and_no_other() {
+    let mut rig = Rig::new(COMMAND).await;
+    rig.script(
+        "work",
+        "case $(cat) in *'\"text\":\"slow\"'*) until [ -e release ]; do sleep 0.05; done;; esac; echo done",
+    );
+    rig.run(&[]).await;
+    let held = ["slow", "behind it", "last"].map(|words| rig.say(&rig.guest, words));
+    let other = rig.say(&rig.owner, "quick");
+    assert_eq!(rig.answered(&other).await, ["done"]);
+    assert!(held.iter().all(|said| rig.answers(&said.message_id).is_empty()));
+    std::fs::write(rig.path("release"), "").unwrap();
+    for said in &held {
+        assert_eq!(rig.answered(said).await, ["done"]);
+    }
+    rig.sim.platform().read(|l| {
+        let order = l.in_chat(&held[0].chat_id).filter_map(|m| m.reply_to.as_ref());
+        assert!(order.eq(held.iter().map(|said| &said.message_id)));
+    });
 }
 
 #[tokio::test]
@@ -194,11 +229,7 @@ async fn a_flood_of_2_mib_payloads_does_not_grow_the_memory() {
 #[tokio::test]
 async fn beyond_the_queues_bound_nothing_is_acked_which_is_said_and_all_is_answered_later() {
     for bound in [1, 4] {
-        let mut rig = Rig::new(&format!(
-            "[limits]\nqueue_max = {bound}\n\n[[route]]\nname = \"all\"\nsenders = \"everyone\"\nhandler = \"work\"\n\n\
-             [handler.work]\nkind = \"command\"\nargv = [\"{{dir}}/work\"]\ncwd = \"{{dir}}\"\n"
-        ))
-        .await;
+        let mut rig = Rig::new(&format!("{COMMAND}\n[limits]\nqueue_max = {bound}\n")).await;
         rig.script("work", "until [ -e release ]; do sleep 0.05; done; echo done");
         rig.run(&[]).await;
         rig.ready().await;
