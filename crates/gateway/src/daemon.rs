@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use larkline_store::SqliteStore;
@@ -30,6 +31,11 @@ const SIGHUP: &str = "SIGHUP";
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
+
+/// How long dropped work has to kill its children.
+const CHILDREN_OWN: Duration = Duration::from_millis(500);
+/// How long the end of children is waited for when nothing else is.
+const CHILDREN_MAX: Duration = Duration::from_secs(3);
 
 /// How to run.
 pub struct RunOptions {
@@ -144,6 +150,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         config: ArcSwap::from_pointee(config),
         metrics: crate::metrics::Metrics::default(),
         children,
+        restarts: Arc::default(),
+        at_work: crate::shared::AtWork::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
@@ -163,11 +171,9 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let deadline = Instant::now() + drain;
     tokio::select! {
         () = stages.stop(&shared, deadline) => {}
-        signal = signals.next() => {
-            tracing::warn!(signal, "second signal, stopping now");
-            // Handlers end their children when their work is dropped.
-        }
+        signal = signals.again() => tracing::warn!(signal, "second signal, stopping now"),
     }
+    end_children(&shared.children).await;
     farewell(&shared, &reason).await;
     reason.result()
 }
@@ -257,7 +263,8 @@ async fn lock(
     let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     let claims = Claims { state: &config.store.path, locks, apps: &apps };
     if takeover {
-        return crate::takeover::take_over(claims, me, config.limits.drain).await;
+        let drain = config.limits.drain + config.limits.kill_grace;
+        return crate::takeover::take_over(claims, me, drain).await;
     }
     InstanceLock::acquire(claims, me)
 }
@@ -317,6 +324,20 @@ async fn announce(
     Ok(())
 }
 
+/// Lets no child outlive this process. Work that is dropped kills its own children, but on
+/// threads that the end of the process would cut off; what it has not killed soon is killed here.
+async fn end_children(children: &Children) {
+    /// How often the children are looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    let started = Instant::now();
+    while !children.running().is_empty() && started.elapsed() < CHILDREN_MAX {
+        if started.elapsed() > CHILDREN_OWN {
+            children.kill_all();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 async fn farewell(shared: &Shared, reason: &Reason) {
     let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
     let steps = [
@@ -327,7 +348,7 @@ async fn farewell(shared: &Shared, reason: &Reason) {
     // Each step runs whatever became of the one before.
     for (during, result) in steps {
         if let Err(error) = result {
-            shared.store_health.failed(during, &error);
+            tracing::error!(during, code = error.code(), "a step of the stop failed: {error}");
         }
     }
     tracing::info!("stopped");
@@ -347,6 +368,16 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// A further request to stop; one to reload comes too late.
+    async fn again(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                SIGHUP => tracing::warn!(signal = SIGHUP, "stopping already, nothing is reloaded"),
+                signal => return signal,
+            }
+        }
     }
 
     async fn next(&mut self) -> &'static str {

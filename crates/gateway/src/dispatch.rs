@@ -80,13 +80,6 @@ impl Dispatch {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        if !running.is_empty() {
-            tracing::info!(
-                handler = self.name,
-                running = running.len(),
-                "waiting for running tasks"
-            );
-        }
         while running.join_next().await.is_some() {}
     }
 
@@ -126,6 +119,7 @@ impl Dispatch {
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, task: ClaimedTask) {
         let started = Instant::now();
+        let _at_work = self.shared.at_work.begin(task.lease.task);
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));

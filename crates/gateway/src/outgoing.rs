@@ -177,6 +177,31 @@ impl Destination {
     }
 }
 
+/// A word of the gateway itself about a message that gets no answer, said once for each `why`;
+/// it answers no task. `None` for events that are no messages, and for bots: they would answer.
+pub fn notice(app: &str, event: &Event, why: &str, text: &str, now_ms: i64) -> Option<NewOutbox> {
+    let message = event.message().filter(|m| !m.from_bot())?;
+    let op = Op::Reply {
+        message_id: message.id.clone(),
+        chat_id: message.chat_id.clone(),
+        in_thread: message.thread_id.is_some(),
+        message: Outgoing::text(text),
+    };
+    let key = format!("{app}/{}/{why}", event.id);
+    Some(NewOutbox {
+        app: app.to_owned(),
+        inbox: None,
+        task: None,
+        uuid: stable_uuid(&key),
+        key,
+        lane: op.lane().to_owned(),
+        priority: -1,
+        preview: op.message().preview(),
+        body: op.to_body(),
+        created_ms: now_ms,
+    })
+}
+
 /// The platform's idempotency key for a row: 36 characters, the same for the same key.
 pub fn stable_uuid(key: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string()

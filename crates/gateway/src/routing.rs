@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
 use larkline_proto::rate::nanos;
@@ -21,7 +20,7 @@ use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::inbound::Inbound;
-use crate::outgoing::{Op, stable_uuid};
+use crate::outgoing;
 use crate::router::{self, Context, Routed, Why};
 use crate::shared::{AppRuntime, Shared};
 
@@ -180,8 +179,6 @@ impl Routing {
 
     /// The notice that goes with a refusal, when there is one: once while it lasts.
     fn notice(&self, event: &Event, why: Why) -> Option<NewOutbox> {
-        // A bot would answer the notice.
-        let message = event.message().filter(|m| !m.from_bot())?;
         let text = match why {
             Why::RateLimited if self.tell(event.actor()?) => {
                 "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
@@ -199,25 +196,7 @@ impl Routing {
             | Why::NotMentioned
             | Why::OwnMessage => return None,
         };
-        let op = Op::Reply {
-            message_id: message.id.clone(),
-            chat_id: message.chat_id.clone(),
-            in_thread: message.thread_id.is_some(),
-            message: Outgoing::text(text),
-        };
-        let key = format!("{}/{}/{}", self.app.name, event.id, why.word());
-        Some(NewOutbox {
-            app: self.app.name.clone(),
-            inbox: None,
-            task: None,
-            uuid: stable_uuid(&key),
-            key,
-            lane: op.lane().to_owned(),
-            priority: -1,
-            preview: op.message().preview(),
-            body: op.to_body(),
-            created_ms: now_ms(),
-        })
+        outgoing::notice(&self.app.name, event, why.word(), text, now_ms())
     }
 
     /// True when a sender over the limit is to be told.

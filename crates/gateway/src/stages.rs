@@ -26,8 +26,10 @@ use crate::shared::{AppRuntime, Shared};
 use crate::supervisor::Supervisor;
 use crate::upkeep::Upkeep;
 
-/// What is kept of the drain's time for ending children and settling their tasks.
-const KILL_RESERVE: Duration = Duration::from_secs(2);
+/// What ended children and their tasks' settlements may need beyond the children's grace.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How often a stop says what it still waits for.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// How long the last stages get beyond the drain: they hold no user's work.
 const SERVICE_STOP: Duration = Duration::from_secs(2);
 
@@ -67,13 +69,14 @@ impl Stages {
         let config = shared.config.load_full();
         let (fail, failures) = mpsc::channel(1);
         let wishes = Wishes { keep_going, fail: fail.clone() };
+        let supervisor = |stage| Supervisor::new(stage, Arc::clone(&shared.restarts));
         let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
         let mut stages = Self {
             apps: Arc::default(),
-            intake: Supervisor::new("intake", CancellationToken::new()),
-            work: Supervisor::new("work", CancellationToken::new()),
-            out: Supervisor::new("out", CancellationToken::new()),
-            service: Supervisor::new("service", CancellationToken::new()),
+            intake: supervisor("intake"),
+            work: supervisor("work"),
+            out: supervisor("out"),
+            service: supervisor("service"),
             resources: resources(shared, &config, &dialer),
             reply_base: reply_base(&config.server),
             handlers: CancellationToken::new(),
@@ -119,17 +122,13 @@ impl Stages {
             app.link.close();
         }
         self.intake.join(deadline).await;
-        // The handlers' own deadline comes first, so that their ends can still be settled.
-        let kill_at =
-            deadline - KILL_RESERVE.min(deadline.saturating_duration_since(Instant::now()));
-        let kill = self.kill.clone();
-        let work = self.work.join(deadline + SERVICE_STOP);
+        let grace = shared.config.load().limits.kill_grace;
+        let work = self.work.join(deadline + grace + SETTLE);
         tokio::pin!(work);
         tokio::select! {
             _ = &mut work => {}
-            () = tokio::time::sleep_until(kill_at) => {
-                tracing::warn!("drain deadline reached, ending running tasks");
-                kill.cancel();
+            () = watch_work(shared, deadline) => {
+                self.kill.cancel();
                 work.await;
             }
         }
@@ -319,6 +318,27 @@ fn resources(shared: &Shared, config: &Config, dialer: &Dialer) -> Resources {
 fn reply_base(server: &Server) -> Option<String> {
     let own = || server.http.map(|address| format!("http://{address}"));
     server.public_url.as_ref().map(|u| u.as_str().trim_end_matches('/').to_owned()).or_else(own)
+}
+
+/// Says what the stop waits for; returns at the deadline.
+async fn watch_work(shared: &Shared, deadline: Instant) {
+    let mut said = "waiting for running tasks";
+    loop {
+        let tasks = shared.at_work.tasks();
+        if Instant::now() >= deadline {
+            tracing::warn!(
+                running = tasks.len(),
+                ?tasks,
+                "drain deadline reached, ending running tasks"
+            );
+            return;
+        }
+        if !tasks.is_empty() {
+            tracing::info!(running = tasks.len(), ?tasks, "{said}");
+            said = "still waiting for running tasks";
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + PROGRESS_EVERY)).await;
+    }
 }
 
 /// Waits until everything that was to be said has been said, or the deadline.

@@ -98,7 +98,7 @@ pub struct LinkView {
     pub next_retry_ms: Option<i64>,
     /// Connections verified since the start.
     pub connects: u64,
-    /// Frames that could not be read.
+    /// Frames that could not be read, or whose method nobody knows.
     pub malformed: u64,
     /// Deliveries dropped un-acked because too many waited.
     pub shed: u64,
@@ -131,7 +131,7 @@ impl LinkView {
             fault: s.last_fault.as_ref().map(ToString::to_string),
             next_retry_ms: s.next_retry_ms,
             connects: s.counters.connects,
-            malformed: s.counters.malformed,
+            malformed: s.counters.malformed + s.counters.unknown_methods,
             shed: s.counters.shed,
             misses: s.counters.misses,
         }
@@ -202,6 +202,7 @@ impl Status {
             m.link_last_frame_age.get_or_create(&label).set(age);
         }
         m.store_writable.set(i64::from(self.store_writable));
+        m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());
     }
 }
 

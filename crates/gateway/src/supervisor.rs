@@ -29,19 +29,14 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// An owner whose workers end when `cancel` is cancelled.
-    pub fn new(stage: &'static str, cancel: CancellationToken) -> Self {
-        Self { stage, cancel, workers: JoinSet::new(), restarts: Arc::default() }
+    /// An owner of no workers yet, which counts in `restarts` how often one is started over.
+    pub fn new(stage: &'static str, restarts: Arc<AtomicU64>) -> Self {
+        Self { stage, cancel: CancellationToken::new(), workers: JoinSet::new(), restarts }
     }
 
     /// The token that ends this stage's workers.
     pub fn cancel_token(&self) -> CancellationToken {
         self.cancel.clone()
-    }
-
-    /// How often workers of this stage were started over.
-    pub fn restarts(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.restarts)
     }
 
     /// Starts a worker. `make` is called again after each failure.
@@ -147,5 +142,71 @@ impl Watch {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(RESTART_MAX),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn within<T>(work: impl Future<Output = T>) -> T {
+        tokio::time::timeout(PATIENCE, work).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_panics_or_returns_early_is_made_again_and_counted() {
+        let (runs, restarts) = (AtomicU64::new(0), Arc::<AtomicU64>::default());
+        let mut stage = Supervisor::new("test", Arc::clone(&restarts));
+        let (settled, cancel) = (CancellationToken::new(), stage.cancel_token());
+        let third = settled.clone();
+        stage.spawn("worker", move || {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            let (third, cancel) = (third.clone(), cancel.clone());
+            async move {
+                match run {
+                    0 => panic!("as a bug would"),
+                    1 => {}
+                    _ => {
+                        third.cancel();
+                        cancel.cancelled().await;
+                    }
+                }
+            }
+        });
+        within(settled.cancelled()).await;
+        assert_eq!(restarts.load(Ordering::Relaxed), 2);
+        assert_eq!(within(stage.join(Instant::now() + PATIENCE)).await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_vital_worker_is_told_also_when_it_panics() {
+        for panics in [false, true] {
+            let mut stage = Supervisor::new("test", Arc::default());
+            let failed = CancellationToken::new();
+            stage.spawn_vital("vital", failed.clone(), async move {
+                assert!(!panics, "as a bug would");
+            });
+            within(failed.cancelled()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_does_not_end_is_aborted_at_the_deadline_and_its_work_dropped() {
+        let mut stage = Supervisor::new("test", Arc::default());
+        let (held, dropped) = (CancellationToken::new(), CancellationToken::new());
+        let (started, guard) = (held.clone(), dropped.clone());
+        stage.spawn("stuck", move || {
+            let (started, guard) = (started.clone(), guard.clone().drop_guard());
+            async move {
+                let _guard = guard;
+                started.cancel();
+                std::future::pending::<()>().await;
+            }
+        });
+        within(held.cancelled()).await;
+        assert_eq!(within(stage.join(Instant::now())).await, 1);
+        within(dropped.cancelled()).await;
     }
 }

@@ -4,16 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larkline_proto::event::Event;
+use larkline_store::inbox::InboxItem;
+use larkline_store::outbox::NewOutbox;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ms, now_ms};
+use crate::outgoing;
 use crate::shared::Shared;
 
 /// The short round: late replies that never came, an ill store, a growing queue.
 const ROUND: Duration = Duration::from_secs(1);
 /// How often old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Why a task died whose announced answer never came.
+const NO_REPLY: &str = "no_reply";
 
 /// The upkeep worker.
 pub struct Upkeep {
@@ -62,17 +69,28 @@ impl Upkeep {
 
     async fn expire(&self) {
         match self.shared.store.expire_awaiting(now_ms()).await {
-            Ok(events) => {
-                for event in events {
-                    tracing::error!(app = event.app, event_id = %event.event_id, inbox_id = event.id.0,
-                        verdict = "failed", why = "no_reply", "the handler's later answer never came; see `larkline dead`");
+            Ok(items) => {
+                for item in &items {
+                    tracing::error!(app = item.app, event_id = %item.event_id, inbox_id = item.id.0,
+                        verdict = "failed", why = NO_REPLY, "the handler's later answer never came; see `larkline dead`");
                 }
+                self.tell(items.iter().filter_map(no_reply_notice).collect()).await;
             }
             Err(error) => self.shared.store_health.failed("expire_awaiting", &error),
         }
     }
 
-    /// Says once when the queue passes its bound, and once when it is back below half of it.
+    async fn tell(&self, notices: Vec<NewOutbox>) {
+        if notices.is_empty() {
+            return;
+        }
+        match self.shared.store.enqueue(notices).await {
+            Ok(_) => self.shared.delivery.notify_waiters(),
+            Err(error) => self.shared.store_health.failed("enqueue", &error),
+        }
+    }
+
+    /// Says once when the queue passes its bound, and once when it is back at half of it.
     async fn queue_bound(&self) {
         let bound = u64::try_from(self.shared.config.load().limits.queue_max).unwrap_or(u64::MAX);
         let Ok(depths) = self.shared.store.depths().await else { return };
@@ -84,7 +102,7 @@ impl Upkeep {
                 bound,
                 "more messages wait than the bound allows; nothing more is acked, the platform redelivers; see which handler is slow or down"
             );
-        } else if waiting < bound / 2 && overfull.swap(false, Ordering::Relaxed) {
+        } else if waiting <= bound / 2 && overfull.swap(false, Ordering::Relaxed) {
             tracing::info!(waiting, bound, "the queue is back below its bound");
         }
     }
@@ -102,4 +120,9 @@ impl Upkeep {
             Err(error) => self.shared.store_health.failed("prune", &error),
         }
     }
+}
+
+fn no_reply_notice(item: &InboxItem) -> Option<NewOutbox> {
+    let text = "⚠️ The announced answer did not come in time (no_reply). The operator can retry it: larkline dead";
+    outgoing::notice(&item.app, &Event::parse(&item.payload).ok()?, NO_REPLY, text, now_ms())
 }

@@ -109,6 +109,13 @@ impl Rig {
         self.gateway = Some(child);
     }
 
+    /// Starts a gateway beside the one that runs, and hands that one out.
+    pub(crate) async fn run_beside(&mut self, args: &[&str]) -> Child {
+        let before = self.gateway.take().unwrap();
+        self.run(args).await;
+        before
+    }
+
     /// Waits until the gateway says that it is ready.
     pub(crate) async fn ready(&self) {
         self.until("ready", async || self.status().await.is_some_and(|s| s["ready"] == true)).await;

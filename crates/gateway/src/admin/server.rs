@@ -190,8 +190,9 @@ struct StopRequest {
 }
 
 async fn stop(State(admin): State<Admin>, Json(request): Json<StopRequest>) -> StatusCode {
-    // A full or closed channel means that a stop is already under way.
-    match admin.commands.try_send(Command::Stop { reason: request.reason }) {
-        Ok(()) | Err(_) => StatusCode::ACCEPTED,
+    // A full or closed channel means that a stop is under way; asking again changes nothing.
+    if admin.commands.try_send(Command::Stop { reason: request.reason }).is_err() {
+        tracing::warn!("stopping already, a second order to stop changes nothing");
     }
+    StatusCode::ACCEPTED
 }
