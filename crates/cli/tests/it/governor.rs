@@ -112,8 +112,8 @@ async fn a_busy_chat_does_not_hold_up_another() {
     let answer = position(&quiet.message_id).unwrap();
     let between =
         ledger.messages.iter().take(answer).filter(|m| m.chat_id == busy).count() - before;
-    // Five a second: ten are two seconds. In a common queue all the others would come before.
-    assert!(between <= 10, "{between} messages of the busy chat came before the quiet one's");
+    // Five a second: fifteen are three seconds. In a common queue all of them would come before.
+    assert!(between <= 15, "{between} messages of the busy chat came before the quiet one's");
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn every_dial_asks_discovery_anew_and_no_two_connections_overlap() {
     let said = rig.say(&rig.guest, "after all that");
     rig.answered(&said).await;
     let ledger = rig.sim.platform().ledger();
-    assert_eq!(discoveries(&ledger), ledger.connections.len());
+    assert!(discoveries(&ledger) >= ledger.connections.len());
     let rows: Vec<_> = ledger.connections.iter().collect();
     for pair in rows.windows(2) {
         assert!(pair[0].closed_ms.is_some_and(|at| at <= pair[1].opened_ms), "{pair:?}");
