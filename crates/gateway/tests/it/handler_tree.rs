@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use larkline_gateway::handler::Children;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::handler_script::{Scripts, alive, read_pid, until, within};
 use crate::handler_turn::turn;
@@ -180,8 +180,9 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
 
     victim.kill().unwrap();
     victim.wait().unwrap();
-    let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
-    forge_record(home.path(), i32::try_from(stranger.id()).unwrap());
+    let mut stranger = tokio::process::Command::new("sleep");
+    let mut stranger = stranger.arg("1000").kill_on_drop(true).spawn().unwrap();
+    forge_record(home.path(), stranger.id().unwrap());
     let stale = within(next.reap_stale(grace)).await.unwrap();
 
     let [stale] = &stale[..] else { panic!("{stale:?}") };
@@ -190,18 +191,17 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
     assert!(!alive(leader) && !alive(grandchild));
     assert!(stranger.try_wait().unwrap().is_none(), "same number, another start: not ours");
     assert_eq!(std::fs::read_dir(home.path().join("children")).unwrap().count(), 0);
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
 }
 
-/// A second record like the one in the folder, for a process whose number a stranger has now.
-fn forge_record(home: &Path, pid: i32) {
+/// A second record like the one in the folder, for a process and a gateway whose numbers others
+/// have now: the stranger, and this very process.
+fn forge_record(home: &Path, stranger: u32) {
     let folder = home.join("children");
     let record = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
-    record["process"]["pid"] = pid.into();
     record["mark"] = "another".into();
-    // Its gateway's number has passed on, too: to this very process.
-    record["gateway"]["pid"] = std::process::id().into();
+    // Nothing but the kernel's own started that early.
+    record["process"] = json!({ "pid": stranger, "start": 1 });
+    record["gateway"] = json!({ "pid": std::process::id(), "start": 1 });
     std::fs::write(folder.join("another.json"), record.to_string()).unwrap();
 }

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 /// The variable that tells which child a process descends from.
 pub(super) const MARK: &str = "LARKLINE_CHILD";
 
-/// While a process changes its program its environment looks empty for some microseconds; so
-/// an empty one is looked at this often before it is believed.
-const EXEC_LOOKS: usize = 4;
+/// While a process changes its program its environment looks empty: some microseconds, or
+/// some time slices where many compete. So an empty one is looked at this often before it is
+/// believed.
+const EXEC_LOOKS: usize = 50;
 
 /// Between two looks.
 const EXEC_PAUSE: Duration = Duration::from_millis(1);

@@ -167,7 +167,7 @@ impl ChildInfo {
     /// its mark alone, and is younger than its gateway.
     fn tree(&self, mark: &str, gateway: ProcessId) -> Tree {
         let since = self.process.map_or(gateway.start, |process| process.start);
-        Tree { leader: self.process, mark: mark.to_owned(), since }
+        Tree::new(self.process, mark, since)
     }
 }
 

@@ -192,7 +192,7 @@ impl Running {
         let started = tokio::task::spawn_blocking(move || {
             entry.write();
             let (child, id) = tree::start(|| command.spawn(), Child::id)?;
-            let tree = Tree { leader: Some(id), mark: entry.mark().to_owned(), since: id.start };
+            let tree = Tree::new(Some(id), entry.mark(), id.start);
             // From here on a failure drops `running`, and with it the child.
             let running =
                 |_entry| Self { child, tree, id, leader: Leader::Held, over: false, _entry };

@@ -7,14 +7,17 @@
 //! Never the name. Starting programs and reading their output is not here: `run` does.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, getpgrp, getpid, kill_process_group, waitpid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::JoinError;
 use tokio::time::{Instant, timeout_at};
 
 use super::proc::{self, Origin, Process, ProcessId};
@@ -47,11 +50,14 @@ struct Started {
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
     /// The child itself, leader of its group; nothing when a crash came before it was known.
-    pub(super) leader: Option<ProcessId>,
+    leader: Option<ProcessId>,
     /// The mark in its environment.
-    pub(super) mark: String,
+    mark: String,
     /// No process of the tree started before this.
-    pub(super) since: u64,
+    since: u64,
+    /// Whoever was once seen in the tree stays in it: a process that is just changing its
+    /// program, or whose parent was just killed, may show no sign of where it came from.
+    seen: BTreeSet<ProcessId>,
 }
 
 /// Whether the leader's number is still its own.
@@ -88,15 +94,21 @@ fn lock() -> MutexGuard<'static, Vec<Started>> {
 }
 
 impl Tree {
+    /// The tree of a child, or of one that is known by its mark alone.
+    pub(super) fn new(leader: Option<ProcessId>, mark: &str, since: u64) -> Self {
+        Self { leader, mark: mark.to_owned(), since, seen: BTreeSet::new() }
+    }
+
     /// Ends every process of the tree: SIGTERM, `grace` to go, then SIGKILL until none is
     /// left. Returns how many withstood even that.
     pub(super) async fn end(&self, grace: Duration, leader: Leader) -> usize {
         self.note_ending();
-        let asked = self.signal_off_thread(Signal::TERM, leader).await;
+        let (mut tree, asked) = self.clone().signal_off_thread(Signal::TERM, leader).await;
         wait_all(asked, Instant::now() + grace).await;
         let limit = Instant::now() + KILL_LIMIT;
         loop {
-            let killed = self.signal_off_thread(Signal::KILL, leader).await;
+            let killed;
+            (tree, killed) = tree.signal_off_thread(Signal::KILL, leader).await;
             if killed.is_empty() || Instant::now() > limit {
                 return killed.len();
             }
@@ -107,14 +119,14 @@ impl Tree {
     /// Kills all that is there, without waiting for it to be gone: for work that is dropped.
     pub(super) fn kill_now(&self, leader: Leader) {
         self.note_ending();
-        let mut told = BTreeSet::new();
+        let mut tree = self.clone();
         for _ in 0..KILL_ROUNDS {
-            // What was told cannot fork any more, so nobody new means that this was all.
-            let new = self.members().iter().filter(|process| told.insert(process.id)).count();
-            if new == 0 {
+            let before = tree.seen.len();
+            drop(tree.signal(Signal::KILL, leader));
+            // What was killed cannot fork any more, so nobody new means that this was all.
+            if tree.seen.len() == before {
                 return;
             }
-            drop(self.signal(Signal::KILL, leader));
         }
     }
 
@@ -126,16 +138,24 @@ impl Tree {
 
     /// Scanning `/proc` takes milliseconds on a busy machine: not on a thread that also
     /// answers pings.
-    async fn signal_off_thread(&self, signal: Signal, leader: Leader) -> Vec<OwnedFd> {
-        let tree = self.clone();
-        let sent = tokio::task::spawn_blocking(move || tree.signal(signal, leader));
-        sent.await.unwrap_or_default()
+    async fn signal_off_thread(mut self, signal: Signal, leader: Leader) -> (Self, Vec<OwnedFd>) {
+        let sent = tokio::task::spawn_blocking(move || {
+            let handles = self.signal(signal, leader);
+            (self, handles)
+        });
+        match sent.await.map_err(JoinError::try_into_panic) {
+            Ok(sent) => sent,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime is going away, and this future with it.
+            Err(Err(_cancelled)) => pending().await,
+        }
     }
 
-    fn signal(&self, signal: Signal, leader: Leader) -> Vec<OwnedFd> {
+    fn signal(&mut self, signal: Signal, leader: Leader) -> Vec<OwnedFd> {
         let mut members = self.members();
         // Parents before their children: a shell whose command was killed goes on to the next.
         members.sort_by_key(|process| process.id.start);
+        self.seen.extend(members.iter().map(|process| process.id));
         if let (Leader::Held, Some(group)) =
             (leader, self.leader.and_then(|l| Pid::from_raw(l.pid)))
         {
@@ -183,6 +203,7 @@ impl Tree {
         let group = self.leader.and_then(|leader| own_group(leader, &all));
         let belongs = |p: &Process| {
             Some(p.id) == self.leader
+                || self.seen.contains(&p.id)
                 || group == Some(p.group)
                 || match proc::origin(p.id.pid) {
                     Origin::Marked(mark) => mark == self.mark,
