@@ -80,8 +80,12 @@ pub struct Metrics {
     pub link_connects: Family<AppLabel, Gauge>,
     /// Frames that could not be read since the start.
     pub link_malformed: Family<AppLabel, Gauge>,
-    /// Seconds since the last frame.
+    /// Seconds since the last frame; -1 before there was one.
     pub link_last_frame_age: Family<AppLabel, Gauge>,
+    /// Seconds since the last answer to a ping; -1 before there was one.
+    pub link_last_pong_age: Family<AppLabel, Gauge>,
+    /// Seconds since the last event; -1 before there was one.
+    pub link_last_event_age: Family<AppLabel, Gauge>,
     /// From the frame's arrival to its ack handed to the socket.
     pub ack_seconds: Histogram,
     /// From the frame's arrival to the handler's start.
@@ -106,6 +110,8 @@ impl Default for Metrics {
             link_connects: Family::default(),
             link_malformed: Family::default(),
             link_last_frame_age: Family::default(),
+            link_last_pong_age: Family::default(),
+            link_last_event_age: Family::default(),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
@@ -134,6 +140,16 @@ impl Metrics {
             "link_last_frame_age_seconds",
             "Seconds since the last frame",
             self.link_last_frame_age.clone(),
+        );
+        r.register(
+            "link_last_pong_age_seconds",
+            "Seconds since the last answer to a ping",
+            self.link_last_pong_age.clone(),
+        );
+        r.register(
+            "link_last_event_age_seconds",
+            "Seconds since the last event",
+            self.link_last_event_age.clone(),
         );
         r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
         r.register(

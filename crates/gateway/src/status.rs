@@ -90,6 +90,12 @@ pub struct LinkView {
     pub last_event_at_ms: Option<i64>,
     /// Interval of protocol pings.
     pub ping_interval_ms: u64,
+    /// How long a ping may stay unanswered.
+    pub pong_timeout_ms: u64,
+    /// Silence after which the link is probed.
+    pub probe_interval_ms: u64,
+    /// How long a probe may stay unanswered.
+    pub probe_timeout_ms: u64,
     /// Failed attempts in a row.
     pub attempt: u32,
     /// What went wrong last.
@@ -127,6 +133,9 @@ impl LinkView {
             last_pong_at_ms: s.last_pong_at_ms,
             last_event_at_ms: s.last_event_at_ms,
             ping_interval_ms: s.ping_interval_ms,
+            pong_timeout_ms: s.heartbeat.pong_timeout_ms,
+            probe_interval_ms: s.heartbeat.probe_interval_ms,
+            probe_timeout_ms: s.heartbeat.probe_timeout_ms,
             attempt: s.attempt,
             fault: s.last_fault.as_ref().map(ToString::to_string),
             next_retry_ms: s.next_retry_ms,
@@ -198,8 +207,14 @@ impl Status {
             m.link_verified.get_or_create(&label).set(i64::from(app.link.verified));
             m.link_connects.get_or_create(&label).set(app.link.connects.cast_signed());
             m.link_malformed.get_or_create(&label).set(app.link.malformed.cast_signed());
-            let age = app.link.last_frame_at_ms.map_or(-1, |at| (self.at_ms - at) / 1000);
-            m.link_last_frame_age.get_or_create(&label).set(age);
+            for (gauge, at) in [
+                (&m.link_last_frame_age, app.link.last_frame_at_ms),
+                (&m.link_last_pong_age, app.link.last_pong_at_ms),
+                (&m.link_last_event_age, app.link.last_event_at_ms),
+            ] {
+                let age = at.map_or(-1, |at| (self.at_ms - at) / 1000);
+                gauge.get_or_create(&label).set(age);
+            }
         }
         m.store_writable.set(i64::from(self.store_writable));
         m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());

@@ -57,6 +57,14 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
     out.push(format!("app       {} ({}), bot {}", app.name, app.app_id, app.bot));
     out.push(format!("link      {} for {}", l.state, age(l.since_ms, now)));
     out.push(format!("socket    {}", socket(l)));
+    let ms = |ms: u64| age(0, ms.cast_signed());
+    out.push(format!(
+        "heartbeat ping every {}, answered within {}; probe after {} of silence, answered within {}",
+        ms(l.ping_interval_ms),
+        ms(l.pong_timeout_ms),
+        ms(l.probe_interval_ms),
+        ms(l.probe_timeout_ms)
+    ));
     let seen = |at: Option<i64>| {
         at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age(at, now)))
     };

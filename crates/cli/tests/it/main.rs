@@ -19,6 +19,7 @@ mod line;
 mod reload;
 mod rig;
 mod routes;
+mod signs;
 mod start;
 mod stop;
 mod tls;

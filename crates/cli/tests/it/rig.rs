@@ -291,11 +291,16 @@ impl Rig {
 
     /// The metrics, scraped over the operator's socket.
     pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics").await
+    }
+
+    /// An answer of the operator's socket, head and body.
+    pub(crate) async fn get(&self, path: &str) -> String {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut socket =
             tokio::net::UnixStream::connect(self.path("state/larkline.sock")).await.unwrap();
-        let request = b"GET /metrics HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n";
-        socket.write_all(request).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
         let mut page = Vec::new();
         tokio::time::timeout(PATIENCE, socket.read_to_end(&mut page)).await.unwrap().unwrap();
         text(&page)
