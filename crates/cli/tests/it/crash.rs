@@ -119,6 +119,7 @@ async fn a_slow_message_holds_up_its_own_chat_in_order_and_no_other() {
     let held = ["slow", "behind it", "last"].map(|words| rig.say(&rig.guest, words));
     let other = rig.say(&rig.owner, "quick");
     assert_eq!(rig.answered(&other).await, ["done"]);
+    rig.ledger("acks that wait for no handler", |l| all_acked(l, &held)).await;
     assert!(held.iter().all(|said| rig.answers(&said.message_id).is_empty()));
     std::fs::write(rig.path("release"), "").unwrap();
     for said in &held {
