@@ -116,6 +116,7 @@ async fn a_slow_message_holds_up_its_own_chat_in_order_and_no_other() {
         "case $(cat) in *'\"text\":\"slow\"'*) until [ -e release ]; do sleep 0.05; done;; esac; echo done",
     );
     rig.run(&[]).await;
+    rig.ready().await;
     let held = ["slow", "behind it", "last"].map(|words| rig.say(&rig.guest, words));
     let other = rig.say(&rig.owner, "quick");
     assert_eq!(rig.answered(&other).await, ["done"]);

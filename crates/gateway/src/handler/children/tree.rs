@@ -156,14 +156,19 @@ impl Tree {
         // Parents before their children: a shell whose command was killed goes on to the next.
         members.sort_by_key(|process| process.id.start);
         self.seen.extend(members.iter().map(|process| process.id));
-        if let (Leader::Held, Some(group)) =
-            (leader, self.leader.and_then(|l| Pid::from_raw(l.pid)))
-        {
-            // In one stroke, so that a process cannot fork its way out of the group; the
-            // members that left it follow one by one. An empty group is no fault.
-            let _gone = kill_process_group(group, signal);
-        }
-        members.iter().filter_map(|process| self.signal_one(process.id, signal)).collect()
+        let held = self.leader.filter(|_| leader == Leader::Held);
+        // In one stroke, so that a process cannot fork its way out of the group; the members
+        // that left it follow one by one. An empty group is no fault.
+        let told = held
+            .and_then(|leader| Pid::from_raw(leader.pid))
+            .filter(|group| kill_process_group(*group, signal).is_ok())
+            .map(|group| group.as_raw_nonzero().get());
+        let signal_for = |process: &Process| match signal {
+            // Asked already: to many programs a second SIGTERM means at once.
+            Signal::TERM if told == Some(process.group) => Signal::CONT,
+            signal => signal,
+        };
+        members.iter().filter_map(|p| self.signal_one(p.id, signal_for(p))).collect()
     }
 
     fn signal_one(&self, id: ProcessId, signal: Signal) -> Option<OwnedFd> {
