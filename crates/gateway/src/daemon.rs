@@ -58,8 +58,8 @@ pub struct RunOptions {
 #[non_exhaustive]
 pub enum RunError {
     /// Another instance runs, or the locks that would tell cannot be had.
-    #[error("this instance has to be the only one on its state directory and its apps")]
-    Lock(#[source] LockError),
+    #[error(transparent)]
+    Lock(LockError),
     /// The store cannot be opened.
     #[error("cannot open the store {}", path.display())]
     Store {
@@ -151,7 +151,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         metrics: crate::metrics::Metrics::default(),
         children,
         restarts: Arc::default(),
-        at_work: crate::shared::AtWork::default(),
+        at_work: crate::at_work::AtWork::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
@@ -241,6 +241,12 @@ fn apply(
         tracing::error!("configuration not reloaded, the old one stays: {problems}");
     })?;
     let old = shared.config.load_full();
+    // The links of the old apps are open: their events would find no app, and no route.
+    let ids =
+        |c: &Config| c.apps.iter().map(|a| (a.name.clone(), a.app_id.clone())).collect::<Vec<_>>();
+    if ids(&old) != ids(&new) {
+        return Err("apps were added, removed or renamed; restart to serve them".to_owned());
+    }
     let needs_restart = old.needs_restart(&new);
     stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
     for line in new.policy_lines() {

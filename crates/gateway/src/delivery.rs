@@ -24,6 +24,9 @@ use crate::shared::{AppRuntime, Shared};
 const IN_FLIGHT_MAX: usize = 16;
 /// How long a claim holds: longer than a full window of the slowest limit plus a call.
 const LEASE: Duration = Duration::from_secs(150);
+/// How long a row in hand waits for its permit: more than a second's window, far less than
+/// the claim.
+const PERMIT_WAIT: Duration = Duration::from_secs(10);
 /// A worker looks at the store at least this often.
 const PERIOD: Duration = Duration::from_secs(5);
 /// Waits between attempts when the platform gives no hint: doubling between these.
@@ -121,7 +124,11 @@ impl Delivery {
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
         let permit = tokio::select! {
             permit = self.app.governor.acquire(&row.lane) => permit,
-            () = self.drain.cancelled() => return stopped(),
+            () = self.drain.cancelled() => return put_back("stopped", Duration::ZERO),
+            // A long wait gives its slot to another chat, and its claim back before it lapses.
+            () = tokio::time::sleep(PERMIT_WAIT) => {
+                return put_back("governed", self.app.governor.wait_for(&row.lane));
+            }
         };
         let (endpoint, result) = match op {
             Op::Reply { message_id, in_thread, message, .. } => {
@@ -270,14 +277,14 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
     }
 }
 
-/// Put back by a stop; nothing was sent.
-fn stopped() -> OutboxSettlement {
+/// Put back by a stop or a limit of our own; nothing was sent.
+fn put_back(code: &str, wait: Duration) -> OutboxSettlement {
     let at_ms = now_ms();
     OutboxSettlement::Retry {
         at_ms,
-        due_ms: at_ms,
-        code: "stopped".to_owned(),
-        error: "the gateway stopped before the call".to_owned(),
+        due_ms: at_ms + ms(wait),
+        code: code.to_owned(),
+        error: "put back before the call".to_owned(),
         log_id: String::new(),
         counts: false,
     }

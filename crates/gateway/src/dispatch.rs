@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::callback::NEUTRAL;
 use crate::clock::{ms, now_ms};
 use crate::config::Common;
 use crate::handler::retry::Next;
@@ -26,11 +27,6 @@ use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
 use crate::outgoing::Destination;
 use crate::shared::{AppRuntime, Shared};
 
-/// How long a claim holds without being extended: after a crash of another node its lane
-/// waits this long.
-const LEASE: Duration = Duration::from_secs(60);
-/// How often a running task's claim is extended.
-const LEASE_EXTEND: Duration = Duration::from_secs(20);
 /// A worker looks at the store at least this often.
 const PERIOD: Duration = Duration::from_secs(5);
 /// First and longest pause while the store refuses.
@@ -84,16 +80,20 @@ impl Dispatch {
     }
 
     async fn claim(&self, now: i64, limit: usize) -> Vec<ClaimedTask> {
-        if limit == 0 || self.drain.is_cancelled() {
+        let lease = self.shared.config.load().limits.lease;
+        if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
             return Vec::new();
         }
         let claim = TaskClaim {
             handler: self.name.clone(),
             limit,
             now_ms: now,
-            until_ms: now + ms(LEASE),
+            until_ms: now + ms(lease),
             owner: self.shared.boot_id.clone(),
         };
+        if limit == 0 || self.drain.is_cancelled() {
+            return Vec::new();
+        }
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -119,15 +119,21 @@ impl Dispatch {
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, task: ClaimedTask) {
         let started = Instant::now();
-        let _at_work = self.shared.at_work.begin(task.lease.task);
+        let _at_work = self.shared.at_work.begin(task.lease);
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));
         let settlement = match self.turn(&task) {
             Err(error) => self.given_up(&task, None, &error),
+            // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
+            Ok(turn) if attempt > 1 && self.common.retry.attempts == 1 => {
+                self.given_up(&task, Some(&turn.event), &HandlerError::interrupted())
+            }
+            // Ended before it began: the attempt does not count.
+            Ok(_) if self.kill.is_cancelled() => TaskSettlement::Release,
             Ok(turn) => {
                 tracing::debug!(handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, "attempt");
-                let result = self.attempt(&turn, lease).await;
+                let result = self.handler.handle(&turn).await;
                 let word = match &result {
                     Ok(answer) if answer.later => "later",
                     Ok(_) => "ok",
@@ -144,23 +150,6 @@ impl Dispatch {
         self.settle(lease, settlement).await;
         self.shared.delivery.notify_waiters();
         self.shared.dispatch.notify_waiters();
-    }
-
-    /// Runs the handler, keeping the claim alive.
-    async fn attempt(&self, turn: &Turn, lease: TaskLease) -> Result<Answer, HandlerError> {
-        let work = self.handler.handle(turn);
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                result = &mut work => return result,
-                () = tokio::time::sleep(LEASE_EXTEND) => {
-                    let until = now_ms() + ms(LEASE);
-                    if let Err(error) = self.shared.store.extend_task(lease, until).await {
-                        tracing::warn!(handler = self.name, code = error.code(), "claim not extended: {error}");
-                    }
-                }
-            }
-        }
     }
 
     fn turn(&self, task: &ClaimedTask) -> Result<Turn, HandlerError> {
@@ -220,8 +209,18 @@ impl Dispatch {
                 }
             }
             Err(error) => {
+                if turn.event.is_callback() {
+                    self.shared.callbacks.answer(task.item.id, Bytes::from_static(NEUTRAL));
+                }
                 match self.common.retry.next(task.attempt, error.retry, fastrand::u64(..)) {
-                    Next::Release => TaskSettlement::Release,
+                    // Cut off by a stop after it began: it may have had its effects, so the
+                    // next run has to know that it is not the first.
+                    Next::Release => TaskSettlement::Retry {
+                        at_ms,
+                        due_ms: at_ms,
+                        code: error.code.to_owned(),
+                        error: error.detail,
+                    },
                     Next::Again(wait) => {
                         tracing::warn!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
                         code = error.code, wait_ms = wait.as_millis(), "handler failed, to be tried again: {error}");
@@ -253,7 +252,8 @@ impl Dispatch {
         );
         let is_message = event.is_some_and(|e| e.message().is_some());
         let notices = if is_message {
-            self.rows(task, event, "n", vec![Outgoing::text(&notice)])
+            // A task that was retried by hand and died again says so again.
+            self.rows(task, event, &format!("n{}/", now_ms()), vec![Outgoing::text(&notice)])
         } else {
             Vec::new()
         };

@@ -129,6 +129,18 @@ impl Governor {
         }
     }
 
+    /// How long a call to `chat` has to wait at least, as far as is known now.
+    pub fn wait_for(&self, chat: &str) -> Duration {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let chat = state.chats.get_mut(chat).map_or(Ready::Now, |w| w.ready(now));
+        match state.app.iter_mut().map(|w| w.ready(now)).fold(chat, later) {
+            Ready::At(at) => Duration::from_nanos(at.saturating_sub(now)),
+            Ready::Now | Ready::OnCompletion => Duration::ZERO,
+        }
+    }
+
     /// What the governor is doing.
     pub fn status(&self) -> GovernorStatus {
         let now = self.now();

@@ -50,6 +50,14 @@ pub enum LockError {
     /// The lock directory belongs to somebody else.
     #[error("{} belongs to another user; set LARKLINE_LOCK_DIR to a directory of yours", .0.display())]
     ForeignDirectory(PathBuf),
+    /// The state directory cannot be made.
+    #[error("cannot use the state directory {}; set `store.path` to one you may write to", path.display())]
+    StateDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file could not be made or locked.
     #[error("cannot lock {}; check its permissions", path.display())]
     Io {
@@ -86,8 +94,10 @@ impl InstanceLock {
     /// # Errors
     /// [`LockError::Held`] with the holder when another process has one of them.
     pub fn acquire(claims: Claims<'_>, me: &Holder) -> Result<Self, LockError> {
-        make_dir(claims.state)?;
-        make_dir(claims.locks)?;
+        let state_dir =
+            |source| LockError::StateDirectory { path: claims.state.to_owned(), source };
+        make_dir(claims.state).map_err(state_dir)?;
+        make_dir(claims.locks).map_err(io(claims.locks))?;
         let owner = std::fs::metadata(claims.locks).map_err(io(claims.locks))?.uid();
         if owner != rustix::process::geteuid().as_raw() {
             return Err(LockError::ForeignDirectory(claims.locks.to_owned()));
@@ -109,8 +119,8 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LockError + use<> {
     move |source| LockError::Io { path, source }
 }
 
-fn make_dir(dir: &Path) -> Result<(), LockError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))
+fn make_dir(dir: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 fn lock(path: PathBuf, what: String, me: &Holder) -> Result<File, LockError> {

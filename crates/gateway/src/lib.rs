@@ -2,6 +2,7 @@
 //! die after. `ARCHITECTURE.md` has the picture.
 
 pub mod admin;
+pub mod at_work;
 pub mod callback;
 pub mod clock;
 pub mod config;

@@ -111,7 +111,7 @@ impl Routing {
     /// Committed events are visible before intake has logged them and registered their acks.
     fn is_announced(&self, item: &InboxItem) -> bool {
         item.id.0 <= self.app.announced.load(Ordering::Relaxed)
-            || item.received_ms < self.shared.started_ms
+            || item.boot_id != self.shared.boot_id
     }
 
     fn decide(

@@ -1,17 +1,16 @@
 //! What the workers of one daemon share.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use larkline_client::ApiClient;
 use larkline_client::link::LinkHandle;
 use larkline_proto::id::{AppId, OpenId};
-use larkline_store::task::TaskId;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::at_work::AtWork;
 use crate::callback::Callbacks;
 use crate::config::Config;
 use crate::governor::Governor;
@@ -67,41 +66,6 @@ pub struct AppRuntime {
     pub announced: AtomicI64,
     /// The bot's own open id, once the platform has told it.
     pub bot: watch::Sender<Option<OpenId>>,
-}
-
-/// The tasks that handlers work on now, for whoever waits for their end.
-#[derive(Debug, Default)]
-pub struct AtWork(Mutex<BTreeSet<i64>>);
-
-impl AtWork {
-    /// Counts a task until the guard is dropped.
-    #[must_use = "dropping the guard ends the work"]
-    pub fn begin(&self, task: TaskId) -> AtWorkGuard<'_> {
-        self.lock().insert(task.0);
-        AtWorkGuard { of: self, task }
-    }
-
-    /// Their numbers.
-    pub fn tasks(&self) -> Vec<i64> {
-        self.lock().iter().copied().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A task is being worked on.
-#[derive(Debug)]
-pub struct AtWorkGuard<'a> {
-    of: &'a AtWork,
-    task: TaskId,
-}
-
-impl Drop for AtWorkGuard<'_> {
-    fn drop(&mut self) {
-        self.of.lock().remove(&self.task.0);
-    }
 }
 
 /// Remembers whether the last write reached the disk, and says aloud when that changes.

@@ -91,7 +91,13 @@ impl Stages {
         stages.apps = Arc::new(apps);
         for app in Arc::clone(&stages.apps).iter() {
             let identity = Identity { app: Arc::clone(app), keep_going, fail: fail.clone() };
-            stages.service.spawn(format!("identity/{}", app.name), move || identity.clone().run());
+            let cancel = stages.service.cancel_token();
+            stages.service.spawn(format!("identity/{}", app.name), move || {
+                let (identity, cancel) = (identity.clone(), cancel.clone());
+                // Boxed: it holds a whole call of the API.
+                let work = Box::pin(identity.run());
+                async move { cancel.run_until_cancelled_owned(work).await.unwrap_or(()) }
+            });
         }
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
@@ -101,7 +107,11 @@ impl Stages {
             wait,
             fail,
         );
-        stages.service.spawn("startup", move || watcher.clone().run());
+        let cancel = stages.service.cancel_token();
+        stages.service.spawn("startup", move || {
+            let (watcher, cancel) = (watcher.clone(), cancel.clone());
+            async move { cancel.run_until_cancelled_owned(watcher.run()).await.unwrap_or(()) }
+        });
         Ok(stages)
     }
 

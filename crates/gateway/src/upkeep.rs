@@ -16,6 +16,8 @@ use crate::shared::Shared;
 
 /// The short round: late replies that never came, an ill store, a growing queue.
 const ROUND: Duration = Duration::from_secs(1);
+/// How often room is sought in a store that refuses writes.
+const PRUNE_ILL_EVERY: Duration = Duration::from_secs(60);
 /// How often old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -43,6 +45,11 @@ impl Upkeep {
             }
             if self.shared.store_health.is_ill() {
                 self.probe().await;
+                // A store that is full by its own limit heals by pruning alone.
+                if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_ILL_EVERY) {
+                    pruned_at = Some(Instant::now());
+                    self.prune().await;
+                }
                 continue;
             }
             self.expire().await;
@@ -94,7 +101,7 @@ impl Upkeep {
     async fn queue_bound(&self) {
         let bound = u64::try_from(self.shared.config.load().limits.queue_max).unwrap_or(u64::MAX);
         let Ok(depths) = self.shared.store.depths().await else { return };
-        let waiting = depths.unrouted + depths.tasks;
+        let waiting = depths.unrouted + depths.tasks + depths.outbox;
         let overfull = &self.shared.overfull;
         if waiting > bound && !overfull.swap(true, Ordering::Relaxed) {
             tracing::error!(

@@ -83,6 +83,8 @@ pub struct InboxItem {
     pub received_ms: i64,
     /// The payload exactly as received.
     pub payload: Vec<u8>,
+    /// The boot that received it.
+    pub boot_id: String,
 }
 
 /// Where an event goes.

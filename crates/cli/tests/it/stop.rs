@@ -109,8 +109,25 @@ async fn after_the_deadline_the_whole_tree_gets_term_then_kill_and_the_task_runs
     assert!(line.contains("tasks=[1]"), "{line}");
     assert!(rig.sim.platform().read(|l| l.messages.is_empty()), "nobody is told of a stop");
     rig.run(&[]).await;
-    // An attempt that a stop cut off does not count.
-    assert_eq!(rig.answered(&said).await, ["attempt 1"]);
+    // The run that was cut off may have had its effects: the next one is told.
+    assert_eq!(rig.answered(&said).await, ["attempt 2"]);
+}
+
+#[tokio::test]
+async fn with_one_attempt_a_run_that_a_kill_cut_off_is_not_repeated_and_said_so() {
+    let mut rig = Rig::new(&format!("{WORK}retry = {{ attempts = 1 }}\n")).await;
+    rig.script("work", PATIENT);
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "order it");
+    written(&rig, "starts").await;
+    rig.kill9().await;
+    rig.run(&[]).await;
+    let answers = rig.answered(&said).await;
+    assert!(answers[0].contains("interrupted"), "{answers:?}");
+    assert_eq!(read(&rig.path("starts")).lines().count(), 1, "the program ran once");
+    assert_eq!(rig.verdicts().await, [("failed/interrupted".to_owned(), 1)].into());
+    assert_eq!(rig.json(&["dead"]).await[0]["code"], "interrupted");
 }
 
 #[tokio::test]

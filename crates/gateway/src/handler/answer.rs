@@ -51,6 +51,12 @@ impl HandlerError {
     pub fn stopped() -> Self {
         Self::new("cancelled", "stopped before it was through").with_retry(Retry::Stopped)
     }
+
+    /// An earlier run was cut off, and no second one is allowed.
+    pub fn interrupted() -> Self {
+        let detail = "a crash or a stop cut its one run off; it may have had its effects";
+        Self::new("interrupted", detail).with_retry(Retry::Never)
+    }
 }
 
 /// Whether to try again.

@@ -15,7 +15,7 @@ use crate::inbox::{Accepted, Decision, InboxId, InboxItem, NewEvent, RouteDecisi
 const REPEATS_TOLD: u32 = 16;
 
 /// Columns of an [`InboxItem`] in a query that joins `inbox i` and `payload p`.
-pub(super) const ITEM: &str = "i.id, i.app, i.event_id, i.kind, i.received_ms, p.body";
+pub(super) const ITEM: &str = "i.id, i.app, i.event_id, i.kind, i.received_ms, p.body, i.boot_id";
 
 /// Reads [`ITEM`] from its place in a row.
 pub(super) fn item(row: &Row<'_>, at: usize) -> rusqlite::Result<InboxItem> {
@@ -26,6 +26,7 @@ pub(super) fn item(row: &Row<'_>, at: usize) -> rusqlite::Result<InboxItem> {
         kind: row.get(at + 3)?,
         received_ms: row.get(at + 4)?,
         payload: row.get(at + 5)?,
+        boot_id: row.get(at + 6)?,
     })
 }
 

@@ -1,0 +1,117 @@
+//! The tasks that handlers work on now, and the claims that keep them ours.
+//!
+//! A claim lapses by the wall clock, which may jump: a machine that slept wakes up with every
+//! claim lapsed and every handler still at work. So before anything is claimed, what is in hand
+//! is extended; a task can never be claimed beside its own running attempt.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use larkline_store::task::TaskLease;
+use larkline_store::{Store, StoreError};
+
+use crate::clock::ms;
+
+/// Claims are extended when a third of their time has gone.
+const PARTS: u32 = 3;
+
+/// The tasks in hand.
+#[derive(Debug, Default)]
+pub struct AtWork {
+    held: Mutex<BTreeMap<i64, TaskLease>>,
+    extended_ms: AtomicI64,
+}
+
+/// A task is being worked on.
+#[derive(Debug)]
+#[must_use = "dropping the guard ends the work"]
+pub struct AtWorkGuard<'a> {
+    of: &'a AtWork,
+    task: i64,
+}
+
+impl AtWork {
+    /// Counts a task until the guard is dropped.
+    pub fn begin(&self, lease: TaskLease) -> AtWorkGuard<'_> {
+        self.lock().insert(lease.task.0, lease);
+        AtWorkGuard { of: self, task: lease.task.0 }
+    }
+
+    /// Their numbers.
+    pub fn tasks(&self) -> Vec<i64> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Extends what is in hand, when it is time to. `false` when the store refused: then
+    /// nothing may be claimed, because what lapsed meanwhile would be claimed too.
+    pub async fn keep(&self, store: &dyn Store, lease: Duration, now_ms: i64) -> bool {
+        let elapsed_ms = now_ms - self.extended_ms.load(Ordering::Relaxed);
+        if (0..ms(lease / PARTS)).contains(&elapsed_ms) {
+            return true;
+        }
+        let held: Vec<TaskLease> = self.lock().values().copied().collect();
+        for one in held {
+            match store.extend_task(one, now_ms + ms(lease)).await {
+                // Settled meanwhile: nothing to keep.
+                Ok(()) | Err(StoreError::Fenced) => {}
+                Err(error) => {
+                    tracing::warn!(code = error.code(), "claims not extended: {error}");
+                    return false;
+                }
+            }
+        }
+        self.extended_ms.store(now_ms, Ordering::Relaxed);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, TaskLease>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AtWorkGuard<'_> {
+    fn drop(&mut self) {
+        self.of.lock().remove(&self.task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision};
+    use larkline_store::task::{NewTask, TaskClaim};
+    use larkline_store::{SqliteOptions, SqliteStore};
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(60);
+    const HOUR_MS: i64 = 3_600_000;
+
+    async fn claim(store: &dyn Store, now_ms: i64) -> Vec<TaskLease> {
+        let until_ms = now_ms + ms(LEASE);
+        let claim =
+            TaskClaim { handler: "h".into(), limit: 9, now_ms, until_ms, owner: "me".into() };
+        store.claim_tasks(claim).await.unwrap().into_iter().map(|t| t.lease).collect()
+    }
+
+    #[tokio::test]
+    async fn a_task_in_hand_is_not_claimed_again_after_the_clock_has_jumped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("s.db"), SqliteOptions::default()).unwrap();
+        let event = NewEvent { app: "a".into(), keys: vec!["e:1".into()], ..NewEvent::default() };
+        let accepted = store.accept(vec![event]).await.unwrap();
+        let [Accepted::New(inbox)] = accepted[..] else { panic!("{accepted:?}") };
+        let task = NewTask { route: "r".into(), handler: "h".into(), lane: "l".into(), due_ms: 0 };
+        let decision = Decision::Queue(vec![task]);
+        store.route(vec![RouteDecision { inbox, at_ms: 1, decision }]).await.unwrap();
+        let at_work = AtWork::default();
+        let lease = claim(&store, 1).await[0];
+        let guard = at_work.begin(lease);
+        assert!(at_work.keep(&store, LEASE, HOUR_MS).await);
+        assert!(claim(&store, HOUR_MS).await.is_empty(), "it is still being worked on");
+        drop(guard);
+        assert!(at_work.keep(&store, LEASE, 2 * HOUR_MS).await);
+        assert_eq!(claim(&store, 2 * HOUR_MS).await.len(), 1, "nobody works on it any more");
+    }
+}
