@@ -215,7 +215,7 @@ impl Delivery {
         let mut pause = STORE_PAUSE.0;
         loop {
             match self.shared.store.settle_outbox(lease, settlement.clone()).await {
-                Ok(()) => return self.shared.store_health.recovered(),
+                Ok(concluded) => return self.shared.settled(concluded),
                 Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
                     tracing::warn!(
                         outbox_id = lease.row.0,

@@ -245,7 +245,7 @@ impl Dispatch {
         error: &HandlerError,
     ) -> TaskSettlement {
         tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
-            code = error.code, verdict = "failed", why = error.code, "handler failed for good: {error}; see `larkline dead`");
+            code = error.code, "handler failed for good: {error}; see `larkline dead`");
         let notice = format!(
             "⚠️ {} failed ({}), attempt {}. The operator can retry it: larkline dead",
             self.name, error.code, task.attempt
@@ -291,7 +291,7 @@ impl Dispatch {
         let mut pause = STORE_PAUSE.0;
         loop {
             match self.shared.store.settle_task(lease, settlement.clone()).await {
-                Ok(()) => return self.shared.store_health.recovered(),
+                Ok(concluded) => return self.shared.settled(concluded),
                 Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
                     tracing::warn!(
                         handler = self.name,

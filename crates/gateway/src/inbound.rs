@@ -14,6 +14,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 pub const BOT_TURNS_MAX: u32 = 10;
 /// A chat in which no bot was heard for so long starts over.
 const BOT_QUIET: Duration = Duration::from_secs(3600);
+/// A chat is told that the queue is long at most once in so long.
+const CROWD_PERIOD: Duration = Duration::from_secs(600);
 /// People or chats remembered before idle ones are swept.
 const SWEEP: usize = 4096;
 
@@ -22,6 +24,7 @@ const SWEEP: usize = 4096;
 pub struct Inbound {
     people: HashMap<OpenId, Person>,
     bots: HashMap<ChatId, Streak>,
+    crowds: HashMap<ChatId, Nanos>,
 }
 
 #[derive(Debug)]
@@ -66,6 +69,19 @@ impl Inbound {
         let due = person.told.is_none_or(|at| at.saturating_add(nanos(PERIOD)) <= now);
         if due {
             person.told = Some(now);
+        }
+        due
+    }
+
+    /// True when a chat is to be told that its message has to wait: once in a while.
+    pub fn tell_crowd(&mut self, chat: &ChatId, now: Nanos) -> bool {
+        let quiet = |at: Nanos| at.saturating_add(nanos(CROWD_PERIOD)) <= now;
+        if self.crowds.len() >= SWEEP {
+            self.crowds.retain(|_, at| !quiet(*at));
+        }
+        let due = self.crowds.get(chat).is_none_or(|at| quiet(*at));
+        if due {
+            self.crowds.insert(chat.clone(), now);
         }
         due
     }
@@ -120,6 +136,17 @@ mod tests {
         assert!(!inbound.within(&who, Some(1), 1));
         assert!(inbound.within(&who, Some(2), 2));
         assert!(inbound.within(&who, None, 3));
+    }
+
+    #[test]
+    fn a_chat_is_told_of_a_long_queue_once_in_a_while() {
+        let (mut inbound, chat) = (Inbound::default(), ChatId::new("oc_1"));
+        let told: Vec<Nanos> = [0, 1, 599, 600, 601]
+            .into_iter()
+            .filter(|s| inbound.tell_crowd(&chat, s * SECOND))
+            .collect();
+        assert_eq!(told, [0, 600]);
+        assert!(inbound.tell_crowd(&ChatId::new("oc_2"), SECOND));
     }
 
     #[test]

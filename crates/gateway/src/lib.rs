@@ -15,6 +15,7 @@ pub mod identity;
 pub mod inbound;
 pub mod instance;
 pub mod intake;
+pub mod link_watch;
 pub mod log;
 pub mod metrics;
 pub mod outgoing;

@@ -17,6 +17,8 @@ use prometheus_client::registry::Registry;
 /// Buckets for latencies on the event path, seconds.
 const LATENCY_BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
+/// Buckets for waits between attempts to connect, seconds.
+const WAIT_BUCKETS: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0];
 /// Buckets for handlers, seconds.
 const HANDLER_BUCKETS: [f64; 11] =
     [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
@@ -86,6 +88,8 @@ pub struct Metrics {
     pub link_last_pong_age: Family<AppLabel, Gauge>,
     /// Seconds since the last event; -1 before there was one.
     pub link_last_event_age: Family<AppLabel, Gauge>,
+    /// Waits before attempts to reconnect.
+    pub reconnect_wait_seconds: Histogram,
     /// From the frame's arrival to its ack handed to the socket.
     pub ack_seconds: Histogram,
     /// From the frame's arrival to the handler's start.
@@ -112,6 +116,7 @@ impl Default for Metrics {
             link_last_frame_age: Family::default(),
             link_last_pong_age: Family::default(),
             link_last_event_age: Family::default(),
+            reconnect_wait_seconds: Histogram::new(WAIT_BUCKETS),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
@@ -150,6 +155,11 @@ impl Metrics {
             "link_last_event_age_seconds",
             "Seconds since the last event",
             self.link_last_event_age.clone(),
+        );
+        r.register(
+            "link_reconnect_wait_seconds",
+            "Waits before attempts to reconnect",
+            self.reconnect_wait_seconds.clone(),
         );
         r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
         r.register(

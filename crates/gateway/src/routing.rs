@@ -137,6 +137,7 @@ impl Routing {
                     let handlers: Vec<&str> = tasks.iter().map(|t| t.handler.as_str()).collect();
                     tracing::info!(app = self.app.name, event_id = %item.event_id, inbox_id = item.id.0,
                         handlers = handlers.join(","), "routed");
+                    notices.extend(self.crowd_notice(&event));
                     Decision::Queue(tasks)
                 }
             },
@@ -197,6 +198,19 @@ impl Routing {
             | Why::OwnMessage => return None,
         };
         outgoing::notice(&self.app.name, event, why.word(), text, now_ms())
+    }
+
+    /// What a chat hears whose message was taken but has to wait behind many others.
+    fn crowd_notice(&self, event: &Event) -> Option<NewOutbox> {
+        let waiting = self.shared.crowd.load(Ordering::Relaxed);
+        let chat = &event.message()?.chat_id;
+        if waiting == 0 || !self.inbound().tell_crowd(chat, nanos(self.epoch.elapsed())) {
+            return None;
+        }
+        let text = format!(
+            "⏳ 已收到，前面还有约 {waiting} 条消息在排队。Received; about {waiting} messages are waiting before yours."
+        );
+        outgoing::notice(&self.app.name, event, "crowded", &text, now_ms())
     }
 
     /// True when a sender over the limit is to be told.

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use larkline_client::ApiClient;
 use larkline_client::link::LinkHandle;
 use larkline_proto::id::{AppId, OpenId};
+use larkline_store::inbox::Concluded;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -39,6 +40,8 @@ pub struct Shared {
     pub at_work: AtWork,
     /// True while more waits than the bound allows: nothing more is acked.
     pub overfull: AtomicBool,
+    /// How much waits while that is more than half of the bound: chats are told; else 0.
+    pub crowd: AtomicU64,
     /// Acks that wait for a handler.
     pub callbacks: Callbacks,
     /// Wakes the routing workers.
@@ -47,6 +50,17 @@ pub struct Shared {
     pub dispatch: Notify,
     /// Wakes the delivery workers.
     pub delivery: Notify,
+}
+
+impl Shared {
+    /// A settlement reached the disk; if it decided an event's verdict, that is the event's
+    /// last line in the log.
+    pub fn settled(&self, concluded: Option<Concluded>) {
+        self.store_health.recovered();
+        if let Some(Concluded { app, inbox, event_id, verdict, why }) = concluded {
+            tracing::info!(app, %event_id, inbox_id = inbox.0, verdict, why, "verdict");
+        }
+    }
 }
 
 /// One app's sockets and limits.

@@ -21,6 +21,7 @@ use crate::governor::Governor;
 use crate::handler::{Handler, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
+use crate::link_watch::LinkWatch;
 use crate::routing::Routing;
 use crate::shared::{AppRuntime, Shared};
 use crate::supervisor::Supervisor;
@@ -97,6 +98,15 @@ impl Stages {
                 // Boxed: it holds a whole call of the API.
                 let work = Box::pin(identity.run());
                 async move { cancel.run_until_cancelled_owned(work).await.unwrap_or(()) }
+            });
+        }
+        for app in Arc::clone(&stages.apps).iter() {
+            let watch = LinkWatch { shared: Arc::clone(shared), app: Arc::clone(app) };
+            let cancel = stages.service.cancel_token();
+            stages.service.spawn(format!("link-watch/{}", app.name), move || {
+                // Boxed: it holds a whole call of the API.
+                let (watch, cancel) = (Box::pin(watch.clone().run()), cancel.clone());
+                async move { cancel.run_until_cancelled_owned(watch).await.unwrap_or(()) }
             });
         }
         stages.start_handlers(shared, &config)?;

@@ -102,6 +102,8 @@ impl Upkeep {
         let bound = u64::try_from(self.shared.config.load().limits.queue_max).unwrap_or(u64::MAX);
         let Ok(depths) = self.shared.store.depths().await else { return };
         let waiting = depths.unrouted + depths.tasks + depths.outbox;
+        let crowd = if waiting > bound / 2 { waiting } else { 0 };
+        self.shared.crowd.store(crowd, Ordering::Relaxed);
         let overfull = &self.shared.overfull;
         if waiting > bound && !overfull.swap(true, Ordering::Relaxed) {
             tracing::error!(

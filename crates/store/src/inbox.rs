@@ -87,6 +87,21 @@ pub struct InboxItem {
     pub boot_id: String,
 }
 
+/// A verdict that was decided just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concluded {
+    /// Name of the app in the configuration.
+    pub app: String,
+    /// The event.
+    pub inbox: InboxId,
+    /// The platform's event id.
+    pub event_id: EventId,
+    /// `replied` or `failed`.
+    pub verdict: String,
+    /// The reason of a failure.
+    pub why: String,
+}
+
 /// Where an event goes.
 #[derive(Clone, Debug)]
 pub struct RouteDecision {

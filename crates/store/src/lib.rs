@@ -26,7 +26,7 @@ pub mod task;
 use std::pin::Pin;
 
 pub use error::StoreError;
-use inbox::{Accepted, InboxId, InboxItem, NewEvent, RouteDecision};
+use inbox::{Accepted, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
 use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
 use record::{
     BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot, Pruned,
@@ -79,7 +79,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends an attempt: one transaction settles the task, frees the lane and inserts the
     /// replies. [`StoreError::Fenced`] when the lease is no longer ours; nothing is written.
-    fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()>;
+    /// Returns the event's verdict when this decided it.
+    fn settle_task(
+        &self,
+        lease: TaskLease,
+        settlement: TaskSettlement,
+    ) -> StoreFuture<'_, Option<Concluded>>;
 
     /// A task that waits for a late reply, with its event; `None` when it does not wait.
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>>;
@@ -110,7 +115,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         lease: OutboxLease,
         settlement: OutboxSettlement,
-    ) -> StoreFuture<'_, ()>;
+    ) -> StoreFuture<'_, Option<Concluded>>;
 
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;

@@ -247,12 +247,39 @@ async fn beyond_the_queues_bound_nothing_is_acked_which_is_said_and_all_is_answe
         std::fs::write(rig.path("release"), "").unwrap();
         said.push(extra);
         rig.ledger("all acks and answers", |l| {
-            all_acked(l, &said) && said.iter().all(|s| l.replies_to(&s.message_id).count() == 1)
+            let done = |s: &Said| {
+                l.replies_to(&s.message_id).filter(|m| m.text.as_deref() == Some("done")).count()
+            };
+            all_acked(l, &said) && said.iter().all(|s| done(s) == 1)
         })
         .await;
         rig.logged("the queue is back below its bound").await;
         rig.ready().await;
     }
+}
+
+#[tokio::test]
+async fn a_chat_is_told_when_its_message_has_to_wait_behind_many() {
+    let mut rig = Rig::new(&format!("{COMMAND}\n[limits]\nqueue_max = 400\n")).await;
+    rig.script("work", "until [ -e release ]; do sleep 0.05; done");
+    rig.run(&[]).await;
+    rig.ready().await;
+    for _ in 0..=200 {
+        rig.say(&rig.guest, "many");
+    }
+    let notices = |l: &Ledger| {
+        l.messages
+            .iter()
+            .filter(|m| m.text.as_deref().is_some_and(|t| t.contains("waiting before yours")))
+            .count()
+    };
+    // What waits is counted once a second; whoever writes after that is told.
+    rig.until("the notice", async || {
+        rig.say(&rig.owner, "and one more");
+        rig.sim.platform().read(notices) > 0
+    })
+    .await;
+    assert!(rig.sim.platform().read(notices) <= 2, "at most once for each of the two chats");
 }
 
 #[tokio::test]

@@ -25,3 +25,4 @@ mod stop;
 mod tls;
 mod verdicts;
 mod waiting;
+mod watch;

@@ -60,6 +60,7 @@ macro_rules! store_laws {
             outbox::a_lapsed_send_is_claimed_again_and_fenced,
             verdicts::the_equation_holds_after_every_step,
             verdicts::an_event_waits_for_its_last_row,
+            verdicts::the_settlement_that_decides_a_verdict_returns_it,
             verdicts::a_filtered_event_stays_filtered,
             verdicts::a_failure_keeps_its_code,
             verdicts::a_retried_dead_letter_waits_again,

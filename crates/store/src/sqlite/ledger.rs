@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::{fault::Refusal, sql, writer::Tx};
+use crate::inbox::{Concluded, InboxId};
 
 pub(super) const WAITING: &str = "waiting";
 pub(super) const REPLIED: &str = "replied";
@@ -74,6 +75,7 @@ impl Ledger {
 /// Where an event stands.
 struct Standing {
     app: String,
+    event_id: String,
     pending: i64,
     dead: i64,
     verdict: String,
@@ -95,7 +97,7 @@ pub(super) fn shift(
     if pending == 0 && dead == 0 {
         return Ok(true);
     }
-    let read = "SELECT app, pending, dead, verdict, why, final, routed_ms IS NOT NULL
+    let read = "SELECT app, pending, dead, verdict, why, final, routed_ms IS NOT NULL, event_id
         FROM inbox WHERE id = ?1";
     let event = sql::one(tx.conn, read, [inbox], |row| {
         Ok(Standing {
@@ -106,12 +108,12 @@ pub(super) fn shift(
             why: row.get(4)?,
             fixed: row.get(5)?,
             routed: row.get(6)?,
+            event_id: row.get(7)?,
         })
     })?;
-    let Some(Standing { app, pending, dead, verdict: old, why: old_why, fixed, routed }) = event
-    else {
-        return Ok(false);
-    };
+    let Some(standing) = event else { return Ok(false) };
+    let Standing { app, event_id, pending, dead, verdict: old, why: old_why, fixed, routed } =
+        standing;
     if fixed {
         let write = "UPDATE inbox SET pending = ?2, dead = ?3 WHERE id = ?1";
         sql::exec(tx.conn, write, [inbox, pending, dead])?;
@@ -131,6 +133,13 @@ pub(super) fn shift(
     if (verdict, why.as_str()) != (old.as_str(), old_why.as_str()) {
         tx.ledger.count(&app, &old, &old_why, -1);
         tx.ledger.count(&app, verdict, &why, 1);
+        tx.concluded = (verdict != WAITING).then(|| Concluded {
+            app,
+            inbox: InboxId(inbox),
+            event_id: event_id.into(),
+            verdict: verdict.to_owned(),
+            why,
+        });
     }
     Ok(true)
 }

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Store, StoreError, StoreFuture,
-    inbox::{Accepted, InboxId, InboxItem, NewEvent, RouteDecision},
+    inbox::{Accepted, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
     outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
     record::{
         BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot,
@@ -167,8 +167,16 @@ impl Store for SqliteStore {
         self.write("extend_task", move |tx| task::extend(tx, lease, until_ms))
     }
 
-    fn settle_task(&self, lease: TaskLease, settlement: TaskSettlement) -> StoreFuture<'_, ()> {
-        self.write("settle_task", move |tx| task::settle(tx, lease, &settlement))
+    fn settle_task(
+        &self,
+        lease: TaskLease,
+        settlement: TaskSettlement,
+    ) -> StoreFuture<'_, Option<Concluded>> {
+        self.write("settle_task", move |tx| {
+            tx.concluded = None;
+            task::settle(tx, lease, &settlement)?;
+            Ok(tx.concluded.take())
+        })
     }
 
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>> {
@@ -200,8 +208,12 @@ impl Store for SqliteStore {
         &self,
         lease: OutboxLease,
         settlement: OutboxSettlement,
-    ) -> StoreFuture<'_, ()> {
-        self.write("settle_outbox", move |tx| outbox::settle(tx, lease, &settlement))
+    ) -> StoreFuture<'_, Option<Concluded>> {
+        self.write("settle_outbox", move |tx| {
+            tx.concluded = None;
+            outbox::settle(tx, lease, &settlement)?;
+            Ok(tx.concluded.take())
+        })
     }
 
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64> {

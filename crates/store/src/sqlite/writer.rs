@@ -20,7 +20,10 @@ use super::{
     ledger::Ledger,
     open, sql,
 };
-use crate::{StoreError, inbox::InboxId};
+use crate::{
+    StoreError,
+    inbox::{Concluded, InboxId},
+};
 
 /// Operations that may wait for the writer; further callers wait for room. Far above what the
 /// gateway has in flight, small enough that the wait shows in its own timeouts.
@@ -35,6 +38,8 @@ const ACKS: usize = 16_384;
 pub(super) struct Tx<'c> {
     pub(super) conn: &'c Connection,
     pub(super) ledger: Ledger,
+    /// The verdict that the operation under way has decided.
+    pub(super) concluded: Option<Concluded>,
 }
 
 /// Ack times waiting for a ride. They need no sync of their own.
@@ -204,7 +209,7 @@ fn attempt(
     acks: &[(InboxId, i64)],
 ) -> Result<(), Refusal> {
     sql::exec(conn, "BEGIN IMMEDIATE", [])?;
-    let mut tx = Tx { conn, ledger: Ledger::default() };
+    let mut tx = Tx { conn, ledger: Ledger::default(), concluded: None };
     inbox::mark_acked(&tx, acks)?;
     for job in jobs {
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {

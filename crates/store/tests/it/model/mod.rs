@@ -178,7 +178,7 @@ impl Pair {
                 (dead, Some(State::Dead), count)
             }
         };
-        let outcome = self.store.settle_task(lease, settlement).await;
+        let outcome = self.store.settle_task(lease, settlement).await.map(drop);
         let Some(at) = self.tasks.held(lease.task.0, lease.epoch) else {
             return assert!(matches!(outcome, Err(StoreError::Fenced)), "{outcome:?}");
         };
@@ -238,7 +238,7 @@ impl Pair {
             3 | 4 => OutboxSettlement::Retry { at_ms, due_ms, code, error, log_id, counts },
             _ => OutboxSettlement::Dead { at_ms, code, error, log_id },
         };
-        let outcome = self.store.settle_outbox(lease, settlement).await;
+        let outcome = self.store.settle_outbox(lease, settlement).await.map(drop);
         let Some(at) = self.rows.held(lease.row.0, lease.epoch) else {
             return assert!(matches!(outcome, Err(StoreError::Fenced)), "{outcome:?}");
         };

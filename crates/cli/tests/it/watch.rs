@@ -1,0 +1,59 @@
+//! What is said about a link by whoever watches it from outside its own state machine.
+
+use larkline_sim::{Answer, Fault};
+
+use crate::rig::{ECHO, Rig, text};
+
+#[tokio::test]
+async fn a_link_that_fails_again_and_again_is_an_error_once_and_its_return_is_said() {
+    let quick = "[link]\nalarm_after = 2\nbackoff_quick = \"100ms\"\nbackoff_first = \"100ms\"\nbackoff_max = \"200ms\"\n";
+    let rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    rig.fault(Fault::Endpoint { answer: Answer::Html { status: 502 }, times: 1000 });
+    rig.fault(Fault::Rst);
+    rig.logged("ERROR larkline_gateway::link_watch: the link fails again and again").await;
+    rig.until("more attempts", async || rig.log().matches("event=\"reconnecting\"").count() > 5)
+        .await;
+    rig.fault(Fault::Clear);
+    rig.logged("the link is back").await;
+    assert_eq!(rig.log().matches("the link fails again and again").count(), 1, "said once");
+    rig.ready().await;
+}
+
+#[tokio::test]
+async fn another_instance_of_the_app_is_noticed_by_the_platforms_count() {
+    let rig = Rig::start(ECHO).await;
+    rig.until("the count", async || {
+        rig.sim
+            .platform()
+            .read(|l| l.calls.iter().any(|c| c.path.ends_with("/event/v1/connection")))
+    })
+    .await;
+    assert!(!rig.log().contains("another instance takes part"), "there is none yet");
+    let second = rig
+        .command()
+        .arg("run")
+        .env("LARKLINE_LOCK_DIR", rig.path("elsewhere"))
+        .env("LARKLINE__STORE__PATH", rig.path("other-state"))
+        .stderr(std::fs::File::create(rig.path("second.log")).unwrap())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    rig.until("the warning", async || {
+        text(&std::fs::read(rig.path("second.log")).unwrap())
+            .contains("another instance takes part")
+    })
+    .await;
+    drop(second);
+}
+
+#[tokio::test]
+async fn the_last_line_of_every_event_is_its_verdict() {
+    let rig = Rig::start(ECHO).await;
+    let said = rig.say(&rig.guest, "hello");
+    rig.answered(&said).await;
+    let verdict = format!("event_id={}", said.event_id);
+    rig.until("the verdict", async || {
+        rig.log().lines().any(|l| l.contains(&verdict) && l.contains("verdict=\"replied\""))
+    })
+    .await;
+}

@@ -1,0 +1,90 @@
+//! What a link's own state machine cannot know: whether its troubles deserve a person, and
+//! whether another instance of the app is online.
+//!
+//! The platform gives each event to one of an app's connections at random, so a second
+//! instance takes part of them without a sign on this side. The platform's own count tells;
+//! it is asked once, after the start, because its calls are metered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_client::link::LinkStatus;
+
+use crate::clock::now_ms;
+use crate::shared::{AppRuntime, Shared};
+
+/// Watches the link of one app.
+#[derive(Clone)]
+pub struct LinkWatch {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// Whose link.
+    pub app: Arc<AppRuntime>,
+}
+
+impl LinkWatch {
+    /// Watches until its owner drops it.
+    pub async fn run(self) {
+        let mut link = self.app.link.status();
+        let (mut alarmed, mut counted, mut retry_ms) = (false, false, None);
+        loop {
+            let status = link.borrow_and_update().clone();
+            if status.is_verified() {
+                if std::mem::take(&mut alarmed) {
+                    tracing::info!(app = self.app.name, "the link is back");
+                }
+                if !std::mem::replace(&mut counted, true) {
+                    self.count_connections().await;
+                }
+            } else {
+                alarmed = self.alarm(&status, alarmed);
+            }
+            if status.next_retry_ms.is_some() && status.next_retry_ms != retry_ms {
+                self.observe_wait(&status);
+            }
+            retry_ms = status.next_retry_ms;
+            if link.changed().await.is_err() {
+                // The link has ended; whoever owns it knows.
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Says once that the link fails again and again; reconnecting goes on all the same.
+    fn alarm(&self, status: &LinkStatus, alarmed: bool) -> bool {
+        let after = self.shared.config.load().link.alarm_after;
+        if alarmed || status.attempt < after {
+            return alarmed;
+        }
+        let fault = status.last_fault.as_ref().map_or_else(String::new, ToString::to_string);
+        tracing::error!(
+            app = self.app.name,
+            attempts = status.attempt,
+            "the link fails again and again, reconnecting goes on: {fault}; see `larkline status`"
+        );
+        true
+    }
+
+    fn observe_wait(&self, status: &LinkStatus) {
+        let wait_ms = status.next_retry_ms.map_or(0, |at| at - now_ms());
+        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
+        self.shared.metrics.reconnect_wait_seconds.observe(wait.as_secs_f64());
+    }
+
+    async fn count_connections(&self) {
+        match self.app.api.connection_count().await {
+            Ok(answer) if answer.data > 1 => tracing::warn!(
+                app = self.app.name,
+                online = answer.data,
+                "the platform counts other connections of this app: another instance takes part of the events; stop it, or wait a minute if this one was just restarted"
+            ),
+            Ok(answer) => {
+                tracing::debug!(app = self.app.name, online = answer.data, "no other connection")
+            }
+            // Older deployments do not know the call.
+            Err(error) => {
+                tracing::debug!(app = self.app.name, code = %error.code(), "no connection count: {error}")
+            }
+        }
+    }
+}
