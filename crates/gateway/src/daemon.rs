@@ -163,6 +163,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
+    name_stranded(&shared).await;
     let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;
     tracing::info!(
         reason = reason.word(),
@@ -177,6 +178,24 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     end_children(&shared.children).await;
     farewell(&shared, &reason).await;
     reason.result()
+}
+
+/// Says which tasks nobody will take: their handler is not configured (any more).
+async fn name_stranded(shared: &Shared) {
+    let config = shared.config.load_full();
+    match shared.store.waiting_handlers().await {
+        Ok(waiting) => {
+            for (handler, tasks) in waiting.iter().filter(|(h, _)| !config.handlers.contains_key(h))
+            {
+                tracing::warn!(
+                    handler,
+                    tasks,
+                    "tasks wait for a handler that is not configured; name it again, and they are done"
+                );
+            }
+        }
+        Err(error) => shared.store_health.failed("waiting_handlers", &error),
+    }
 }
 
 /// Why the main loop ended.

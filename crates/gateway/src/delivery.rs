@@ -10,8 +10,7 @@ use std::time::Duration;
 use larkline_client::{Answer, ApiError, ApiErrorKind};
 use larkline_proto::api::{Disposition, RestMessage, RetryReason};
 use larkline_proto::id::LogId;
-use larkline_store::StoreError;
-use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxLease, OutboxSettlement};
+use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +18,7 @@ use crate::clock::{ms, now_ms};
 use crate::governor::Hint;
 use crate::outgoing::{Op, stable_uuid};
 use crate::shared::{AppRuntime, Shared};
+use crate::worker;
 
 /// Chats served at the same time. The platform's 50 calls a second at 200 ms a call need 10.
 const IN_FLIGHT_MAX: usize = 16;
@@ -27,15 +27,11 @@ const LEASE: Duration = Duration::from_secs(150);
 /// How long a row in hand waits for its permit: more than a second's window, far less than
 /// the claim.
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
-/// A worker looks at the store at least this often.
-const PERIOD: Duration = Duration::from_secs(5);
 /// Waits between attempts when the platform gives no hint: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Attempts that count (not throttled, not stopped) before a row is given up. With the waits
 /// above this is about a day of an unreachable platform.
 const ATTEMPTS_MAX: u32 = 1500;
-/// First and longest pause while the store refuses.
-const STORE_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// The sender of one app.
 pub struct Delivery {
@@ -62,7 +58,7 @@ impl Delivery {
                 }
                 continue;
             }
-            let wait = self.wait_for_due(looked_ms).await;
+            let wait = worker::until_due(&self.shared, looked_ms).await;
             tokio::select! {
                 () = self.drain.cancelled() => {}
                 () = woken => {}
@@ -93,19 +89,6 @@ impl Delivery {
         }
     }
 
-    /// How long until something becomes due that was not when the store was looked at, at most
-    /// a period. What was due and not claimed belongs to a lane in hand or had no room: the
-    /// end of work wakes us.
-    async fn wait_for_due(&self, looked_ms: i64) -> Duration {
-        match self.shared.store.next_due(looked_ms).await {
-            // What came due since the look is not to wait for anything.
-            Ok(Some(due)) => {
-                Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)).min(PERIOD)
-            }
-            Ok(None) | Err(_) => PERIOD,
-        }
-    }
-
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, row: ClaimedOutbox) {
         let settlement = match Op::from_body(&row.body) {
@@ -117,7 +100,8 @@ impl Delivery {
                 log_id: String::new(),
             },
         };
-        self.settle(row.lease, settlement).await;
+        let write = || self.shared.store.settle_outbox(row.lease, settlement.clone());
+        worker::settle(&self.shared, "settle_outbox", &self.drain, write).await;
         self.shared.delivery.notify_waiters();
     }
 
@@ -209,28 +193,6 @@ impl Delivery {
             );
         }
         settlement
-    }
-
-    async fn settle(&self, lease: OutboxLease, settlement: OutboxSettlement) {
-        let mut pause = STORE_PAUSE.0;
-        loop {
-            match self.shared.store.settle_outbox(lease, settlement.clone()).await {
-                Ok(concluded) => return self.shared.settled(concluded),
-                Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
-                    tracing::warn!(
-                        outbox_id = lease.row.0,
-                        code = error.code(),
-                        "send result dropped: {error}"
-                    );
-                    return;
-                }
-                Err(error) => self.shared.store_health.failed("settle_outbox", &error),
-            }
-            tokio::select! {
-                () = self.drain.cancelled() => return,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE.1),
-            }
-        }
     }
 }
 

@@ -12,9 +12,8 @@ use bytes::Bytes;
 use larkline_proto::content::{self, Outgoing};
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
-use larkline_store::StoreError;
 use larkline_store::outbox::NewOutbox;
-use larkline_store::task::{ClaimedTask, TaskClaim, TaskLease, TaskSettlement};
+use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,11 +25,7 @@ use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
 use crate::outgoing::Destination;
 use crate::shared::{AppRuntime, Shared};
-
-/// A worker looks at the store at least this often.
-const PERIOD: Duration = Duration::from_secs(5);
-/// First and longest pause while the store refuses.
-const STORE_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+use crate::worker;
 
 /// The worker of one handler.
 pub struct Dispatch {
@@ -68,7 +63,7 @@ impl Dispatch {
                 }
                 continue;
             }
-            let wait = self.wait_for_due(looked_ms).await;
+            let wait = worker::until_due(&self.shared, looked_ms).await;
             tokio::select! {
                 () = self.drain.cancelled() => {}
                 () = woken => {}
@@ -103,19 +98,6 @@ impl Dispatch {
         }
     }
 
-    /// How long until something becomes due that was not when the store was looked at, at most
-    /// a period. What was due and not claimed belongs to a lane in hand or had no room: the
-    /// end of work wakes us.
-    async fn wait_for_due(&self, looked_ms: i64) -> Duration {
-        match self.shared.store.next_due(looked_ms).await {
-            // What came due since the look is not to wait for anything.
-            Ok(Some(due)) => {
-                Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)).min(PERIOD)
-            }
-            Ok(None) | Err(_) => PERIOD,
-        }
-    }
-
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, task: ClaimedTask) {
         let started = Instant::now();
@@ -147,7 +129,8 @@ impl Dispatch {
                 self.settlement(&task, &turn, result)
             }
         };
-        self.settle(lease, settlement).await;
+        let write = || self.shared.store.settle_task(lease, settlement.clone());
+        worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         self.shared.delivery.notify_waiters();
         self.shared.dispatch.notify_waiters();
     }
@@ -281,31 +264,6 @@ impl Dispatch {
             None => {
                 tracing::warn!(handler = self.name, event_id = %event.id, "an answer to an event without a chat is dropped");
                 Vec::new()
-            }
-        }
-    }
-
-    /// Settles, waiting out an ill store until the stop's deadline: a lost settlement would
-    /// run the handler again.
-    async fn settle(&self, lease: TaskLease, settlement: TaskSettlement) {
-        let mut pause = STORE_PAUSE.0;
-        loop {
-            match self.shared.store.settle_task(lease, settlement.clone()).await {
-                Ok(concluded) => return self.shared.settled(concluded),
-                Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
-                    tracing::warn!(
-                        handler = self.name,
-                        task = lease.task.0,
-                        code = error.code(),
-                        "result dropped: {error}"
-                    );
-                    return;
-                }
-                Err(error) => self.shared.store_health.failed("settle_task", &error),
-            }
-            tokio::select! {
-                () = self.kill.cancelled() => return,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE.1),
             }
         }
     }

@@ -28,3 +28,4 @@ pub mod supervisor;
 pub mod takeover;
 pub mod tcp;
 pub mod upkeep;
+pub mod worker;

@@ -129,6 +129,10 @@ pub trait Store: Send + Sync + 'static {
     /// Counts since the store was made, by app and verdict.
     fn tally(&self) -> StoreFuture<'_, Vec<Tally>>;
 
+    /// Handlers for which tasks wait, with their number: names that the configuration no
+    /// longer knows stand out.
+    fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>>;
+
     /// How much waits now, and how old the oldest is.
     fn depths(&self) -> StoreFuture<'_, Depths>;
 

@@ -1,7 +1,7 @@
 //! Task lanes: order, leases, fences, endings.
 
 use super::{
-    accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
+    HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
     new_task, queued,
 };
 use crate::{
@@ -169,6 +169,17 @@ pub async fn a_late_reply_completes_its_task_once(store: &dyn Store) {
     assert_eq!(late("t:1").await.unwrap(), LateReply::NotWaiting);
     assert!(store.awaiting(task.lease.task).await.unwrap().is_none());
     assert_eq!(claim_row(store, 21).await.inbox, Some(task.item.id));
+}
+
+/// Whose tasks wait can be told by name, so that a name nobody knows is seen.
+pub async fn waiting_tasks_are_counted_by_handler(store: &dyn Store) {
+    assert!(store.waiting_handlers().await.unwrap().is_empty());
+    let id = accepted(store, event(1)).await;
+    decide(store, id, Decision::Queue(vec![new_task("gone", "a", 0)])).await;
+    queued(store, 2, "a").await;
+    queued(store, 3, "a").await;
+    let waiting = store.waiting_handlers().await.unwrap();
+    assert_eq!(waiting, [(HANDLER.to_owned(), 2), ("gone".to_owned(), 1)]);
 }
 
 /// A promise that is not kept in time is a dead letter, and said so once.

@@ -228,6 +228,10 @@ impl Store for SqliteStore {
         self.read("tally", list::tally)
     }
 
+    fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>> {
+        self.read("waiting_handlers", task::waiting_handlers)
+    }
+
     fn depths(&self) -> StoreFuture<'_, Depths> {
         self.read("depths", list::depths)
     }

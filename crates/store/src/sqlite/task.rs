@@ -201,6 +201,12 @@ fn put_back(tx: &Tx<'_>, held: &Held, due_ms: i64, attempts: i64) -> Result<(), 
     Ok(())
 }
 
+pub(super) fn waiting_handlers(conn: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let select = "SELECT handler, count(*) FROM task INDEXED BY task_lane
+        WHERE state = 'queued' GROUP BY handler ORDER BY handler";
+    sql::all(conn, select, [], |row| Ok((row.get(0)?, sql::count(row, 1)?)))
+}
+
 pub(super) fn awaiting(
     conn: &Connection,
     TaskId(id): TaskId,

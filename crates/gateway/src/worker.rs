@@ -1,0 +1,57 @@
+//! What the workers that claim from the store have in common: when to look again, and how to
+//! write down a result while the store is ill.
+
+use std::time::Duration;
+
+use larkline_store::StoreError;
+use larkline_store::inbox::Concluded;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now_ms;
+use crate::shared::Shared;
+
+/// A worker looks at the store at least this often; hints only make it sooner.
+pub const PERIOD: Duration = Duration::from_secs(5);
+/// First and longest pause while the store refuses.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// How long until something becomes due that was not when the store was looked at, at most a
+/// period. What was due and not claimed belongs to a lane in hand or had no room: the end of
+/// work wakes the worker.
+pub async fn until_due(shared: &Shared, looked_ms: i64) -> Duration {
+    match shared.store.next_due(looked_ms).await {
+        // What came due since the look is not to wait for anything.
+        Ok(Some(due)) => {
+            Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)).min(PERIOD)
+        }
+        Ok(None) | Err(_) => PERIOD,
+    }
+}
+
+/// Writes a result down, waiting out an ill store until `stop`: a lost settlement would do the
+/// work again. A result whose claim was lost is dropped; somebody else has the work.
+pub async fn settle<Write, Written>(
+    shared: &Shared,
+    during: &'static str,
+    stop: &CancellationToken,
+    write: Write,
+) where
+    Write: Fn() -> Written,
+    Written: Future<Output = Result<Option<Concluded>, StoreError>>,
+{
+    let mut pause = PAUSE.0;
+    loop {
+        match write().await {
+            Ok(concluded) => return shared.settled(concluded),
+            Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
+                tracing::warn!(during, code = error.code(), "result dropped: {error}");
+                return;
+            }
+            Err(error) => shared.store_health.failed(during, &error),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
+        }
+    }
+}
