@@ -13,6 +13,7 @@ mod crash;
 mod dead;
 mod delivery;
 mod demo;
+mod disk;
 mod governor;
 mod instance;
 mod line;

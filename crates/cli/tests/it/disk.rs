@@ -1,0 +1,60 @@
+//! A disk that fills up under a running gateway, and has room again.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::rig::{ECHO, Rig};
+
+/// A small file system of its own, unmounted at the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where mounting is not allowed: then there is nothing to test with.
+    fn mount(at: PathBuf) -> Option<Self> {
+        std::fs::create_dir(&at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4M,mode=700", "tmpfs"])
+            .arg(&at)
+            .status();
+        mounted.is_ok_and(|s| s.success()).then(|| Self(at))
+    }
+
+    fn fill(&self) {
+        let mut ballast = std::fs::File::create(self.0.join("ballast")).unwrap();
+        while ballast.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.join("ballast")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, because the gateway may still hold files there.
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_acks_is_said_and_heals_without_a_restart() {
+    let mut rig = Rig::new(ECHO).await;
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
+    rig.run(&[]).await;
+    rig.ready().await;
+    let before = rig.say(&rig.guest, "before");
+    rig.answered(&before).await;
+    disk.fill();
+    let during = rig.say(&rig.guest, "during");
+    rig.logged("the store refuses writes: the disk is full").await;
+    let status = rig.status().await.unwrap();
+    assert_eq!((&status["ready"], &status["store_writable"]), (&false.into(), &false.into()));
+    let acked = rig.sim.platform().read(|l| l.event(&during.event_id).unwrap().done);
+    assert!(!acked, "what cannot be kept is not acked");
+    disk.free();
+    rig.logged("the store takes writes again").await;
+    assert_eq!(rig.answered(&during).await, ["during"]);
+    rig.ready().await;
+    assert_eq!(rig.verdicts().await["replied"], 2);
+}
