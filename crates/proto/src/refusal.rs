@@ -151,7 +151,7 @@ impl Refusal {
             Some(AUTH_FAILED) => {
                 "the link asks for a fresh ticket; if it lasts, check the app's secret"
             }
-            Some(_) | None => "the link keeps trying; if it lasts, run `larkline doctor`",
+            Some(_) | None => "the link keeps trying; if it lasts, run `larkline status`",
         }
     }
 }

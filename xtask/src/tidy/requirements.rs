@@ -1,4 +1,5 @@
-//! `docs/requirements.md`: every requirement that is called done names a test that exists.
+//! `docs/requirements.md`: every requirement that is called done says how, and names a test
+//! that exists.
 //!
 //! Whether the test proves the requirement is for the reviewer; that it ran is for the runner.
 
@@ -8,8 +9,10 @@ use super::text;
 use crate::workspace::Source;
 
 const PATH: &str = "docs/requirements.md";
-/// How a requirement is shown.
-const HOW: [&str; 4] = ["unit", "sim", "proc", "doc"];
+/// The columns of its table.
+const HEADER: [&str; 3] = ["id", "how it is met", "test"];
+/// Fewer words are a label, and no sentence that says how.
+const WORDS_MIN: usize = 3;
 
 /// Checks every row of the table.
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
@@ -18,14 +21,21 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
     };
     let mut seen = BTreeSet::new();
     let mut problems = Vec::new();
+    let mut headed = false;
     for (at, line) in document.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
         let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
-        if cells.first().is_some_and(|id| *id == "id" || id.starts_with("---")) {
+        if cells.first().is_some_and(|id| id.starts_with("---")) {
             continue;
         }
         let mut say = |what: String| problems.push(format!("{PATH}:{}: {what}", at + 1));
+        if !std::mem::replace(&mut headed, true) {
+            if cells != HEADER {
+                say(format!("the table begins with `| {} |`", HEADER.join(" | ")));
+            }
+            continue;
+        }
         let [id, how, tests] = cells.as_slice() else {
-            say("a row has three cells: id, how, test".to_owned());
+            say(format!("a row has three cells: {}", HEADER.join(", ")));
             continue;
         };
         if !is_id(id) {
@@ -34,8 +44,8 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
         if !seen.insert(*id) {
             say(format!("{id} has a row already; put all its tests into one"));
         }
-        if !how.split(", ").all(|how| HOW.contains(&how)) {
-            say(format!("{id}: `{how}` is none of {}", HOW.join(", ")));
+        if how.split_whitespace().count() < WORDS_MIN {
+            say(format!("{id}: `{how}` does not say how it is met; write a short sentence"));
         }
         let references: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         if references.is_empty() {
@@ -87,7 +97,11 @@ mod tests {
     use crate::tidy::tree;
 
     fn problems(row: &str) -> String {
-        let table = format!("| id | how | test |\n|---|---|---|\n{row}\n");
+        problems_under("| id | how it is met | test |", row)
+    }
+
+    fn problems_under(header: &str, row: &str) -> String {
+        let table = format!("{header}\n|---|---|---|\n{row}\n");
         check(&tree(&[
             (PATH, &table),
             ("crates/x/tests/it/link.rs", "#[test]\nfn stays_up() {}\nasync fn closes() {}"),
@@ -99,10 +113,10 @@ mod tests {
 
     #[test]
     fn rows_whose_tests_exist_pass() {
-        assert_eq!(problems("| W-01 | sim | `crates/x/tests/it/link.rs#stays_up` |"), "");
+        assert_eq!(problems("| W-01 | it is met so | `crates/x/tests/it/link.rs#stays_up` |"), "");
         assert_eq!(
             problems(
-                "| C3 | sim, doc | `crates/x/tests/it/link.rs#closes`, \
+                "| C3 | by a test and words | `crates/x/tests/it/link.rs#closes`, \
                  `tests/sdk/laws.py#reconnects`, `docs/run.md#stop-and-start` |"
             ),
             ""
@@ -111,22 +125,38 @@ mod tests {
 
     #[test]
     fn rows_without_an_existing_test_are_refused() {
-        assert!(problems("| W-01 | sim | soon |").contains("names no test"));
-        assert!(problems("| W-01 | sim | `stays_up` |").contains("is not `path"));
-        assert!(problems("| W-01 | sim | `crates/x/gone.rs#a` |").contains("does not exist"));
-        assert!(problems("| W-01 | sim | `crates/x/tests/it/link.rs#stays` |").contains("has no"));
-        assert!(problems("| W-01 | sim | `tests/sdk/laws.py#inner` |").contains("has no"));
-        assert!(problems("| W-01 | doc | `docs/run.md#pause` |").contains("has no"));
+        assert!(problems("| W-01 | it is met so | soon |").contains("names no test"));
+        assert!(problems("| W-01 | it is met so | `stays_up` |").contains("is not `path"));
+        assert!(
+            problems("| W-01 | it is met so | `crates/x/gone.rs#a` |").contains("does not exist")
+        );
+        assert!(
+            problems("| W-01 | it is met so | `crates/x/tests/it/link.rs#stays` |")
+                .contains("has no")
+        );
+        assert!(problems("| W-01 | it is met so | `tests/sdk/laws.py#inner` |").contains("has no"));
+        assert!(problems("| W-01 | it is met so | `docs/run.md#pause` |").contains("has no"));
     }
 
     #[test]
     fn malformed_rows_are_refused() {
         let good = "`crates/x/tests/it/link.rs#closes`";
-        assert!(problems(&format!("| W- | sim | {good} |")).contains("is no id"));
-        assert!(problems(&format!("| W-01 | believed | {good} |")).contains("is none of"));
+        assert!(problems(&format!("| W- | it is met so | {good} |")).contains("is no id"));
+        for how in ["", "unit, proc"] {
+            let row = format!("| W-01 | {how} | {good} |");
+            assert!(problems(&row).contains("does not say how"), "{how:?}");
+        }
         assert!(problems(&format!("| W-01 | {good} |")).contains("three cells"));
-        let row = format!("| W-01 | sim | {good} |");
+        let row = format!("| W-01 | it is met so | {good} |");
         assert!(problems(&format!("{row}\n{row}")).contains("a row already"));
+    }
+
+    #[test]
+    fn the_table_has_its_header() {
+        let row = "| W-01 | it is met so | `crates/x/tests/it/link.rs#closes` |";
+        for header in ["| id | how | test |", "| id | how it is met |", row] {
+            assert!(problems_under(header, row).contains("the table begins with"), "{header}");
+        }
     }
 
     #[test]
