@@ -2,7 +2,7 @@
 
 use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::ConfigErrors;
-use larkline_gateway::daemon::RunError;
+use larkline_gateway::run_error::RunError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

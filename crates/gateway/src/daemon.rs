@@ -23,6 +23,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
+use crate::run_error::RunError;
 use crate::shared::Shared;
 use crate::stages::Stages;
 
@@ -51,78 +52,6 @@ pub struct RunOptions {
     pub wait: bool,
     /// Where instance locks live.
     pub lock_dir: PathBuf,
-}
-
-/// The daemon could not start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Another instance runs, or the locks that would tell cannot be had.
-    #[error(transparent)]
-    Lock(LockError),
-    /// The store cannot be opened.
-    #[error("cannot open the store {}", path.display())]
-    Store {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: larkline_store::StoreError,
-    },
-    /// The state directory cannot be made or used.
-    #[error("cannot use the state directory {}; set `store.path` to one you may write to", path.display())]
-    StateDirectory {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The network settings cannot be used.
-    #[error("the network settings cannot be used")]
-    Network(#[source] larkline_client::NetError),
-    /// The governor's limits cannot be used.
-    #[error("the governor's limits cannot be used; see `larkline config check`")]
-    Governor(#[source] larkline_proto::rate::InvalidRate),
-    /// The link's settings contradict each other.
-    #[error("the link's settings cannot be used; see `larkline config check`")]
-    Link(#[source] larkline_client::link::LinkConfigError),
-    /// A handler cannot be made from its settings.
-    #[error("handler {name} cannot be used; see `larkline config check`")]
-    Handler {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: crate::handler::HttpError,
-    },
-    /// A listener could not be bound.
-    #[error("cannot listen on {address}; choose another address or stop what uses it")]
-    Listen {
-        /// Which one.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The platform refuses the app's credentials.
-    #[error(
-        "the platform refuses app {app}: {detail}; check app_id and app_secret in the developer console"
-    )]
-    Credentials {
-        /// Name of the app.
-        app: String,
-        /// Code, message and log id.
-        detail: String,
-    },
-    /// `--wait`: no verified link within the start-up deadline.
-    #[error("no verified link within the start-up deadline: {detail}")]
-    NotVerified {
-        /// Stage and fault.
-        detail: String,
-    },
-    /// Signals cannot be received.
-    #[error("cannot receive signals")]
-    Signals(#[source] std::io::Error),
-    /// A vital worker ended.
-    #[error("a vital worker ended; see the log")]
-    Vital,
 }
 
 /// Runs until a signal, a stop command, or a failure that only a person can mend.

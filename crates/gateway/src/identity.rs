@@ -13,7 +13,7 @@ use larkline_proto::api::{Disposition, Endpoint};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::daemon::RunError;
+use crate::run_error::RunError;
 use crate::shared::AppRuntime;
 
 /// First and longest wait while the platform cannot be reached.

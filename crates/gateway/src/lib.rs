@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod outgoing;
 pub mod router;
 pub mod routing;
+pub mod run_error;
 pub mod shared;
 pub mod stages;
 pub mod status;

@@ -14,7 +14,6 @@ use url::Url;
 
 use crate::admin::{self, Admin, Command};
 use crate::config::{self, App, Config, Server};
-use crate::daemon::RunError;
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
 use crate::governor::Governor;
@@ -23,6 +22,7 @@ use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
 use crate::link_watch::LinkWatch;
 use crate::routing::Routing;
+use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Shared};
 use crate::supervisor::Supervisor;
 use crate::upkeep::Upkeep;
