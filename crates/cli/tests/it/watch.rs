@@ -57,3 +57,26 @@ async fn the_last_line_of_every_event_is_its_verdict() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn every_wait_before_a_reconnect_is_measured_within_its_bounds() {
+    let quick =
+        "[link]\nbackoff_quick = \"100ms\"\nbackoff_first = \"100ms\"\nbackoff_max = \"400ms\"\n";
+    let rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    rig.fault(Fault::Endpoint { answer: Answer::Html { status: 502 }, times: 5 });
+    rig.fault(Fault::Rst);
+    rig.until("six waits", async || rig.log().matches("event=\"reconnecting\"").count() >= 6).await;
+    rig.ready().await;
+    let page = rig.metrics().await;
+    let value = |name: &str| -> u64 {
+        let line = page.lines().find(|l| l.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let measured = value("larkline_link_reconnect_wait_seconds_count");
+    assert!(measured >= 3, "{page}");
+    assert_eq!(
+        value("larkline_link_reconnect_wait_seconds_bucket{le=\"0.5\"}"),
+        measured,
+        "{page}"
+    );
+}
