@@ -39,6 +39,8 @@ pub enum Why {
     NotMentioned,
     /// Older than the route wants.
     Stale,
+    /// The same, and the sender is asked whether it still matters.
+    StaleAsk,
     /// The sender is over the inbound limit.
     RateLimited,
     /// The bot's own message.
@@ -56,7 +58,7 @@ impl Why {
             Self::BotLoop => "bot_loop",
             Self::SenderNotAllowed => "sender_not_allowed",
             Self::NotMentioned => "not_mentioned",
-            Self::Stale => "stale",
+            Self::Stale | Self::StaleAsk => "stale",
             Self::RateLimited => "rate_limited",
             Self::OwnMessage => "self",
         }
@@ -165,12 +167,10 @@ fn accepts_message(
     }
     let age_ms = ctx.received_ms - message.created_ms;
     match (route.stale_after, route.stale) {
-        (Some(limit), Stale::Skip)
-            if message.created_ms > 0 && age_ms > crate::clock::ms(limit) =>
-        {
-            Err(Why::Stale)
-        }
-        (Some(_) | None, Stale::Skip | Stale::Process) => Ok(()),
+        (None, _) | (Some(_), Stale::Process) => Ok(()),
+        (Some(limit), _) if message.created_ms == 0 || age_ms <= crate::clock::ms(limit) => Ok(()),
+        (Some(_), Stale::Ask) => Err(Why::StaleAsk),
+        (Some(_), Stale::Skip) => Err(Why::Stale),
     }
 }
 

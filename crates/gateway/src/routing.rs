@@ -185,7 +185,10 @@ impl Routing {
                 "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
             }
             Why::Stale => {
-                "⏳ 这条消息送达得太晚，没有处理；需要的话请重发。This message arrived too late and was not handled; send it again if it still matters."
+                "⏳ 这条消息送达得太晚，没有处理。This message arrived too late and was not handled."
+            }
+            Why::StaleAsk => {
+                "⏳ 这条消息送达得很晚，还需要处理吗？需要的话请重发。This message arrived late: does it still matter? Then please send it again."
             }
             Why::RateLimited
             | Why::UnsupportedType

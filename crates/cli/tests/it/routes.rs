@@ -197,20 +197,28 @@ async fn bots_that_are_allowed_are_cut_off_when_they_talk_in_a_loop() {
 }
 
 #[tokio::test]
-async fn an_old_message_is_handled_by_default_and_skipped_with_a_notice_when_so_configured() {
-    for (policy, replied) in [("", true), ("stale_after = \"1h\"\nstale = \"skip\"\n", false)] {
+async fn an_old_message_is_handled_by_default_asked_about_or_skipped_with_a_notice() {
+    let policies = [
+        ("", None),
+        ("stale_after = \"1h\"\nstale = \"skip\"\n", Some("was not handled")),
+        ("stale_after = \"1h\"\nstale = \"ask\"\n", Some("does it still matter?")),
+    ];
+    for (policy, notice) in policies {
         let rig = Rig::start(&format!("[[route]]\n{policy}handler = \"echo\"\n")).await;
         let chat = rig.sim.platform().p2p(&rig.guest).unwrap();
         rig.forge(&rig.guest, "user", &chat, LONG_AGO);
         rig.ledger("a word about it", |l| l.in_chat(&chat).count() == 1).await;
         let words = rig.said_in(&chat).concat();
         let verdicts = settled(&rig, 1).await;
-        if replied {
-            assert_eq!(words, "forged");
-            assert_eq!(verdicts, counts(&[("replied", 1)]));
-        } else {
-            assert!(words.contains("arrived too late"), "{words}");
-            assert_eq!(verdicts, counts(&[("filtered/stale", 1)]));
+        match notice {
+            None => {
+                assert_eq!(words, "forged");
+                assert_eq!(verdicts, counts(&[("replied", 1)]));
+            }
+            Some(notice) => {
+                assert!(words.contains(notice), "{words}");
+                assert_eq!(verdicts, counts(&[("filtered/stale", 1)]));
+            }
         }
     }
 }

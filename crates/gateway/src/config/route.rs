@@ -84,6 +84,8 @@ pub enum Stale {
     Process,
     /// It is not handled, and its sender is told.
     Skip,
+    /// It is not handled, and its sender is asked to send it again if it still matters.
+    Ask,
 }
 
 /// What a text must contain: any of the keywords, or the regex.
@@ -146,9 +148,10 @@ choices!(Mention, "auto, always or never", {
     "never" => Self::Never,
 });
 
-choices!(Stale, "process or skip", {
+choices!(Stale, "process, ask or skip", {
     "process" => Self::Process,
     "skip" => Self::Skip,
+    "ask" => Self::Ask,
 });
 
 impl Field for Senders {
