@@ -329,6 +329,25 @@ impl Rig {
     }
 }
 
+impl Drop for Rig {
+    /// A gateway that is killed with its rig leaves its handlers' scripts behind; they are known
+    /// by the rig's own directory.
+    fn drop(&mut self) {
+        drop(self.gateway.take());
+        let mine = self.dir.path().display().to_string();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+            let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { continue };
+            if text(&std::fs::read(process.path().join("cmdline")).unwrap_or_default())
+                .contains(&mine)
+            {
+                // One that has ended meanwhile needs no signal.
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+            }
+        }
+    }
+}
+
 /// Bytes a program printed, as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
