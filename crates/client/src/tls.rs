@@ -28,7 +28,7 @@ const CA_FILE_BYTES_MAX: u64 = 8 << 20;
 /// Names of a certificate quoted in an error; some carry hundreds.
 const QUOTED_NAMES_MAX: usize = 8;
 
-/// How many roots came from where, for `doctor` and the start-up log.
+/// How many roots came from where, for the start-up log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     /// From the system's store (or `SSL_CERT_FILE`, `SSL_CERT_DIR`).

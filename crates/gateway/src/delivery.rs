@@ -11,7 +11,6 @@ use larkline_client::{Answer, ApiError, ApiErrorKind};
 use larkline_proto::api::{Disposition, RestMessage, RetryReason};
 use larkline_proto::id::LogId;
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ms, now_ms};
@@ -46,30 +45,13 @@ pub struct Delivery {
 impl Delivery {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let mut running = JoinSet::new();
-        while !self.drain.is_cancelled() {
-            // Registered before the look, so that a hint in between is not missed.
-            let woken = self.shared.delivery.notified();
-            let looked_ms = now_ms();
-            let rows = self.claim(looked_ms, IN_FLIGHT_MAX.saturating_sub(running.len())).await;
-            if !rows.is_empty() {
-                for row in rows {
-                    running.spawn(Arc::clone(&self).work(row));
-                }
-                continue;
-            }
-            let wait = worker::until_due(&self.shared, looked_ms).await;
-            tokio::select! {
-                () = self.drain.cancelled() => {}
-                () = woken => {}
-                Some(_) = running.join_next() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
-        while running.join_next().await.is_some() {}
+        let claim = |now, running| self.claim(now, running);
+        let work = |item| Arc::clone(&self).work(item);
+        worker::run(&self.shared, &self.shared.delivery, &self.drain, claim, work).await;
     }
 
-    async fn claim(&self, now: i64, limit: usize) -> Vec<ClaimedOutbox> {
+    async fn claim(&self, now: i64, running: usize) -> Vec<ClaimedOutbox> {
+        let limit = IN_FLIGHT_MAX.saturating_sub(running);
         if limit == 0 {
             return Vec::new();
         }

@@ -14,7 +14,6 @@ use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -50,33 +49,18 @@ pub struct Dispatch {
 impl Dispatch {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let mut running = JoinSet::new();
-        while !self.drain.is_cancelled() {
-            // Registered before the look, so that a hint in between is not missed.
-            let woken = self.shared.dispatch.notified();
-            let looked_ms = now_ms();
-            let tasks =
-                self.claim(looked_ms, self.common.concurrency.saturating_sub(running.len())).await;
-            if !tasks.is_empty() {
-                for task in tasks {
-                    running.spawn(Arc::clone(&self).work(task));
-                }
-                continue;
-            }
-            let wait = worker::until_due(&self.shared, looked_ms).await;
-            tokio::select! {
-                () = self.drain.cancelled() => {}
-                () = woken => {}
-                Some(_) = running.join_next() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
-        while running.join_next().await.is_some() {}
+        let claim = |now, running| self.claim(now, running);
+        let work = |item| Arc::clone(&self).work(item);
+        worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work).await;
     }
 
-    async fn claim(&self, now: i64, limit: usize) -> Vec<ClaimedTask> {
+    async fn claim(&self, now: i64, running: usize) -> Vec<ClaimedTask> {
         let lease = self.shared.config.load().limits.lease;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
+            return Vec::new();
+        }
+        let limit = self.common.concurrency.saturating_sub(running);
+        if limit == 0 {
             return Vec::new();
         }
         let claim = TaskClaim {
@@ -86,9 +70,6 @@ impl Dispatch {
             until_ms: now + ms(lease),
             owner: self.shared.boot_id.clone(),
         };
-        if limit == 0 || self.drain.is_cancelled() {
-            return Vec::new();
-        }
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => tasks,
             Err(error) => {

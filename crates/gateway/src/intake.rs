@@ -13,7 +13,7 @@ use larkline_client::link::{AckToken, Answer, Delivery, LinkHandle};
 use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::header::DataKind;
-use larkline_proto::id::OpenId;
+use larkline_proto::id::{EventId, MessageId, OpenId};
 use larkline_store::inbox::{Accepted, InboxId, NewEvent, event_key, message_key};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -144,7 +144,8 @@ impl Intake {
             );
         }
         if new.event_id.is_empty() {
-            new.event_id = stand_in(&new, &delivery).into();
+            new.event_id =
+                stand_in(new.message_id.as_ref(), &delivery.frame_message_id, &delivery.payload);
         }
         if new.keys.is_empty() {
             new.keys.push(event_key(new.event_id.as_str()));
@@ -189,15 +190,14 @@ impl Intake {
     }
 }
 
-/// An id for an event that has none: what its redeliveries share.
-fn stand_in(new: &NewEvent, delivery: &Delivery) -> String {
-    match &new.message_id {
+/// An id for an event that has none: what its redeliveries share, and no other event has.
+fn stand_in(message: Option<&MessageId>, frame: &str, payload: &[u8]) -> EventId {
+    match message {
         Some(message) => format!("message-{message}"),
-        None if !delivery.frame_message_id.is_empty() => {
-            format!("frame-{}", delivery.frame_message_id)
-        }
-        None => format!("payload-{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, &delivery.payload)),
+        None if !frame.is_empty() => format!("frame-{frame}"),
+        None => format!("payload-{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, payload)),
     }
+    .into()
 }
 
 async fn answer_callback(
@@ -282,5 +282,26 @@ impl LogLine {
                 "verdict"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_without_an_id_are_told_apart_and_their_redeliveries_are_not() {
+        let message = MessageId::new("om_1");
+        let ids = [
+            stand_in(Some(&message), "f1", b"a"),
+            stand_in(None, "f1", b"a"),
+            stand_in(None, "f2", b"a"),
+            stand_in(None, "", b"a"),
+            stand_in(None, "", b"b"),
+        ];
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        assert_eq!(ids[3], stand_in(None, "", b"a"));
+        assert_eq!(ids[0], stand_in(Some(&message), "another frame", b"a"));
     }
 }

@@ -1,24 +1,61 @@
-//! What the workers that claim from the store have in common: when to look again, and how to
-//! write down a result while the store is ill.
+//! What the workers that claim from the store have in common: the loop that claims and works,
+//! and how to write down a result while the store is ill.
 
 use std::time::Duration;
 
 use larkline_store::StoreError;
 use larkline_store::inbox::Concluded;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::shared::Shared;
 
 /// A worker looks at the store at least this often; hints only make it sooner.
-pub const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD: Duration = Duration::from_secs(5);
 /// First and longest pause while the store refuses.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// Claims and works until drained, then waits for what runs. `claim` is given the moment of
+/// the look and how much is in hand already.
+pub async fn run<Item, Claimed, Worked>(
+    shared: &Shared,
+    hint: &Notify,
+    drain: &CancellationToken,
+    claim: impl Fn(i64, usize) -> Claimed,
+    work: impl Fn(Item) -> Worked,
+) where
+    Claimed: Future<Output = Vec<Item>>,
+    Worked: Future<Output = ()> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    while !drain.is_cancelled() {
+        // Registered before the look, so that a hint in between is not missed.
+        let woken = hint.notified();
+        let looked_ms = now_ms();
+        let items = claim(looked_ms, running.len()).await;
+        if !items.is_empty() {
+            for item in items {
+                running.spawn(work(item));
+            }
+            continue;
+        }
+        let wait = until_due(shared, looked_ms).await;
+        tokio::select! {
+            () = drain.cancelled() => {}
+            () = woken => {}
+            Some(_) = running.join_next() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
 
 /// How long until something becomes due that was not when the store was looked at, at most a
 /// period. What was due and not claimed belongs to a lane in hand or had no room: the end of
 /// work wakes the worker.
-pub async fn until_due(shared: &Shared, looked_ms: i64) -> Duration {
+async fn until_due(shared: &Shared, looked_ms: i64) -> Duration {
     match shared.store.next_due(looked_ms).await {
         // What came due since the look is not to wait for anything.
         Ok(Some(due)) => {

@@ -85,6 +85,22 @@ pub struct Said {
     pub event_ids: Vec<EventId>,
 }
 
+impl Message {
+    /// Writes where the message stands in replies and threads; what it has not is absent.
+    pub(crate) fn write_place(&self, object: &mut Value) {
+        let place = [
+            ("root_id", self.root.as_ref().map(MessageId::as_str)),
+            ("parent_id", self.parent.as_ref().map(MessageId::as_str)),
+            ("thread_id", self.thread.as_ref().map(ThreadId::as_str)),
+        ];
+        for (key, id) in place {
+            if let Some(id) = id {
+                object[key] = json!(id);
+            }
+        }
+    }
+}
+
 impl World {
     pub(crate) fn say(&mut self, now_ms: u64, say: Say) -> Result<Said, PlatformError> {
         let (user, app) = self.person(&say.user)?;
@@ -214,16 +230,7 @@ impl World {
             "message_type": message.msg_type,
             "content": message.received,
         });
-        let tree = [
-            ("root_id", message.root.as_ref().map(MessageId::as_str)),
-            ("parent_id", message.parent.as_ref().map(MessageId::as_str)),
-            ("thread_id", message.thread.as_ref().map(ThreadId::as_str)),
-        ];
-        for (key, id) in tree {
-            if let Some(id) = id {
-                body[key] = json!(id);
-            }
-        }
+        message.write_place(&mut body);
         if !message.mentions.is_empty() {
             let entries = message.mentions.iter().enumerate();
             body["mentions"] = entries.map(|(n, who)| self.event_mention(n, *who, app)).collect();

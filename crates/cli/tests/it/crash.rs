@@ -4,20 +4,7 @@
 use larkline_sim::Malformed;
 use larkline_sim::{Fault, Ledger, Said};
 
-use crate::rig::{ECHO, Rig, read, text};
-
-/// Everything goes to a script in the rig's directory.
-const COMMAND: &str = r#"
-[[route]]
-name = "all"
-senders = "everyone"
-handler = "work"
-
-[handler.work]
-kind = "command"
-argv = ["{dir}/work"]
-cwd = "{dir}"
-"#;
+use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// Chats that write at the same time.
 const CHATS: usize = 12;
@@ -110,7 +97,7 @@ async fn a_hundred_chats_at_once_are_answered_in_parallel_each_in_order_and_no_l
 
 #[tokio::test]
 async fn a_slow_message_holds_up_its_own_chat_in_order_and_no_other() {
-    let mut rig = Rig::new(COMMAND).await;
+    let mut rig = Rig::new(WORK).await;
     rig.script(
         "work",
         "case $(cat) in *'\"text\":\"slow\"'*) until [ -e release ]; do sleep 0.05; done;; esac; echo done",
@@ -231,7 +218,7 @@ async fn a_flood_of_2_mib_payloads_does_not_grow_the_memory() {
 #[tokio::test]
 async fn beyond_the_queues_bound_nothing_is_acked_which_is_said_and_all_is_answered_later() {
     for bound in [1, 4] {
-        let mut rig = Rig::new(&format!("{COMMAND}\n[limits]\nqueue_max = {bound}\n")).await;
+        let mut rig = Rig::new(&format!("{WORK}\n[limits]\nqueue_max = {bound}\n")).await;
         rig.script("work", "until [ -e release ]; do sleep 0.05; done; echo done");
         rig.run(&[]).await;
         rig.ready().await;
@@ -260,7 +247,7 @@ async fn beyond_the_queues_bound_nothing_is_acked_which_is_said_and_all_is_answe
 
 #[tokio::test]
 async fn a_chat_is_told_when_its_message_has_to_wait_behind_many() {
-    let mut rig = Rig::new(&format!("{COMMAND}\n[limits]\nqueue_max = 400\n")).await;
+    let mut rig = Rig::new(&format!("{WORK}\n[limits]\nqueue_max = 400\n")).await;
     rig.script("work", "until [ -e release ]; do sleep 0.05; done");
     rig.run(&[]).await;
     rig.ready().await;

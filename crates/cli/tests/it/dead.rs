@@ -5,19 +5,10 @@ use larkline_gateway::handler::http::signature::{self, SigningKey};
 use larkline_sim::Said;
 use serde_json::Value;
 
-use crate::rig::{Rig, read, text};
+use crate::rig::{Rig, WORK, read, text};
 
-/// A script that fails in every way, each named by the message, until the file `fixed` is there.
-const WORK: &str = r#"
-[[route]]
-name = "all"
-senders = "everyone"
-handler = "work"
-
-[handler.work]
-kind = "command"
-argv = ["{dir}/work"]
-cwd = "{dir}"
+/// The script fails in every way, each named by the message, until the file `fixed` is there.
+const SETTINGS: &str = r#"
 timeout = "1s"
 output_max = "1KiB"
 session = "sender"
@@ -36,7 +27,7 @@ case $in in
 esac"#;
 
 async fn rig() -> Rig {
-    let mut rig = Rig::new(WORK).await;
+    let mut rig = Rig::new(&format!("{WORK}{SETTINGS}")).await;
     rig.script("work", FAILING);
     rig.run(&[]).await;
     rig.ready().await;

@@ -40,7 +40,10 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn a_full_disk_stops_the_acks_is_said_and_heals_without_a_restart() {
     let mut rig = Rig::new(ECHO).await;
-    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else {
+        println!("not run: mounting a file system is not allowed here");
+        return;
+    };
     rig.run(&[]).await;
     rig.ready().await;
     let before = rig.say(&rig.guest, "before");

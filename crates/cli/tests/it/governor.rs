@@ -42,10 +42,11 @@ async fn rig(per_s: u32, settings: &str) -> Rig {
     rig
 }
 
-#[tokio::test]
-async fn the_defaults_keep_a_burst_within_the_platforms_five_a_second() {
-    let rig = rig(5, "").await;
-    let words = numbered("m", 18);
+/// Says so many words at once where the platform allows `per_s`: all are answered, in order,
+/// and it refuses nothing.
+async fn burst(per_s: u32, settings: &str, count: usize) {
+    let rig = rig(per_s, settings).await;
+    let words = numbered("m", count);
     let chat = rig.sim.platform().p2p(&rig.guest).unwrap();
     for word in &words {
         rig.say(&rig.guest, word);
@@ -54,24 +55,18 @@ async fn the_defaults_keep_a_burst_within_the_platforms_five_a_second() {
     let ledger = rig.sim.platform().ledger();
     assert_eq!(texts(&ledger, &chat), words);
     assert_eq!(refusals(&ledger), 0);
-    assert!(most_in_a_second(&ledger, &chat) <= 5);
+    assert!(most_in_a_second(&ledger, &chat) <= per_s as usize);
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), count as u64)].into());
+}
+
+#[tokio::test]
+async fn the_defaults_keep_a_burst_within_the_platforms_five_a_second() {
+    burst(5, "", 18).await;
 }
 
 #[tokio::test]
 async fn two_hundred_sends_at_once_arrive_in_order_without_one_refusal() {
-    let limits = "[governor]\nchat_per_second = 40\n";
-    let rig = rig(40, limits).await;
-    let words = numbered("m", 200);
-    let chat = rig.sim.platform().p2p(&rig.guest).unwrap();
-    for word in &words {
-        rig.say(&rig.guest, word);
-    }
-    rig.ledger("every answer", |l| l.in_chat(&chat).count() >= words.len()).await;
-    let ledger = rig.sim.platform().ledger();
-    assert_eq!(texts(&ledger, &chat), words);
-    assert_eq!(refusals(&ledger), 0);
-    assert!(most_in_a_second(&ledger, &chat) <= 40);
-    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 200)].into());
+    burst(40, "[governor]\nchat_per_second = 40\n", 200).await;
 }
 
 #[tokio::test]
@@ -171,4 +166,18 @@ async fn a_send_that_waits_shows_the_remaining_milliseconds() {
         governor["waiting"] == 1 && (1..=30_000).contains(&wait)
     })
     .await;
+}
+
+#[tokio::test]
+async fn chats_that_wait_long_leave_their_slots_to_others() {
+    let rig = rig(5, "[governor]\nchat = { points = 1, window = \"1h\" }\n").await;
+    // More chats than may be in flight at once, each with a second message that has an hour to wait.
+    for n in 0..20 {
+        let person = rig.sim.platform().add_user(&format!("person {n}"));
+        let one = rig.say(&person, "one");
+        rig.answered(&one).await;
+        rig.say(&person, "two");
+    }
+    let said = rig.say(&rig.owner, "and I?");
+    assert_eq!(rig.answered(&said).await, ["and I?"]);
 }

@@ -46,3 +46,14 @@ async fn a_takeover_lets_the_running_instance_finish_and_then_serves() {
     assert_eq!(rig.verdicts().await, [("replied".to_owned(), 2)].into());
     assert_eq!(read(&rig.path("starts")), "x\nx\n", "each message had one run");
 }
+
+#[tokio::test]
+async fn a_state_directory_has_one_instance_wherever_the_locks_of_apps_live() {
+    let rig = Rig::start(ECHO).await;
+    let output = rig.command().arg("run").env("LARKLINE_LOCK_DIR", rig.path("elsewhere")).output();
+    let output = output.await.unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the state directory"), "{said}");
+    assert!(said.contains(&format!("process {}", rig.pid())), "{said}");
+}

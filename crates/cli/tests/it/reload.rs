@@ -103,3 +103,15 @@ async fn a_reload_changes_who_owns_the_bot_at_once() {
     assert_eq!(verdicts.get("filtered/sender_not_allowed"), Some(&1), "{verdicts:?}");
     assert_eq!(rig.answers(&former.message_id), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_reload_that_renames_an_app_is_refused_and_loses_none_of_its_events() {
+    let rig = Rig::start(ECHO).await;
+    let file = rig.path("larkline.toml");
+    std::fs::write(&file, read(&file).replace("[app.main]", "[app.work]")).unwrap();
+    let output = rig.cli(&["reload"]).await;
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("restart"), "{}", text(&output.stderr));
+    let said = rig.say(&rig.guest, "still heard");
+    assert_eq!(rig.answered(&said).await, ["still heard"]);
+}

@@ -28,6 +28,20 @@ handler = "echo"
 kind = "echo"
 "#;
 
+/// Routes everything to the script `work` in the rig's directory; keys of `[handler.work]` may
+/// follow.
+pub(crate) const WORK: &str = r#"
+[[route]]
+name = "all"
+senders = "everyone"
+handler = "work"
+
+[handler.work]
+kind = "command"
+argv = ["{dir}/work"]
+cwd = "{dir}"
+"#;
+
 /// A simulator, a gateway, two people, a group.
 pub(crate) struct Rig {
     pub(crate) sim: Sim,

@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use larkline_sim::{AppSpec, ClientConfig, Fault, Ledger, Sim, SimOptions};
+use larkline_sim::{Answer, AppSpec, ClientConfig, Fault, Ledger, Sim, SimOptions};
 
 use crate::rig::{ECHO, Rig};
 
@@ -160,5 +160,25 @@ async fn a_proxy_of_the_environment_is_left_out_for_one_run_or_by_configuration(
 
     rig.configure(&format!("{ECHO}[network]\nproxy = \"none\"\n"));
     rig.run(&[]).await;
+    rig.ready().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_no_wrong_credential_is_waited_out_and_not_called_ready() {
+    let mut rig = Rig::new(ECHO).await;
+    let answer =
+        Answer::Code { status: 400, code: 99_991_403, msg: "quota".to_owned(), reset_s: None };
+    let (path, method) = ("/bot/v3/info".to_owned(), String::new());
+    rig.fault(Fault::Api { path, method, answer, times: 1000 });
+    rig.run(&[]).await;
+    rig.until("the link without a name", async || {
+        let status = rig.status().await.unwrap_or_default();
+        status["not_ready"].to_string().contains("has not told who the bot is")
+    })
+    .await;
+    let said = rig.say(&rig.guest, "kept meanwhile");
+    rig.ledger("its ack", |l| l.event(&said.event_id).is_some_and(|e| e.done)).await;
+    rig.fault(Fault::Clear);
+    assert_eq!(rig.answered(&said).await, ["kept meanwhile"]);
     rig.ready().await;
 }

@@ -5,20 +5,7 @@ use larkline_sim::Ledger;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, read};
-
-/// Everything goes to a script in the rig's directory.
-const WORK: &str = r#"
-[[route]]
-name = "all"
-senders = "everyone"
-handler = "work"
-
-[handler.work]
-kind = "command"
-argv = ["{dir}/work"]
-cwd = "{dir}"
-"#;
+use crate::rig::{Rig, WORK, read};
 
 /// Answers when the file `release` is there; writes down every signal that a person would call
 /// an interruption.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Peers;
 use crate::tls::TlsPeer;
 
-/// A link as `status` and `doctor` show it. Times of day are ms since 1970.
+/// A link as `status` shows it. Times of day are ms since 1970.
 #[derive(Clone, Debug, Serialize)]
 pub struct LinkStatus {
     /// Where the link is.

@@ -1,6 +1,6 @@
 //! Messages read back: one, a history, and the message object. Reference: open API, 2.1, 2.6.
 
-use larkline_proto::id::{ChatId, MessageId, ThreadId};
+use larkline_proto::id::ChatId;
 use serde_json::{Value, json};
 
 use super::message::target;
@@ -87,16 +87,7 @@ pub(super) fn object(cx: &Context<'_>, message: &Message, raw_card: bool) -> Val
         "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
         "body": {"content": content},
     });
-    let tree = [
-        ("root_id", message.root.as_ref().map(MessageId::as_str)),
-        ("parent_id", message.parent.as_ref().map(MessageId::as_str)),
-        ("thread_id", message.thread.as_ref().map(ThreadId::as_str)),
-    ];
-    for (key, id) in tree {
-        if let Some(id) = id {
-            object[key] = json!(id);
-        }
-    }
+    message.write_place(&mut object);
     if !message.mentions.is_empty() {
         let entries = message.mentions.iter().enumerate();
         object["mentions"] = entries.map(|(n, who)| mention(world, n, *who, viewer)).collect();
