@@ -1,7 +1,7 @@
 //! The interactive demo: what is typed is said by the owner to the bot.
 
 use anyhow::{Context, Result};
-use larkline_sim::Say;
+use larkline_sim::{Platform, Say};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::rig::Rig;
@@ -28,20 +28,31 @@ pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
         let platform = std::sync::Arc::clone(rig.sim.platform());
         tokio::select! {
             line = lines.next_line() => match line.context("cannot read the input")? {
-                None => return Ok(()),
+                None => {
+                    super::tour::all_settled(rig).await?;
+                    show(&platform, seen);
+                    return Ok(());
+                }
                 Some(line) => take(rig, line.get(..LINE_BYTES_MAX).unwrap_or(&line)).await?,
             },
             news = platform.wait_for(|l| l.messages.len() > seen, super::tour::FOREVER) => {
                 // Nobody waits that long; either way the list is looked at again.
                 drop(news);
-                platform.read(|l| l.messages.iter().skip(seen).for_each(|m| {
-                    output::data(&format!("bot → {}", m.text.as_deref().unwrap_or(&m.msg_type)));
-                }));
-                shown = platform.read(|l| l.messages.len());
+                shown = show(&platform, seen);
             }
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
     }
+}
+
+/// Prints what the bot has said since the first `seen` messages; how many there are now.
+fn show(platform: &Platform, seen: usize) -> usize {
+    platform.read(|l| {
+        l.messages.iter().skip(seen).for_each(|m| {
+            output::data(&format!("bot → {}", m.text.as_deref().unwrap_or(&m.msg_type)));
+        });
+        l.messages.len()
+    })
 }
 
 async fn take(rig: &mut Rig, line: &str) -> Result<()> {

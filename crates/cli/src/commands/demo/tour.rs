@@ -67,6 +67,16 @@ pub(super) async fn play(rig: &mut Rig) -> Result<()> {
     finish(rig, &tour).await
 }
 
+/// Waits until all that was said is acked and has its verdict.
+///
+/// # Errors
+/// When that takes longer than anything should.
+pub(super) async fn all_settled(rig: &Rig) -> Result<()> {
+    let acked = rig.sim.platform().wait_for(|l| l.events.iter().all(|e| e.done), PATIENCE).await;
+    acked.context("a message was not acked")?;
+    settled(rig).await
+}
+
 /// Waits until no message waits: an answer is in the chat a moment before that is noted.
 async fn settled(rig: &Rig) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
