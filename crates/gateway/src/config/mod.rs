@@ -20,8 +20,11 @@ mod convert;
 mod decoder;
 mod field;
 mod handler;
+mod link;
+mod log;
 mod mask;
 mod nearest;
+mod network;
 mod placeholder;
 mod policy;
 mod problem;
@@ -46,12 +49,12 @@ pub use condition::{Condition, ConditionError, Facts};
 pub use handler::{
     Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
 };
+pub use link::LinkSettings;
+pub use log::{LogFormat, LogSettings};
+pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
-pub use settings::{
-    ChatRate, Governor, Limits, LinkSettings, LogFormat, LogSettings, Network, Server,
-    StoreSettings,
-};
+pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings};
 pub use sources::{Flag, Sources};
 pub use units::Bytes;
 

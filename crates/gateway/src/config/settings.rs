@@ -1,31 +1,14 @@
-//! The sections that are there once: governor, link, network, store, log, server, limits.
-//!
-//! Every default has its reason beside it, here or in `docs/configuration.md`.
+//! The smaller sections that are there once: governor, store, server, limits.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use larkline_client::{ProxyChoice, Secret, redacted_url};
-use larkline_proto::link::Probe;
-use serde_json::{Value as Json, json};
-use tracing_subscriber::EnvFilter;
+use larkline_client::Secret;
 use url::Url;
 
-use super::decoder::Spot;
-use super::field::{Field, choices};
-use super::placeholder;
 use super::section::Section;
-use super::units::Bytes;
-
-const fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-const fn days(n: u64) -> Duration {
-    Duration::from_hours(24 * n)
-}
+use super::units::{Bytes, days, secs};
 
 /// `[governor]`: limits of what goes out, and of what one person may send in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,161 +62,6 @@ fn read_chat_rate(section: &mut Section<'_>, per_second: u32) -> ChatRate {
     ChatRate { points, window, block }
 }
 
-/// `[link]`: how a connection is kept, proven and replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkSettings {
-    /// Floor of the ping interval the server asks for.
-    pub ping_min: Duration,
-    /// Ceiling of the ping interval the server asks for.
-    pub ping_max: Duration,
-    /// How a silent link is probed between pings.
-    pub probe: Probe,
-    /// Silence after which a probe is sent.
-    pub probe_interval: Duration,
-    /// How long a probe may stay unanswered.
-    pub probe_timeout: Duration,
-    /// How long a protocol ping may stay unanswered.
-    pub pong_timeout: Duration,
-    /// Limit of finding the socket's address.
-    pub discovery_timeout: Duration,
-    /// Limit of a dial: name, proxy, TCP, TLS and upgrade together.
-    pub dial_timeout: Duration,
-    /// Limit from the upgrade to the server's next frame.
-    pub verify_timeout: Duration,
-    /// How long the start waits for a verified link before it says so and goes on trying.
-    pub startup_deadline: Duration,
-    /// Longest wait after the loss of a link that was verified.
-    pub backoff_quick: Duration,
-    /// Ceiling of the wait after one failure; doubles with each further one.
-    pub backoff_first: Duration,
-    /// The ceiling's own limit.
-    pub backoff_max: Duration,
-    /// How long a link stays verified before the waits start over.
-    pub stable_after: Duration,
-    /// Failures in a row that raise an alarm; attempts never end.
-    pub alarm_after: u32,
-}
-
-choices!(Probe, "auto, websocket, protocol or off", {
-    "auto" => Self::Auto,
-    "websocket" => Self::WebSocket,
-    "protocol" => Self::Protocol,
-    "off" => Self::Off,
-});
-
-impl LinkSettings {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
-        let wait = Duration::from_millis(100)..=Duration::from_mins(10);
-        let interval = secs(1)..=Duration::from_hours(1);
-        let link = Self {
-            ping_min: section.within("ping_min", secs(1), interval.clone()),
-            ping_max: section.within("ping_max", Duration::from_hours(1), interval.clone()),
-            probe: section.or("probe", Probe::Auto),
-            probe_interval: section.within("probe_interval", secs(5), interval),
-            probe_timeout: section.within("probe_timeout", secs(5), wait.clone()),
-            pong_timeout: section.within("pong_timeout", secs(10), wait.clone()),
-            discovery_timeout: section.within("discovery_timeout", secs(15), wait.clone()),
-            dial_timeout: section.within("dial_timeout", secs(15), wait.clone()),
-            verify_timeout: section.within("verify_timeout", secs(10), wait.clone()),
-            startup_deadline: section.within("startup_deadline", secs(45), wait.clone()),
-            backoff_quick: section.within(
-                "backoff_quick",
-                Duration::from_millis(1500),
-                wait.clone(),
-            ),
-            backoff_first: section.within("backoff_first", secs(2), wait.clone()),
-            backoff_max: section.within("backoff_max", secs(60), wait),
-            stable_after: section.within("stable_after", secs(60), Duration::ZERO..=days(1)),
-            alarm_after: section.within("alarm_after", 5, 1..=1_000),
-        };
-        if link.ping_max < link.ping_min {
-            section.refuse(
-                "ping_max",
-                "the ceiling is below the floor",
-                "raise `ping_max` or lower `ping_min`",
-            );
-        }
-        if link.backoff_max < link.backoff_first.max(link.backoff_quick) {
-            let hint = "raise `backoff_max`, or lower `backoff_first` and `backoff_quick`";
-            section.refuse("backoff_max", "the longest wait is shorter than a shorter one", hint);
-        }
-        link
-    }
-}
-
-/// `[network]`: how the platform and HTTP handlers are reached.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Which proxy.
-    pub proxy: ProxyChoice,
-    /// Hosts that go around it, in the form of `NO_PROXY`; `None` leaves that to the variable.
-    pub no_proxy: Option<String>,
-    /// PEM files trusted beside the system's roots.
-    pub ca_files: Vec<PathBuf>,
-    /// Limit of one call of the platform's API.
-    pub request_timeout: Duration,
-    /// The proxy variables of the environment and of `.env`.
-    pub proxy_variables: BTreeMap<String, String>,
-}
-
-impl Network {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
-        let proxy = section.or("proxy", Proxy(ProxyChoice::System)).0;
-        let no_proxy = section.optional::<Vec<String>>("no_proxy").map(|hosts| hosts.join(","));
-        let ca_files: Vec<PathBuf> = section.or("ca_files", Vec::new());
-        for file in ca_files.iter().filter(|file| !file.is_file()) {
-            section.refuse(
-                "ca_files",
-                format!("{} is not there", file.display()),
-                "name a PEM file",
-            );
-        }
-        let request_timeout = section.within("request_timeout", secs(15), secs(1)..=secs(120));
-        let proxy_variables = section.proxy_variables();
-        Self { proxy, no_proxy, ca_files, request_timeout, proxy_variables }
-    }
-}
-
-struct Proxy(ProxyChoice);
-
-impl Field for Proxy {
-    const KIND: &'static str = "system, none or a URL";
-    const HINT: &'static str = "write \"system\", \"none\", or http://, https://, socks5:// or socks5h:// with host and port";
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a string", Self::HINT)?;
-        match text {
-            "system" => return Some(Self(ProxyChoice::System)),
-            "none" => return Some(Self(ProxyChoice::None)),
-            _ => {}
-        }
-        if let Some(what) = placeholder::in_text(text) {
-            return spot.refuse(format!("the proxy {what}"), Self::HINT);
-        }
-        // The text may hold a password, so no message repeats it.
-        let known = |url: &Url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h");
-        match Url::parse(text) {
-            Ok(url) if known(&url) && url.has_host() => {
-                Some(Self(ProxyChoice::Url(Secret::new(text))))
-            }
-            Ok(_) | Err(_) => spot.refuse("not a proxy", Self::HINT),
-        }
-    }
-
-    fn shown(&self) -> Json {
-        match &self.0 {
-            ProxyChoice::System => json!("system"),
-            ProxyChoice::None => json!("none"),
-            ProxyChoice::Url(url) => {
-                json!(
-                    Url::parse(url.expose())
-                        .map_or_else(|_| "***".to_owned(), |url| redacted_url(&url))
-                )
-            }
-        }
-    }
-}
-
 /// `[store]`: where state lives and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
@@ -253,81 +81,6 @@ impl StoreSettings {
         let retention = section.within("retention", days(7), days(1)..=days(3650));
         let size_max = section.optional_within("size_max", Bytes::mib(1)..=Bytes::mib(1 << 20));
         Self { path, retention, size_max }
-    }
-}
-
-/// `[log]`: what is logged and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// For people or for machines.
-    pub format: LogFormat,
-    /// Which lines; a level, or directives such as `info,larkline_client=debug`.
-    pub level: String,
-    /// A file beside stderr; `None` is stderr alone.
-    pub file: Option<PathBuf>,
-    /// The file is put aside when it would grow beyond this.
-    pub rotate_size: Bytes,
-    /// The file is put aside when it is older than this.
-    pub rotate_age: Duration,
-    /// All its files together; the oldest are removed.
-    pub keep_total: Bytes,
-    /// Whether a line about a message has the start of its text.
-    pub previews: bool,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-choices!(LogFormat, "human or json", {
-    "human" => Self::Human,
-    "json" => Self::Json,
-});
-
-struct Level(String);
-
-impl Field for Level {
-    const KIND: &'static str = "level or directives";
-    const HINT: &'static str = "as \"info\", \"debug\", or \"info,larkline_client=debug\"";
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a level", Self::HINT)?;
-        match EnvFilter::try_new(text) {
-            Ok(_) if !text.trim().is_empty() => Some(Self(text.to_owned())),
-            Ok(_) | Err(_) => spot.refuse(format!("`{text}` is no log level"), Self::HINT),
-        }
-    }
-
-    fn shown(&self) -> Json {
-        json!(self.0)
-    }
-}
-
-impl LogSettings {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
-        let sizes = Bytes::kib(4)..=Bytes::mib(1 << 20);
-        let log = Self {
-            format: section.or("format", LogFormat::Human),
-            level: section.or("level", Level("info".to_owned())).0,
-            file: section.optional("file"),
-            rotate_size: section.within("rotate_size", Bytes::mib(10), sizes.clone()),
-            rotate_age: section.within("rotate_age", days(1), Duration::from_mins(1)..=days(365)),
-            keep_total: section.within("keep_total", Bytes::mib(100), sizes),
-            previews: section.or("previews", true),
-        };
-        if log.keep_total < log.rotate_size {
-            section.refuse(
-                "keep_total",
-                "all files together are smaller than one",
-                "raise `keep_total`",
-            );
-        }
-        log
     }
 }
 

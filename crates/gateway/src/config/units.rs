@@ -48,6 +48,16 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// So many seconds.
+pub(super) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// So many days.
+pub(super) const fn days(n: u64) -> Duration {
+    Duration::from_hours(24 * n)
+}
+
 /// Reads `"2M"`, `"512K"`, `"1GiB"`, `"4096"`; `None` when it is no size or overflows.
 pub(super) fn parse_size(text: &str) -> Option<Bytes> {
     let (number, unit) = split_number(text.trim())?;
