@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod deps;
+mod docs;
 mod installed;
 mod process;
 mod proxy;
@@ -22,7 +23,8 @@ use workspace::Workspace;
 const USAGE: &str = "\
 usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the tests whose name contains it
        cargo xtask tidy            the house rules that the compiler cannot check
-       cargo xtask deps            licences, banned crates, C code, duplicates";
+       cargo xtask deps            licences, banned crates, C code, duplicates
+       cargo xtask docs            writes what documents repeat from the code";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +47,7 @@ fn run(args: &[&str]) -> Result<bool> {
         ["test", filter] => test::run(&workspace, Some(filter)),
         ["tidy"] => Ok(report("tidy", &tidy::check(&workspace)?)),
         ["deps"] => Ok(report("deps", &deps::check(&workspace)?)),
+        ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }
 }

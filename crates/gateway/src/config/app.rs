@@ -74,28 +74,41 @@ impl Field for Domain {
 
 /// Reads one app; `None` after problems were noted.
 pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
-    let app_id = section.required::<AppId>("app_id");
-    let app_secret = section.required::<Secret>("app_secret");
+    let app_id = section
+        .key("app_id", "developer console, Credentials: `cli_` and 16 characters")
+        .required::<AppId>();
+    let app_secret = section.key("app_secret", "beside it").required::<Secret>();
     let default = Url::parse(FEISHU).ok().map(Domain)?;
-    let Domain(domain) = section.or("domain", default);
-    let transport = section.or("transport", Transport::LongConnection);
-    let owners = section.or("owners", Vec::new());
+    let Domain(domain) =
+        section.key("domain", "`lark` outside of China; a URL for the simulator").or(default);
+    let transport = section
+        .key("transport", "needs no public address; webhooks are not in this version")
+        .or(Transport::LongConnection);
+    let owners = section
+        .key(
+            "owners",
+            "who reaches commands; ids belong to one app, so copy them from this \
+            app's messages",
+        )
+        .or(Vec::new());
     check_transport(&mut section, transport);
     Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners })
 }
 
 /// The two keys of webhooks are needed there, and useless leftovers on a long connection.
 fn check_transport(section: &mut Section<'_>, transport: Transport) {
-    for key in ["verification_token", "encrypt_key"] {
+    for name in ["verification_token", "encrypt_key"] {
+        let key =
+            section.key(name, "webhooks only; with a long connection a warning says \"remove\"");
         match transport {
-            Transport::Webhook => drop(section.required::<Secret>(key)),
+            Transport::Webhook => drop(key.required::<Secret>()),
             Transport::LongConnection => {
-                section.tolerate::<Secret>(key);
-                if section.has(key) {
+                key.tolerate::<Secret>();
+                if section.has(name) {
                     section.warn(
-                        key,
+                        name,
                         "a long connection does not use it",
-                        &format!("remove `{key}`"),
+                        &format!("remove `{name}`"),
                     );
                 }
             }

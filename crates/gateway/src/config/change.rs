@@ -23,17 +23,20 @@ const AT_START: [&str; 14] = [
     "governor.chat",
 ];
 
+/// Whether a key's value is used once, at start, so that a change of it needs a restart.
+pub(super) fn is_used_at_start(path: &str) -> bool {
+    // Who owns an app is asked at each message.
+    let owners = path.starts_with("app.") && path.ends_with(".owners");
+    !owners && AT_START.iter().any(|prefix| path.starts_with(prefix))
+}
+
 impl Config {
     /// The keys whose change from `self` to `new` takes effect after a restart only, in the
     /// order of the new configuration; empty when a reload is enough.
     pub fn needs_restart(&self, new: &Self) -> Vec<String> {
-        // Who owns an app is asked at each message.
-        let owners = |path: &str| path.starts_with("app.") && path.ends_with(".owners");
-        let at_start =
-            |path: &str| AT_START.iter().any(|prefix| path.starts_with(prefix)) && !owners(path);
         let mut changed: Vec<String> = Vec::new();
         for (from, to) in [(self, new), (new, self)] {
-            for setting in to.settings.iter().filter(|setting| at_start(&setting.path)) {
+            for setting in to.settings.iter().filter(|setting| is_used_at_start(&setting.path)) {
                 let before =
                     from.settings.iter().find(|s| s.path == setting.path).map(|s| &s.value);
                 if before != Some(&setting.value) && !changed.contains(&setting.path) {

@@ -21,6 +21,10 @@ pub(super) struct Setting {
     pub(super) pattern: String,
     /// The type, in words.
     pub(super) kind: &'static str,
+    /// The least and the greatest value, where there are such.
+    pub(super) bounds: Option<(Json, Json)>,
+    /// Why it is there, or why its default is what it is.
+    pub(super) why: &'static str,
     /// The effective value, secrets masked; `null` when not set.
     pub(super) value: Json,
     /// Where it came from.

@@ -213,16 +213,22 @@ impl Common {
         }
     }
 
-    fn read(section: &mut Section<'_>, concurrency: usize) -> Self {
+    fn read(section: &mut Section<'_>, concurrency: usize, why: &'static str) -> Self {
         let default = Self::with_concurrency(concurrency);
-        let concurrency = section.within("concurrency", concurrency, 1..=CONCURRENCY_MAX);
+        let concurrency = section.key("concurrency", why).within(concurrency, 1..=CONCURRENCY_MAX);
         section.narrow("handler.<name>".to_owned());
         Self {
             concurrency,
-            session: section.or("session", default.session),
+            session: section
+                .key("session", "what one conversation is: its turns come one after the other")
+                .or(default.session),
             retry: RetrySettings::read(section.section("retry"), default.retry),
-            reply: section.or("reply", default.reply),
-            reply_in_thread: section.or("reply_in_thread", default.reply_in_thread),
+            reply: section
+                .key("reply", "in a busy group a quote shows what is answered")
+                .or(default.reply),
+            reply_in_thread: section
+                .key("reply_in_thread", "opens a topic under the message")
+                .or(default.reply_in_thread),
         }
     }
 }
@@ -232,10 +238,20 @@ impl RetrySettings {
         let ms = Duration::from_millis;
         let day = Duration::from_hours(24);
         let read = Self {
-            attempts: section.within("attempts", default.attempts, 1..=20),
-            first: section.within("first", default.first, ms(100)..=day),
-            max: section.within("max", default.max, ms(100)..=day),
-            factor: section.within("factor", default.factor, 1..=10),
+            attempts: section
+                .key("attempts", "in all; 1 for effects that must not repeat")
+                .within(default.attempts, 1..=20),
+            first: section
+                .key(
+                    "first",
+                    "long enough for a service to come back, short enough for a person who \
+                    waits",
+                )
+                .within(default.first, ms(100)..=day),
+            max: section.key("max", "the longest wait").within(default.max, ms(100)..=day),
+            factor: section
+                .key("factor", "each wait is so many times the one before, with jitter")
+                .within(default.factor, 1..=10),
         };
         if read.max < read.first {
             section.refuse(
@@ -250,15 +266,21 @@ impl RetrySettings {
 
 /// Reads one handler; its kind is known even when the rest is wrong.
 pub(super) fn read(mut section: Section<'_>) -> (Option<&'static str>, Option<Handler>) {
-    let Some(Kind(kind)) = section.required::<Kind>("kind") else {
+    let Some(Kind(kind)) =
+        section.key("kind", "decides which of the keys below it has").required::<Kind>()
+    else {
         section.abandon();
         return (None, None);
     };
     section.narrow(format!("handler.<{kind}>"));
     let handler = match kind {
         "echo" => Some(Handler::Echo(Echo {
-            prefix: section.or("prefix", String::new()),
-            common: Common::read(&mut section, ECHO_CONCURRENCY),
+            prefix: section.key("prefix", "before the text").or(String::new()),
+            common: Common::read(
+                &mut section,
+                ECHO_CONCURRENCY,
+                "conversations at once; echoes cost nothing",
+            ),
         })),
         "command" => read_command(&mut section).map(Handler::Command),
         _ => read_http(&mut section).map(Handler::Http),
@@ -267,38 +289,66 @@ pub(super) fn read(mut section: Section<'_>) -> (Option<&'static str>, Option<Ha
 }
 
 fn read_command(section: &mut Section<'_>) -> Option<Command> {
-    let shell = section.or("shell", false);
-    let argv = section.required::<Argv>("argv").and_then(|argv| argv.checked(section, shell));
+    let shell = section.key("shell", "`true`: `argv` is one line for `/bin/sh -c`").or(false);
+    let argv = section
+        .key("argv", "words; nothing a person wrote is among them")
+        .required::<Argv>()
+        .and_then(|argv| argv.checked(section, shell));
     let second = Duration::from_secs(1);
     let command = Command {
         argv: Vec::new(),
-        cwd: section.optional("cwd"),
-        env: section.or("env", BTreeMap::new()),
-        pass_env: section.or("pass_env", Vec::new()),
-        timeout: section.within(
-            "timeout",
-            Duration::from_mins(5),
-            second..=Duration::from_hours(24),
+        cwd: section.key("cwd", "the gateway's own directory").optional(),
+        env: section
+            .key("env", "set for the program; each value may be `{ env = … }` or `{ file = … }`")
+            .or(BTreeMap::new()),
+        pass_env: section
+            .key(
+                "pass_env",
+                "inherited beside PATH, HOME, LANG, TZ, TMPDIR: the gateway's \
+                environment holds secrets",
+            )
+            .or(Vec::new()),
+        timeout: section
+            .key("timeout", "then the whole process tree is ended")
+            .within(Duration::from_mins(5), second..=Duration::from_hours(24)),
+        idle: section
+            .key("idle", "the same when it writes nothing for so long")
+            .optional_within(second..=Duration::from_hours(24)),
+        output_max: section
+            .key("output_max", "more is a runaway, and no chat shows it")
+            .within(Bytes::mib(1), Bytes::kib(1)..=Bytes::mib(64)),
+        output: section.key("output", "how stdout is read").or(OutputFormat::Text),
+        memory: section
+            .key("memory", "of each of its processes; absent is the system's limit")
+            .optional_within(Bytes::mib(16)..=Bytes::mib(1 << 20)),
+        file_max: section
+            .key("file_max", "largest file it may write; absent is the system's limit")
+            .optional_within(Bytes::kib(1)..=Bytes::mib(1 << 20)),
+        common: Common::read(
+            section,
+            COMMAND_CONCURRENCY,
+            "processes are heavy, and small machines common",
         ),
-        idle: section.optional_within("idle", second..=Duration::from_hours(24)),
-        output_max: section.within("output_max", Bytes::mib(1), Bytes::kib(1)..=Bytes::mib(64)),
-        output: section.or("output", OutputFormat::Text),
-        memory: section.optional_within("memory", Bytes::mib(16)..=Bytes::mib(1 << 20)),
-        file_max: section.optional_within("file_max", Bytes::kib(1)..=Bytes::mib(1 << 20)),
-        common: Common::read(section, COMMAND_CONCURRENCY),
     };
     Some(Command { argv: argv?, ..command })
 }
 
 fn read_http(section: &mut Section<'_>) -> Option<Http> {
-    let url = section.required::<Url>("url");
-    let secrets = section.required::<SigningSecrets>("secret");
+    let url = section.key("url", "http or https; redirects are not followed").required::<Url>();
+    let secrets = section
+        .key("secret", "`whsec_` and base64; two while one is being replaced")
+        .required::<SigningSecrets>();
     let second = Duration::from_secs(1);
-    let timeout =
-        section.within("timeout", Duration::from_secs(15), second..=Duration::from_mins(10));
-    let reply_within = section.optional_within("reply_within", second..=Duration::from_hours(24));
-    let allow_private = section.or("allow_private", false);
-    let common = Common::read(section, HTTP_CONCURRENCY);
+    let timeout = section
+        .key("timeout", "what takes longer answers 202 and replies later")
+        .within(Duration::from_secs(15), second..=Duration::from_mins(10));
+    let reply_within = section
+        .key("reply_within", "how long a later reply is waited for; absent refuses 202")
+        .optional_within(second..=Duration::from_hours(24));
+    let allow_private = section
+        .key("allow_private", "a redirected name must not reach the machine's own services")
+        .or(false);
+    let common = Common::read(section, HTTP_CONCURRENCY, "requests at once to one service");
     Some(Http { url: url?, secrets: secrets?.0, timeout, reply_within, allow_private, common })
 }
 

@@ -55,37 +55,87 @@ impl LinkSettings {
         let wait = Duration::from_millis(100)..=Duration::from_mins(10);
         let interval = secs(1)..=Duration::from_hours(1);
         let link = Self {
-            ping_min: section.within("ping_min", secs(1), interval.clone()),
-            ping_max: section.within("ping_max", Duration::from_hours(1), interval.clone()),
-            probe: section.or("probe", Probe::Auto),
-            probe_interval: section.within("probe_interval", secs(5), interval),
-            probe_timeout: section.within("probe_timeout", secs(5), wait.clone()),
-            pong_timeout: section.within("pong_timeout", secs(10), wait.clone()),
-            discovery_timeout: section.within("discovery_timeout", secs(15), wait.clone()),
-            dial_timeout: section.within("dial_timeout", secs(15), wait.clone()),
-            verify_timeout: section.within("verify_timeout", secs(10), wait.clone()),
-            startup_deadline: section.within("startup_deadline", secs(45), wait.clone()),
-            backoff_quick: section.within(
-                "backoff_quick",
-                Duration::from_millis(1500),
-                wait.clone(),
-            ),
-            backoff_first: section.within("backoff_first", secs(2), wait.clone()),
-            backoff_max: section.within("backoff_max", secs(60), wait),
-            stable_after: section.within("stable_after", secs(60), Duration::ZERO..=days(1)),
-            alarm_after: section.within("alarm_after", 5, 1..=1_000),
+            ping_min: section
+                .key("ping_min", "floor of the interval the server asks for")
+                .within(secs(1), interval.clone()),
+            ping_max: section
+                .key("ping_max", "its ceiling: an absurd value must not switch pings off")
+                .within(Duration::from_hours(1), interval.clone()),
+            probe: section
+                .key("probe", "WebSocket pings where the server answers them, else protocol pings")
+                .or(Probe::Auto),
+            probe_interval: section
+                .key(
+                    "probe_interval",
+                    "silence before a probe: a half-open link is replaced within 15 s, \
+                    below 3 kB a minute",
+                )
+                .within(secs(5), interval),
+            probe_timeout: section
+                .key("probe_timeout", "how long any frame may take to answer it")
+                .within(secs(5), wait.clone()),
+            pong_timeout: section
+                .key(
+                    "pong_timeout",
+                    "finds a server whose socket lives while the service behind it is dead",
+                )
+                .within(secs(10), wait.clone()),
+            discovery_timeout: section
+                .key("discovery_timeout", "limit of asking for the socket's address")
+                .within(secs(15), wait.clone()),
+            dial_timeout: section
+                .key("dial_timeout", "name, proxy, TCP, TLS and upgrade together")
+                .within(secs(15), wait.clone()),
+            verify_timeout: section
+                .key(
+                    "verify_timeout",
+                    "from the upgrade to the server's next frame, which is the proof",
+                )
+                .within(secs(10), wait.clone()),
+            startup_deadline: section
+                .key(
+                    "startup_deadline",
+                    "without a verified link by then the start says so, and goes on trying",
+                )
+                .within(secs(45), wait.clone()),
+            backoff_quick: section
+                .key(
+                    "backoff_quick",
+                    "longest wait after the loss of a verified link: such a loss is routine",
+                )
+                .within(Duration::from_millis(1500), wait.clone()),
+            backoff_first: section
+                .key(
+                    "backoff_first",
+                    "longest wait after one failure; doubles with each further one",
+                )
+                .within(secs(2), wait.clone()),
+            backoff_max: section
+                .key("backoff_max", "where the doubling ends; attempts never do")
+                .within(secs(60), wait),
+            stable_after: section
+                .key("stable_after", "a link has to last so long before the waits start over")
+                .within(secs(60), Duration::ZERO..=days(1)),
+            alarm_after: section
+                .key("alarm_after", "failures in a row that raise the alarm")
+                .within(5, 1..=1_000),
         };
-        if link.ping_max < link.ping_min {
+        link.check(&section);
+        link
+    }
+
+    /// What no single key can be blamed for.
+    fn check(&self, section: &Section<'_>) {
+        if self.ping_max < self.ping_min {
             section.refuse(
                 "ping_max",
                 "the ceiling is below the floor",
                 "raise `ping_max` or lower `ping_min`",
             );
         }
-        if link.backoff_max < link.backoff_first.max(link.backoff_quick) {
+        if self.backoff_max < self.backoff_first.max(self.backoff_quick) {
             let hint = "raise `backoff_max`, or lower `backoff_first` and `backoff_quick`";
             section.refuse("backoff_max", "the longest wait is shorter than a shorter one", hint);
         }
-        link
     }
 }

@@ -67,13 +67,30 @@ impl LogSettings {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let sizes = Bytes::kib(4)..=Bytes::mib(1 << 20);
         let log = Self {
-            format: section.or("format", LogFormat::Human),
-            level: section.or("level", Level("info".to_owned())).0,
-            file: section.optional("file"),
-            rotate_size: section.within("rotate_size", Bytes::mib(10), sizes.clone()),
-            rotate_age: section.within("rotate_age", days(1), Duration::from_mins(1)..=days(365)),
-            keep_total: section.within("keep_total", Bytes::mib(100), sizes),
-            previews: section.or("previews", true),
+            format: section.key("format", "json for collectors").or(LogFormat::Human),
+            level: section
+                .key("level", "or directives, as `info,larkline_client=debug`")
+                .or(Level("info".to_owned()))
+                .0,
+            file: section
+                .key("file", "beside stderr, where systemd and containers look")
+                .optional(),
+            rotate_size: section
+                .key("rotate_size", "a file that still opens in an editor")
+                .within(Bytes::mib(10), sizes.clone()),
+            rotate_age: section
+                .key("rotate_age", "a day's events in a day's file")
+                .within(days(1), Duration::from_mins(1)..=days(365)),
+            keep_total: section
+                .key("keep_total", "all files together; the oldest go")
+                .within(Bytes::mib(100), sizes),
+            previews: section
+                .key(
+                    "previews",
+                    "the start of a message in its line; switch it off where messages are \
+                    private",
+                )
+                .or(true),
         };
         if log.keep_total < log.rotate_size {
             section.refuse(

@@ -20,6 +20,7 @@ mod convert;
 mod decoder;
 mod field;
 mod handler;
+mod key;
 mod link;
 mod log;
 mod mask;

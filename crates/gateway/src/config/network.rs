@@ -31,9 +31,21 @@ pub struct Network {
 
 impl Network {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let proxy = section.or("proxy", Proxy(ProxyChoice::System)).0;
-        let no_proxy = section.optional::<Vec<String>>("no_proxy").map(|hosts| hosts.join(","));
-        let ca_files: Vec<PathBuf> = section.or("ca_files", Vec::new());
+        let proxy = section
+            .key("proxy", "`HTTPS_PROXY` and its kin; a URL may be http, https, socks5 or socks5h")
+            .or(Proxy(ProxyChoice::System))
+            .0;
+        let no_proxy = section
+            .key("no_proxy", "hosts, suffixes, addresses, CIDR; absent leaves that to `NO_PROXY`")
+            .optional::<Vec<String>>()
+            .map(|hosts| hosts.join(","));
+        let ca_files: Vec<PathBuf> = section
+            .key(
+                "ca_files",
+                "PEM files trusted beside the system's roots, for HTTP and WebSocket \
+                alike",
+            )
+            .or(Vec::new());
         for file in ca_files.iter().filter(|file| !file.is_file()) {
             section.refuse(
                 "ca_files",
@@ -41,7 +53,12 @@ impl Network {
                 "name a PEM file",
             );
         }
-        let request_timeout = section.within("request_timeout", secs(15), secs(1)..=secs(120));
+        let request_timeout = section
+            .key(
+                "request_timeout",
+                "limit of one API call; the platform answers in well below a second",
+            )
+            .within(secs(15), secs(1)..=secs(120));
         let proxy_variables = section.proxy_variables();
         Self { proxy, no_proxy, ca_files, request_timeout, proxy_variables }
     }

@@ -1,11 +1,14 @@
-//! Holds `docs/configuration.md` and `larkline.sample.toml` against the decoder: what it asks
-//! for is what there is.
+//! Makes the tables of `docs/configuration.md` from what the decoder asks for, and holds
+//! `larkline.sample.toml` against it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
+
+use super::change::is_used_at_start;
 use super::problem::Origin;
-use super::{Config, Sources};
+use super::{Config, Setting, Sources};
 
 /// Every section and every kind of handler, with nothing but the required keys.
 const MINIMAL: &str = r#"
@@ -45,38 +48,81 @@ fn load(file: PathBuf) -> Config {
     Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// The rows `| key | type | default |` that the reference page must have.
-fn known_keys() -> BTreeSet<String> {
+/// Opens a table of keys; the path of the section follows, then [`OPENING_END`].
+const OPENING: &str = "<!-- keys of ";
+const OPENING_END: &str = " -->";
+const CLOSING: &str = "<!-- end of keys -->";
+/// Set by `cargo xtask docs`: then the page is written instead of compared.
+const WRITE: &str = "LARKLINE_WRITE_DOCS";
+
+/// Every key there is, in the order in which the code asks for it, without repetitions.
+fn known_keys() -> Vec<Setting> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("larkline.toml");
     std::fs::write(&file, MINIMAL).unwrap();
-    let row = |setting: &super::Setting| {
-        let default = match (&setting.origin, setting.value.is_null()) {
-            (Origin::Default, true) => "–".to_owned(),
-            (Origin::Default, false) => format!("`{}`", setting.value),
-            _ => "required".to_owned(),
-        };
-        format!("| `{}` | {} | {default} |", setting.pattern, setting.kind)
+    let mut seen = BTreeSet::new();
+    let mut settings = load(file).settings;
+    settings.retain(|setting| seen.insert(setting.pattern.clone()));
+    settings
+}
+
+/// The row of one key.
+fn row(setting: &Setting) -> String {
+    let plain = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let kind = match &setting.bounds {
+        Some((least, most)) => format!("{}, {} to {}", setting.kind, plain(least), plain(most)),
+        None => setting.kind.to_owned(),
     };
-    load(file).settings.iter().map(row).collect()
+    let default = match (&setting.origin, setting.value.is_null()) {
+        (Origin::Default, true) => "–".to_owned(),
+        (Origin::Default, false) => format!("`{}`", setting.value),
+        _ => "required".to_owned(),
+    };
+    let reload = if is_used_at_start(&setting.path) { "restart" } else { "reload" };
+    let why = setting.why.replace('|', "\\|");
+    format!("| `{}` | {kind} | {default} | {reload} | {why} |\n", setting.pattern)
+}
+
+/// The page with its tables as the code has them, and the keys that no table holds.
+fn rendered(page: &str, keys: &[Setting]) -> (String, Vec<String>) {
+    let mut text = String::new();
+    let mut left: BTreeSet<&str> = keys.iter().map(|key| key.pattern.as_str()).collect();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once(OPENING) {
+        let (section, after) = after.split_once(OPENING_END).expect("a comment that ends");
+        let (_, after) = after.split_once(CLOSING).expect("a table that ends");
+        text.push_str(&format!("{before}{OPENING}{section}{OPENING_END}\n"));
+        text.push_str("| key | type | default | change by | why |\n|---|---|---|---|---|\n");
+        let prefix = format!("{section}.");
+        for key in keys.iter().filter(|key| key.pattern.starts_with(&prefix)) {
+            left.remove(key.pattern.as_str());
+            text.push_str(&row(key));
+        }
+        text.push_str(CLOSING);
+        rest = after;
+    }
+    text.push_str(rest);
+    (text, left.into_iter().map(str::to_owned).collect())
 }
 
 #[test]
 fn the_reference_page_lists_every_key_with_its_type_and_default() {
-    let page = std::fs::read_to_string(repository().join("docs/configuration.md")).unwrap();
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.split('|').collect();
-        let [_, key, kind, default, reason, _] = cells[..] else {
-            return None;
-        };
-        assert!(!reason.trim().is_empty(), "no reason: {line}");
-        key.contains('`').then(|| format!("|{key}|{kind}|{default}|"))
-    };
-    let listed: BTreeSet<String> = page.lines().filter_map(row).collect();
-    let known = known_keys();
-    let missing: Vec<&String> = known.difference(&listed).collect();
-    let extra: Vec<&String> = listed.difference(&known).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nextra: {extra:#?}");
+    let path = repository().join("docs/configuration.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (wanted, left) = rendered(&page, &known_keys());
+    assert!(left.is_empty(), "no table of the page holds {left:?}: add `{OPENING}…{OPENING_END}`");
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(path, wanted).unwrap();
+        return;
+    }
+    assert!(page == wanted, "docs/configuration.md is not what the code says: cargo xtask docs");
+}
+
+#[test]
+fn every_key_says_why() {
+    for key in known_keys() {
+        assert!(key.why.len() > 5 && !key.why.ends_with('.'), "{}: {:?}", key.pattern, key.why);
+    }
 }
 
 #[test]

@@ -234,16 +234,11 @@ pub(super) fn read(
     taken: &[String],
     closed: impl Fn(&str) -> bool,
 ) -> Route {
-    let name = section.or("name", format!("route-{}", index + 1));
-    if name.is_empty() || name.len() > NAME_LEN_MAX {
-        section.refuse("name", format!("the name must have 1 to {NAME_LEN_MAX} bytes"), "");
-    }
-    if taken.contains(&name) {
-        section.refuse("name", format!("two routes are named `{name}`"), "give each its own name");
-    }
-    let app = section.optional::<String>("app");
+    let name = read_name(index, &mut section, taken);
+    let app = section.key("app", "the app it listens to; absent is every app").optional::<String>();
     section.check_reference("app", app.as_deref(), apps, "app");
-    let handler = section.required::<String>("handler");
+    let handler =
+        section.key("handler", "`[handler.<name>]`, or the built-in `echo`").required::<String>();
     section.check_reference("handler", handler.as_deref(), handlers, "handler");
     let handler = handler.unwrap_or_default();
     let default = Route::new(&name, &handler);
@@ -251,18 +246,50 @@ pub(super) fn read(
     let route = Route {
         name,
         app,
-        events: section.or("events", default.events),
-        chats: section.optional("chats"),
-        deny_chats: section.or("deny_chats", Vec::new()),
-        senders: section.or("senders", senders),
-        deny_senders: section.or("deny_senders", Vec::new()),
-        bots: section.or("bots", default.bots),
-        mention: section.or("mention", default.mention),
+        events: section
+            .key("events", "event types; what is no message has no text, mention or keyword")
+            .or(default.events),
+        chats: section.key("chats", "absent is every chat, known or not").optional(),
+        deny_chats: section.key("deny_chats", "never these, whatever `chats` says").or(Vec::new()),
+        senders: section
+            .key(
+                "senders",
+                "`\"owners\"` when the handler is a command: a shell is not for \
+                strangers",
+            )
+            .or(senders),
+        deny_senders: section
+            .key("deny_senders", "never these, whatever `senders` says")
+            .or(Vec::new()),
+        bots: section
+            .key(
+                "bots",
+                "messages of other bots: two bots that answer each other never stop, so \
+                ten in a row without a person end it; our own are never heard",
+            )
+            .or(default.bots),
+        mention: section
+            .key(
+                "mention",
+                "groups: `auto` and `always` need @bot, `never` does not; a direct chat \
+                never needs it",
+            )
+            .or(default.mention),
         matcher: read_match(&mut section),
-        when: section.optional("when"),
-        also: section.or("also", default.also),
-        stale_after: section.optional("stale_after"),
-        stale: section.or("stale", default.stale),
+        when: section.key("when", "an expression over the facts of the event").optional(),
+        also: section
+            .key("also", "one message, one answer, unless wanted otherwise")
+            .or(default.also),
+        stale_after: section
+            .key("stale_after", "age at first sight, as after a long outage; absent is any age")
+            .optional(),
+        stale: section
+            .key(
+                "stale",
+                "`ask` and `skip` tell the sender, `ask` wants it sent again if it \
+                still matters; nothing is dropped silently",
+            )
+            .or(default.stale),
         handler,
     };
     if route.events.is_empty() {
@@ -275,11 +302,26 @@ pub(super) fn read(
     route
 }
 
+fn read_name(index: usize, section: &mut Section<'_>, taken: &[String]) -> String {
+    let name = section
+        .key("name", "in logs and verdicts; numbered when not given")
+        .or(format!("route-{}", index + 1));
+    if name.is_empty() || name.len() > NAME_LEN_MAX {
+        section.refuse("name", format!("the name must have 1 to {NAME_LEN_MAX} bytes"), "");
+    }
+    if taken.contains(&name) {
+        section.refuse("name", format!("two routes are named `{name}`"), "give each its own name");
+    }
+    name
+}
+
 fn read_match(section: &mut Section<'_>) -> Option<Match> {
     let mut rule = section.section("match");
-    let keywords: Vec<String> = rule.or("keywords", Vec::new());
-    let ignore_case = rule.or("ignore_case", true);
-    let regex = rule.optional("regex");
+    let keywords: Vec<String> = rule.key("keywords", "any of them in the text").or(Vec::new());
+    let ignore_case = rule.key("ignore_case", "for keywords; a regex says `(?i)` itself").or(true);
+    let regex = rule
+        .key("regex", "instead of, or beside, a keyword; linear time, no look-around")
+        .optional();
     if rule.is_present() && keywords.is_empty() && !rule.has("regex") {
         rule.refuse(
             "",

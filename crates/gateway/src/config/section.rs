@@ -1,23 +1,20 @@
 //! A table of the configuration, asked for its keys one by one.
 //!
-//! Each key comes out typed, bounded and noted with its origin; when the section goes out of
-//! scope, keys nobody asked for are unknown. So the code that uses a key is its declaration.
+//! When the section goes out of scope, keys nobody asked for are unknown. So the code that
+//! uses a key is its declaration.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
-
-use super::decoder::{Decoder, Setting, Spot};
-use super::field::Field;
+use super::decoder::{Decoder, Spot};
+use super::key::Key;
 use super::nearest::nearest;
 use super::problem::{Class, Origin};
 use super::tree::{Entry, Node, Table};
 
 /// A table being read.
 pub(super) struct Section<'d> {
-    decoder: &'d Decoder,
+    pub(super) decoder: &'d Decoder,
     table: Option<&'d Table>,
     origin: Origin,
     path: String,
@@ -38,57 +35,10 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A field that must be there. `None` after a problem was noted.
-    pub(super) fn required<T: Field>(&mut self, key: &'static str) -> Option<T> {
-        if self.entry(key).is_none() {
-            self.record::<T>(key, None);
-            let wanted = format!("`{key}` is missing");
-            self.decoder.problem(Class::Context, &self.path, wanted, T::HINT, &self.origin);
-        }
-        self.read(key)
-    }
-
-    /// A field that may be absent.
-    pub(super) fn optional<T: Field>(&mut self, key: &'static str) -> Option<T> {
-        let value = self.read(key);
-        if self.entry(key).is_none() {
-            self.record::<T>(key, None);
-        }
-        value
-    }
-
-    /// A field with a default.
-    pub(super) fn or<T: Field>(&mut self, key: &'static str, default: T) -> T {
-        let value = self.read(key);
-        if self.entry(key).is_none() {
-            self.record(key, Some(&default));
-        }
-        value.unwrap_or(default)
-    }
-
-    /// A field with a default, inside bounds.
-    pub(super) fn within<T: Field + PartialOrd>(
-        &mut self,
-        key: &'static str,
-        default: T,
-        bounds: RangeInclusive<T>,
-    ) -> T {
-        let value = self.or(key, default);
-        if self.has(key) {
-            self.check_bounds(key, &value, &bounds);
-        }
-        value
-    }
-
-    /// A field that may be absent, inside bounds.
-    pub(super) fn optional_within<T: Field + PartialOrd>(
-        &mut self,
-        key: &'static str,
-        bounds: RangeInclusive<T>,
-    ) -> Option<T> {
-        let value = self.optional(key)?;
-        self.check_bounds(key, &value, &bounds);
-        Some(value)
+    /// One of its keys, with the reason for its being or its default, in the words of the
+    /// reference page.
+    pub(super) fn key<'s>(&'s mut self, name: &'static str, why: &'static str) -> Key<'s, 'd> {
+        Key { section: self, name, why, bounds: None }
     }
 
     /// The table below `key`; an empty one when it is absent.
@@ -181,15 +131,9 @@ impl<'d> Section<'d> {
         self.decoder.warning(&path, message.into(), hint, &origin);
     }
 
-    /// Lets a key pass as known that is listed nowhere.
+    /// Lets a key pass as known.
     pub(super) fn ignore(&mut self, key: &'static str) {
         self.asked.push(key);
-    }
-
-    /// Asks for a key whose value nobody needs: it counts as known, and is checked by nobody.
-    pub(super) fn tolerate<T: Field>(&mut self, key: &'static str) {
-        self.asked.push(key);
-        self.record::<T>(key, None);
     }
 
     /// Checks that a key names one of the `known`.
@@ -221,50 +165,12 @@ impl<'d> Section<'d> {
         self.decoder.surroundings.proxy_variables()
     }
 
-    fn locate(&self, key: &str) -> (String, Origin) {
+    /// Path and origin of a key, or of the section when the key is absent.
+    pub(super) fn locate(&self, key: &str) -> (String, Origin) {
         match self.entry(key) {
             Some(entry) => (self.join(key), entry.node.origin.clone()),
             None => (self.path.clone(), self.origin.clone()),
         }
-    }
-
-    fn read<T: Field>(&mut self, key: &'static str) -> Option<T> {
-        self.asked.push(key);
-        let entry = self.entry(key)?;
-        let path = self.join(key);
-        let value = T::read(Spot { decoder: self.decoder, node: &entry.node, path: &path })?;
-        self.record(key, Some(&value));
-        Some(value)
-    }
-
-    fn record<T: Field>(&self, key: &str, value: Option<&T>) {
-        let setting = Setting {
-            path: self.join(key),
-            pattern: join(&self.pattern, key),
-            kind: T::KIND,
-            value: value.map_or(Json::Null, Field::shown),
-            origin: self.entry(key).map_or(Origin::Default, |e| e.node.origin.clone()),
-        };
-        self.decoder.settings.borrow_mut().push(setting);
-    }
-
-    fn check_bounds<T: Field + PartialOrd>(
-        &self,
-        key: &str,
-        value: &T,
-        bounds: &RangeInclusive<T>,
-    ) {
-        if bounds.contains(value) {
-            return;
-        }
-        let (path, origin) = self.locate(key);
-        let message = format!(
-            "{} is outside of {} to {}",
-            value.shown(),
-            bounds.start().shown(),
-            bounds.end().shown()
-        );
-        self.decoder.problem(Class::Value, &path, message, "", &origin);
     }
 
     fn below(&self, node: &'d Node, path: String, pattern: String) -> Self {
@@ -282,12 +188,23 @@ impl<'d> Section<'d> {
         }
     }
 
-    fn entry(&self, key: &str) -> Option<&'d Entry> {
-        self.table?.get(key)
+    /// The value of a key.
+    pub(super) fn node(&self, key: &str) -> Option<&'d Node> {
+        Some(&self.entry(key)?.node)
     }
 
-    fn join(&self, key: &str) -> String {
+    /// The path of a key.
+    pub(super) fn join(&self, key: &str) -> String {
         join(&self.path, key)
+    }
+
+    /// The path of a key with names left open.
+    pub(super) fn pattern(&self, key: &str) -> String {
+        join(&self.pattern, key)
+    }
+
+    fn entry(&self, key: &str) -> Option<&'d Entry> {
+        self.table?.get(key)
     }
 }
 

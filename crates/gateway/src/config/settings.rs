@@ -37,10 +37,17 @@ pub struct ChatRate {
 
 impl Governor {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let app_per_second = section.within("app_per_second", 50, 1..=1_000);
-        let app_per_minute = section.within("app_per_minute", 1_000, 1..=60_000);
-        let per_second = section.within("chat_per_second", 5, 1..=100);
-        let user_per_minute = section.optional_within("user_per_minute", 1..=10_000);
+        let app_per_second =
+            section.key("app_per_second", "the platform's limit for an app").within(50, 1..=1_000);
+        let app_per_minute = section
+            .key("app_per_minute", "the platform's limit for an app")
+            .within(1_000, 1..=60_000);
+        let per_second = section
+            .key("chat_per_second", "the platform's limit for a chat, shared by all bots in it")
+            .within(5, 1..=100);
+        let user_per_minute = section
+            .key("user_per_minute", "messages one person may send in; absent is no limit")
+            .optional_within(1..=10_000);
         let chat = read_chat_rate(&mut section, per_second);
         Self { app_per_second, app_per_minute, chat, user_per_minute }
     }
@@ -49,9 +56,13 @@ impl Governor {
 /// Two spellings of one limit; giving both would leave open which one holds.
 fn read_chat_rate(section: &mut Section<'_>, per_second: u32) -> ChatRate {
     let mut table = section.section("chat");
-    let points = table.within("points", per_second, 1..=100_000);
-    let window = table.within("window", secs(1), secs(1)..=days(1));
-    let block = table.within("block", Duration::ZERO, Duration::ZERO..=days(1));
+    let points = table
+        .key("points", "the same limit in another spelling: so many messages")
+        .within(per_second, 1..=100_000);
+    let window = table.key("window", "in any period this long").within(secs(1), secs(1)..=days(1));
+    let block = table
+        .key("block", "and none for so long once the limit was reached")
+        .within(Duration::ZERO, Duration::ZERO..=days(1));
     if table.is_present() && section.has("chat_per_second") {
         section.refuse(
             "chat",
@@ -76,10 +87,29 @@ pub struct StoreSettings {
 
 impl StoreSettings {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let path = section.or("path", section.state_dir());
+        let state_dir = section.state_dir();
+        let path = section
+            .key(
+                "path",
+                "state directory: `$STATE_DIRECTORY` (systemd), else \
+                `$XDG_STATE_HOME/larkline`, else this",
+            )
+            .or(state_dir);
         // Below a day a redelivery, which the platform sends for hours, would pass as new.
-        let retention = section.within("retention", days(7), days(1)..=days(3650));
-        let size_max = section.optional_within("size_max", Bytes::mib(1)..=Bytes::mib(1 << 20));
+        let retention = section
+            .key(
+                "retention",
+                "finished events and the keys that recognise a redelivery; at least a \
+                day, since the platform repeats for hours",
+            )
+            .within(days(7), days(1)..=days(3650));
+        let size_max = section
+            .key(
+                "size_max",
+                "how large the database may grow; beyond it nothing is acknowledged \
+                until there is room",
+            )
+            .optional_within(Bytes::mib(1)..=Bytes::mib(1 << 20));
         Self { path, retention, size_max }
     }
 }
@@ -100,10 +130,26 @@ pub struct Server {
 impl Server {
     pub(super) fn read(mut section: Section<'_>, store: &StoreSettings) -> Self {
         let server = Self {
-            socket: section.or("socket", store.path.join("larkline.sock")),
-            http: section.optional("http"),
-            token: section.optional("token"),
-            public_url: section.optional("public_url"),
+            socket: section
+                .key("socket", "in `store.path`; the commands talk to it, its owner alone may")
+                .or(store.path.join("larkline.sock")),
+            http: section
+                .key(
+                    "http",
+                    "HTTP beside it, for probes, metrics and later replies; nothing listens \
+                    unless asked",
+                )
+                .optional(),
+            token: section
+                .key("token", "callers of the HTTP listener show it; needed beyond loopback")
+                .optional(),
+            public_url: section
+                .key(
+                    "public_url",
+                    "base of reply URLs when a handler reaches the listener by another \
+                    address",
+                )
+                .optional(),
         };
         if server.token.is_none() && server.http.is_some_and(|address| !address.ip().is_loopback())
         {
@@ -130,14 +176,22 @@ pub struct Limits {
 impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         Self {
-            queue_max: section.within("queue_max", 100_000, 1..=10_000_000),
-            drain: section.within("drain", secs(30), Duration::ZERO..=Duration::from_hours(1)),
-            kill_grace: section.within(
-                "kill_grace",
-                secs(5),
-                Duration::ZERO..=Duration::from_mins(5),
-            ),
-            lease: section.within("lease", secs(60), secs(5)..=Duration::from_hours(1)),
+            queue_max: section
+                .key(
+                    "queue_max",
+                    "waiting events; beyond it nothing is acknowledged and the platform \
+                    redelivers",
+                )
+                .within(100_000, 1..=10_000_000),
+            drain: section
+                .key("drain", "how long a stop waits for running work")
+                .within(secs(30), Duration::ZERO..=Duration::from_hours(1)),
+            kill_grace: section
+                .key("kill_grace", "from the request to end to the end by force")
+                .within(secs(5), Duration::ZERO..=Duration::from_mins(5)),
+            lease: section
+                .key("lease", "a claimed item without a sign of life is free again after this")
+                .within(secs(60), secs(5)..=Duration::from_hours(1)),
         }
     }
 }

@@ -1,0 +1,24 @@
+//! `cargo xtask docs`: writes what documents repeat from the code.
+//!
+//! The tests that compare those documents write them instead when the variable is set, so that
+//! there is one description of what belongs there.
+
+use anyhow::Result;
+
+use crate::workspace::{self, Workspace};
+
+/// Tells the tests to write.
+const WRITE: &str = "LARKLINE_WRITE_DOCS";
+/// Tests that know how, by package and the start of their names.
+const WRITERS: [(&str, &str); 1] = [("larkline-gateway", "config::reference")];
+
+/// Rewrites every generated part.
+pub(crate) fn write(workspace: &Workspace) -> Result<()> {
+    for (package, tests) in WRITERS {
+        let mut cargo = workspace.cargo();
+        cargo.args(["test", "--locked", "--quiet", "--lib", "-p", package, tests]);
+        workspace::output(cargo.env(WRITE, "1"))?;
+    }
+    println!("docs: docs/configuration.md is what the code says");
+    Ok(())
+}
