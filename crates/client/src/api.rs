@@ -5,6 +5,7 @@
 //! the order and the budget.
 
 mod chats;
+mod diagnosis;
 mod files;
 mod messages;
 

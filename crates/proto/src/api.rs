@@ -4,11 +4,13 @@
 //! "expired" elsewhere), so a code is read together with its [`Endpoint`]. Nothing here
 //! sends anything; `client::api` does.
 
+mod console;
 mod disposition;
 mod envelope;
 mod reply;
 mod request;
 
+pub use console::{Application, ApplicationBody, GrantedScopes, Version};
 pub use disposition::{Disposition, RetryReason, of_code, of_status};
 pub use envelope::{Failure, Head, log_id_of};
 pub use reply::{
@@ -56,6 +58,12 @@ pub enum Endpoint {
     UploadFile,
     /// Download an image or file of a message.
     Download,
+    /// The scopes that are granted.
+    Scopes,
+    /// The app itself, as the console shows it.
+    Application,
+    /// The app's versions.
+    Versions,
 }
 
 impl Endpoint {
@@ -79,6 +87,9 @@ impl Endpoint {
             Self::UploadImage => "upload_image",
             Self::UploadFile => "upload_file",
             Self::Download => "download",
+            Self::Scopes => "scopes",
+            Self::Application => "application",
+            Self::Versions => "versions",
         }
     }
 }

@@ -12,8 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::api::json_response;
+use crate::console::Console;
 use crate::fault::Fault;
 use crate::http::Call;
+use crate::options::AppSpec;
 use crate::platform::{Platform, PlatformError};
 use crate::press::Press;
 use crate::talk::Say;
@@ -47,6 +49,9 @@ pub(crate) async fn handle(platform: &Platform, call: Call) -> Response<Bytes> {
         (&Method::POST, "p2p") => read::<OfUser>(&call)
             .and_then(|of| platform.p2p(&of.user))
             .map(|chat_id| json!({ "chat_id": chat_id })),
+        (&Method::POST, "console") => read::<NewConsole>(&call)
+            .and_then(|new| platform.console(&new.app.clone(), |spec| new.change(spec)))
+            .map(|()| json!({})),
         (&Method::POST, "act") => read(&call).and_then(|act| carry_out(platform, act)),
         (&Method::POST, "wait") => match read::<Wait>(&call) {
             Ok(wait) => wait_for(platform, wait).await,
@@ -99,6 +104,30 @@ struct NewEvent {
     app: AppId,
     event_type: String,
     event: Value,
+}
+
+/// What changes in the console; what is absent stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewConsole {
+    app: AppId,
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    #[serde(default)]
+    callbacks: Option<bool>,
+    #[serde(default)]
+    console: Option<Console>,
+}
+
+impl NewConsole {
+    fn change(self, spec: &mut AppSpec) {
+        let Self { app: _, scopes, callbacks, console } = self;
+        spec.scopes = scopes.or_else(|| spec.scopes.take());
+        spec.callbacks = callbacks.unwrap_or(spec.callbacks);
+        if let Some(console) = console {
+            spec.console = console;
+        }
+    }
 }
 
 /// Things people do that are not speech.

@@ -133,6 +133,16 @@ pub enum Fault {
         #[serde(default = "once")]
         times: u32,
     },
+    /// Switch: the platform counts this many connections, whatever there is.
+    OnlineCount {
+        /// What it answers.
+        count: u32,
+    },
+    /// Switch: the `Date` header of every answer is off.
+    ClockSkew {
+        /// By how much; negative is behind.
+        seconds: i64,
+    },
     /// Ends every switch and disarms everything.
     Clear,
 }
@@ -226,6 +236,8 @@ pub(crate) struct Faults {
     pub(crate) no_pong: bool,
     pub(crate) no_ws_pong: bool,
     pub(crate) fragment: Option<FragmentRule>,
+    pub(crate) online_count: Option<u32>,
+    pub(crate) clock_skew_s: i64,
     armed: Vec<(Fault, u32)>,
 }
 

@@ -90,12 +90,28 @@ async fn handle(
         platform.with(|world, now| api::handle(world, now, &request))
     };
     match outcome {
-        Outcome::Answer(response) => Ok(response.map(Full::new)),
+        Outcome::Answer(response) => Ok(dated(&platform, response)),
         Outcome::Late(by, response) => {
             tokio::time::sleep(by).await;
-            Ok(response.map(Full::new))
+            Ok(dated(&platform, response))
         }
         Outcome::Hang => std::future::pending().await,
         Outcome::Cut => Err(Cut),
     }
+}
+
+/// Says the platform's time, which a fault may have moved; hyper says the machine's otherwise.
+fn dated(platform: &Platform, response: Response<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = response.map(Full::new);
+    let skew_s = platform.with_faults(|faults| faults.clock_skew_s);
+    let now_s = i64::try_from(platform.now_ms() / 1000).unwrap_or_default();
+    if skew_s != 0
+        && let Ok(at) = jiff::Timestamp::from_second(now_s.saturating_add(skew_s))
+        && let Ok(text) =
+            jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at)
+        && let Ok(value) = text.parse()
+    {
+        response.headers_mut().insert(http::header::DATE, value);
+    }
+    response
 }

@@ -42,6 +42,8 @@ impl World {
             Fault::Fragment { bytes, shuffle, duplicate } => {
                 self.faults.fragment = Some(FragmentRule { bytes, shuffle, duplicate });
             }
+            Fault::OnlineCount { count } => self.faults.online_count = Some(count),
+            Fault::ClockSkew { seconds } => self.faults.clock_skew_s = seconds,
             Fault::Clear => self.faults = Faults::default(),
             Fault::RefuseHandshake { times, .. }
             | Fault::HangUpgrade { times }

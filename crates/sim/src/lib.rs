@@ -23,6 +23,7 @@ mod act;
 mod admin;
 mod api;
 mod connection;
+mod console;
 mod delivery;
 mod fault;
 mod handshake;
@@ -42,6 +43,7 @@ mod token;
 mod world;
 mod ws;
 
+pub use console::{Console, Draft};
 pub use fault::{Answer, Fault, Malformed};
 pub use ledger::{
     CallRow, ConnectionRow, Delivery, Edit, EventRow, Ledger, MessageRow, ReactionRow, Rows,

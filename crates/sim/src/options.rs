@@ -11,6 +11,8 @@ use std::time::Duration;
 use larkline_proto::id::AppId;
 use serde::{Deserialize, Serialize};
 
+use crate::console::Console;
+
 /// App id of the app in [`SimOptions::default`].
 pub const DEMO_APP_ID: &str = "cli_a1b2c3d4e5f60718";
 /// Its secret.
@@ -84,6 +86,8 @@ pub struct AppSpec {
     pub scopes: Option<Vec<String>>,
     /// Whether card callbacks are subscribed; without, a pressed button shows 200340.
     pub callbacks: bool,
+    /// What else the console holds.
+    pub console: Console,
 }
 
 impl Default for AppSpec {
@@ -94,6 +98,7 @@ impl Default for AppSpec {
             name: "Larkline".to_owned(),
             scopes: None,
             callbacks: true,
+            console: Console::default(),
         }
     }
 }

@@ -77,6 +77,11 @@ impl Platform {
         self.started_ms + millis(self.started.elapsed())
     }
 
+    /// Looks at the faults in force, without waking anyone.
+    pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&crate::fault::Faults) -> T) -> T {
+        look(&self.world.lock().unwrap_or_else(PoisonError::into_inner).faults)
+    }
+
     /// Runs one change on the world and tells whoever waits.
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut World, u64) -> T) -> T {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! Calls about the bot itself and the chats it is in.
 
 use http::Method;
-use larkline_proto::api::{BotBody, BotInfo, Chat, ConnectionCount, Endpoint, ListedChat, Page};
+use larkline_proto::api::{BotBody, BotInfo, Chat, Endpoint, ListedChat, Page};
 use larkline_proto::id::ChatId;
 
 use super::ApiClient;
@@ -24,18 +24,6 @@ impl ApiClient {
                 Err(ApiError { log_id, ..ApiError::new(endpoint, kind) })
             }
         }
-    }
-
-    /// How many long connections the platform sees for this app: the proof from outside that
-    /// our link is up, and the sign of a second instance. Older deployments answer 404.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn connection_count(&self) -> Result<Answer<u32>, ApiError> {
-        let path = ["event", "v1", "connection"];
-        let call = self.bare(Endpoint::ConnectionCount, Method::GET, &path)?;
-        let answer: Answer<ConnectionCount> = self.data(call).await?;
-        Ok(answer.map(|count| count.online_instance_cnt))
     }
 
     /// One chat; where the bot is no member, only name and status.

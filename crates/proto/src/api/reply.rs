@@ -231,7 +231,7 @@ pub struct FileKey {
 }
 
 /// `null` reads as the default.
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())

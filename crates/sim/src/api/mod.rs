@@ -4,9 +4,9 @@
 //! rate. Each API is one function from a [`Context`] to a [`Reply`]. Reference: open API.
 
 mod auth;
-mod bot;
 mod chat;
 mod content;
+mod diagnosis;
 mod file;
 mod history;
 mod message;
@@ -35,6 +35,7 @@ const CHAT: &[&str] =
     &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.group_info:readonly"];
 const MEMBERS: &[&str] = &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.members:read"];
 const UPLOAD: &[&str] = &["im:resource", "im:resource:upload"];
+const MANAGE: &[&str] = &["application:application:self_manage", "admin:app.info:readonly"];
 const CONTACT: &[&str] = &[
     "contact:contact.base:readonly",
     "contact:contact:readonly",
@@ -86,9 +87,21 @@ const ROUTES: &[Route] = &[
         chat::is_in_chat,
     ),
     Route(Method::GET, "/open-apis/contact/v3/users/:user_id", CONTACT, chat::user),
-    Route(Method::GET, "/open-apis/bot/v3/info", &[], bot::info),
-    Route(Method::GET, "/open-apis/event/v1/connection", &[], bot::connection_count),
-    Route(Method::GET, "/open-apis/application/v6/scopes", &[], bot::scopes),
+    Route(Method::GET, "/open-apis/bot/v3/info", &[], diagnosis::bot_info),
+    Route(Method::GET, "/open-apis/event/v1/connection", &[], diagnosis::connection_count),
+    Route(Method::GET, "/open-apis/application/v6/scopes", &[], diagnosis::scopes),
+    Route(
+        Method::GET,
+        "/open-apis/application/v6/applications/:app_id",
+        MANAGE,
+        diagnosis::application,
+    ),
+    Route(
+        Method::GET,
+        "/open-apis/application/v6/applications/:app_id/app_versions",
+        MANAGE,
+        diagnosis::versions,
+    ),
 ];
 
 /// One call, as an API function sees it.

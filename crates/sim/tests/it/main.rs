@@ -5,6 +5,7 @@
 mod api_faults;
 mod client;
 mod delivery;
+mod diagnosis;
 mod faults;
 mod messages;
 mod speech;
