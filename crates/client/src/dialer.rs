@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
+use crate::attempt::{Limit, Trace, open_any, resolve};
 use crate::dial_error::{DialError, DialStage, NetError};
 use crate::proxy::{Hop, ProxyChoice, Routes};
 use crate::secret::redacted_url;
@@ -170,17 +169,35 @@ impl Dialer {
     /// # Errors
     /// [`DialError`] with the stage it failed at.
     pub async fn connect(&self, url: &Url, timeout: Duration) -> Result<Connection, DialError> {
-        let target = Target::of(url)?;
-        let limit = Limit { end: Instant::now() + timeout, after: timeout, to: target.to_string() };
+        self.trace(url, timeout).await.outcome
+    }
+
+    /// As [`Self::connect`], and keeps how long each stage took: what a diagnosis shows.
+    pub async fn trace(&self, url: &Url, timeout: Duration) -> Trace {
+        let target = match Target::of(url) {
+            Ok(target) => target,
+            Err(error) => return Trace { steps: Vec::new(), outcome: Err(error) },
+        };
+        let limit = Limit::new(target.to_string(), timeout);
+        let outcome = self.open(url, &target, &limit).await;
+        Trace { steps: limit.steps(), outcome }
+    }
+
+    async fn open(
+        &self,
+        url: &Url,
+        target: &Target,
+        limit: &Limit,
+    ) -> Result<Connection, DialError> {
         let tcp = match self.inner.routes.hop(url) {
-            None => Opened::plain(limit.tcp(&target).await?),
-            Some(hop) => self.through(&hop, &target, &limit).await?,
+            None => Opened::plain(limit.tcp(target).await?),
+            Some(hop) => self.through(&hop, target, limit).await?,
         };
         let Opened { io, local_addr, peer_addr } = tcp;
         if !target.tls {
             return Ok(Connection { io, local_addr, peer_addr, tls: None });
         }
-        let stream = self.handshake(io, &target.host, &limit).await?;
+        let stream = self.handshake(io, &target.host, limit).await?;
         let tls = Some(TlsPeer::of(stream.get_ref().1));
         Ok(Connection { io: Box::new(stream), local_addr, peer_addr, tls })
     }
@@ -196,7 +213,7 @@ impl Dialer {
             |source| DialError::ProxyUnreachable { proxy: hop.label.to_owned(), source };
         let stream = limit
             .run(DialStage::Proxy, async {
-                open_any(&resolve(&host, port).await?, limit.end).await
+                open_any(&resolve(&host, port).await?, limit.end()).await
             })
             .await?
             .map_err(unreachable)?;
@@ -255,9 +272,9 @@ fn http_builder(
 
 /// Host, port and security a URL asks for.
 #[derive(Debug)]
-struct Target {
-    host: Host,
-    port: u16,
+pub(crate) struct Target {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
     tls: bool,
 }
 
@@ -293,77 +310,4 @@ impl Opened {
         let (local_addr, peer_addr) = (stream.local_addr().ok(), stream.peer_addr().ok());
         Self { io: Box::new(stream), local_addr, peer_addr }
     }
-}
-
-/// The end of a dial's time, shared by its stages.
-struct Limit {
-    end: Instant,
-    after: Duration,
-    to: String,
-}
-
-impl Limit {
-    async fn run<T>(
-        &self,
-        stage: DialStage,
-        work: impl Future<Output = T>,
-    ) -> Result<T, DialError> {
-        let late = |_| DialError::Timeout { to: self.to.clone(), stage, after: self.after };
-        timeout_at(self.end, work).await.map_err(late)
-    }
-
-    async fn tcp(&self, target: &Target) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(target).await?;
-        self.run(DialStage::Tcp, open_any(&addresses, self.end))
-            .await?
-            .map_err(|source| DialError::Tcp { to: target.to_string(), source })
-    }
-
-    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, DialError> {
-        self.run(DialStage::Dns, resolve(&target.host, target.port))
-            .await?
-            .map_err(|source| DialError::Dns { host: target.host.to_string(), source })
-    }
-
-    async fn address(&self, target: &Target) -> Result<Host, DialError> {
-        Ok(match self.resolve(target).await?.first().map(SocketAddr::ip) {
-            Some(IpAddr::V4(ip)) => Host::Ipv4(ip),
-            Some(IpAddr::V6(ip)) => Host::Ipv6(ip),
-            None => target.host.clone(),
-        })
-    }
-}
-
-async fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
-    match host {
-        Host::Domain(name) => {
-            let found: Vec<SocketAddr> = lookup_host((name.as_str(), port)).await?.collect();
-            if found.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-            }
-            Ok(found)
-        }
-        Host::Ipv4(ip) => Ok(vec![SocketAddr::new(IpAddr::V4(*ip), port)]),
-        Host::Ipv6(ip) => Ok(vec![SocketAddr::new(IpAddr::V6(*ip), port)]),
-    }
-}
-
-/// Tries the addresses in the resolver's order, each with an equal share of the time left,
-/// so that one dead address cannot use it all up.
-async fn open_any(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (tried, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(Instant::now());
-        let share = u32::try_from(addresses.len() - tried).map_or(left, |waiting| left / waiting);
-        match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Frames are small and an ack must not wait for the next one.
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(last)
 }

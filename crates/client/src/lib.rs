@@ -41,6 +41,7 @@
 
 mod api;
 mod api_error;
+mod attempt;
 mod call;
 mod certificate;
 mod dial_error;
@@ -55,6 +56,7 @@ pub use api::{
     ApiClient, Container, Download, FEISHU, FileType, LARK, Listing, Sort, TRANSFER_TIMEOUT,
 };
 pub use api_error::{ApiError, ApiErrorKind};
+pub use attempt::Trace;
 pub use call::Answer;
 pub use dial_error::{
     CertificateProblem, CertificateRefused, DialError, DialStage, NetError, ProxyRefusal,

@@ -22,12 +22,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use larkline_proto::endpoint::Endpoint;
 use larkline_proto::header::DataKind;
 use larkline_proto::id::AppId;
+use larkline_proto::link::Failure;
 pub use larkline_proto::link::{
     AckToken, Answer, Counters, Fault as LinkFault, LinkConfig, LinkConfigError, LinkEnd, Probe,
     Stage, State,
 };
+use larkline_proto::refusal::Refusal;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
@@ -35,6 +38,7 @@ pub use self::status::{Heartbeat, LinkStatus, StageTimes};
 use crate::dialer::Dialer;
 use crate::secret::Secret;
 use crate::tls::TlsPeer;
+use discovery::Discovery;
 use driver::Driver;
 use mailbox::Mailbox;
 
@@ -150,6 +154,37 @@ pub fn start(
 ) -> Result<(LinkHandle, impl Future<Output = LinkEnd> + Send), LinkConfigError> {
     let (driver, handle) = Driver::new(options, deliveries)?;
     Ok((handle, driver.run()))
+}
+
+/// Why there is no endpoint.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoEndpoint {
+    /// The platform, or something in front of it, said no.
+    #[error("{0}; {advice}", advice = .0.advice())]
+    Refused(Refusal),
+    /// The question did not reach it, or its answer did not reach us.
+    #[error("{message}")]
+    Unreachable {
+        /// `timeout`, `dns_failed`, `tls_untrusted`, ….
+        code: &'static str,
+        /// The whole chain of causes.
+        message: String,
+    },
+}
+
+/// Asks where the long connection is, without opening it: the step before [`start`]'s dial, for
+/// a diagnosis. The ticket in the answer is good for one connection.
+///
+/// # Errors
+/// [`NoEndpoint`].
+pub async fn endpoint(options: &LinkOptions, timeout: Duration) -> Result<Endpoint, NoEndpoint> {
+    let LinkOptions { app_id, app_secret, domain, dialer, .. } = options.clone();
+    let tls_only = domain.scheme() == "https";
+    let asked = Discovery { app_id, app_secret, domain, dialer }.ask(timeout).await;
+    let reply =
+        asked.map_err(|Failure { code, message }| NoEndpoint::Unreachable { code, message })?;
+    Endpoint::read(&reply.view(), tls_only).map_err(NoEndpoint::Refused)
 }
 
 /// The ends of an open socket.
