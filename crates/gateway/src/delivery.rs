@@ -195,6 +195,7 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
         at_ms,
         code: code.clone(),
         error: text.clone(),
+        log_id: log_id.clone(),
         body: op.to_body(),
         uuid: stable_uuid(&format!("{}/{form}", row.uuid)),
     };

@@ -14,7 +14,7 @@ use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::header::DataKind;
 use larkline_proto::id::{EventId, MessageId, OpenId};
-use larkline_store::inbox::{Accepted, InboxId, NewEvent, event_key, message_key};
+use larkline_store::inbox::{Accepted, AckTimes, NewEvent, event_key, message_key};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -88,7 +88,8 @@ impl Intake {
         match self.shared.store.accept(events).await {
             Ok(accepted) => {
                 self.shared.store_health.recovered();
-                self.ack(pending, &accepted, callbacks);
+                let journaled_ms = now_ms();
+                let acked = self.ack(pending, &accepted, journaled_ms, callbacks);
                 lines
                     .into_iter()
                     .zip(&accepted)
@@ -98,7 +99,7 @@ impl Intake {
                 });
                 self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
                 self.shared.routing.notify_waiters();
-                self.mark_acked(&accepted).await;
+                mark_acked(&self.shared, acked).await;
             }
             Err(error) => {
                 self.shared.store_health.failed("accept", &error);
@@ -154,39 +155,51 @@ impl Intake {
         (Pending { token: delivery.ack, arrived: Instant::now(), callback }, new)
     }
 
-    fn ack(&self, pending: Vec<Pending>, accepted: &[Accepted], callbacks: &mut JoinSet<()>) {
+    /// Acks what is committed; callbacks ack themselves when their handlers have answered.
+    fn ack(
+        &self,
+        pending: Vec<Pending>,
+        accepted: &[Accepted],
+        journaled_ms: i64,
+        callbacks: &mut JoinSet<()>,
+    ) -> Vec<AckTimes> {
         let mut answers = Vec::with_capacity(pending.len());
+        let mut acked = Vec::with_capacity(pending.len());
         for (pending, accepted) in pending.into_iter().zip(accepted) {
             self.shared.metrics.ack_seconds.observe(pending.arrived.elapsed().as_secs_f64());
             let waiting = match accepted {
                 Accepted::New(id) if pending.callback => self.shared.callbacks.wait_for(*id),
                 Accepted::New(_) | Accepted::Duplicate { .. } => None,
             };
-            match waiting {
-                Some(answer) => {
-                    callbacks.spawn(answer_callback(self.app.link.clone(), pending, answer));
+            match (waiting, accepted) {
+                (Some(answer), Accepted::New(id) | Accepted::Duplicate { of: id, .. }) => {
+                    let shared = Arc::clone(&self.shared);
+                    let link = self.app.link.clone();
+                    let times = AckTimes { inbox: *id, journaled_ms, acked_ms: journaled_ms };
+                    callbacks.spawn(answer_callback(shared, link, pending, answer, times));
+                    continue;
                 }
-                None if pending.callback => {
-                    answers.push((pending.token, Answer::with_data(Bytes::from_static(NEUTRAL))))
+                (None, Accepted::New(id)) => {
+                    acked.push(AckTimes { inbox: *id, journaled_ms, acked_ms: journaled_ms });
                 }
-                None => answers.push((pending.token, Answer::ok())),
+                (None, Accepted::Duplicate { .. }) => {}
             }
+            let answer = if pending.callback {
+                Answer::with_data(Bytes::from_static(NEUTRAL))
+            } else {
+                Answer::ok()
+            };
+            answers.push((pending.token, answer));
         }
         self.app.link.answer(answers);
+        let acked_ms = now_ms();
+        acked.into_iter().map(|times| AckTimes { acked_ms, ..times }).collect()
     }
+}
 
-    async fn mark_acked(&self, accepted: &[Accepted]) {
-        let at = now_ms();
-        let acks: Vec<(InboxId, i64)> = accepted
-            .iter()
-            .filter_map(|a| match a {
-                Accepted::New(id) => Some((*id, at)),
-                Accepted::Duplicate { .. } => None,
-            })
-            .collect();
-        if let Err(error) = self.shared.store.mark_acked(acks).await {
-            self.shared.store_health.failed("mark_acked", &error);
-        }
+async fn mark_acked(shared: &Shared, acked: Vec<AckTimes>) {
+    if let Err(error) = shared.store.mark_acked(acked).await {
+        shared.store_health.failed("mark_acked", &error);
     }
 }
 
@@ -201,9 +214,11 @@ fn stand_in(message: Option<&MessageId>, frame: &str, payload: &[u8]) -> EventId
 }
 
 async fn answer_callback(
+    shared: Arc<Shared>,
     link: LinkHandle,
     pending: Pending,
     answer: tokio::sync::oneshot::Receiver<Bytes>,
+    times: AckTimes,
 ) {
     let deadline = pending.arrived + CALLBACK_BUDGET;
     let answer = match timeout_at(deadline, answer).await {
@@ -211,6 +226,7 @@ async fn answer_callback(
         Ok(Err(_)) | Err(_) => Answer::with_data(Bytes::from_static(NEUTRAL)),
     };
     link.answer(vec![(pending.token, answer)]);
+    mark_acked(&shared, vec![AckTimes { acked_ms: now_ms(), ..times }]).await;
 }
 
 fn describe(new: &mut NewEvent, event: &Event, previews: bool) {

@@ -68,6 +68,17 @@ pub enum Accepted {
     },
 }
 
+/// When an accepted event was on disk, and when its ack left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckTimes {
+    /// The event.
+    pub inbox: InboxId,
+    /// When its commit was known, Unix ms.
+    pub journaled_ms: i64,
+    /// When its ack was given to the socket, Unix ms.
+    pub acked_ms: i64,
+}
+
 /// An event read back.
 #[derive(Clone, Debug)]
 pub struct InboxItem {

@@ -26,11 +26,11 @@ pub mod task;
 use std::pin::Pin;
 
 pub use error::StoreError;
-use inbox::{Accepted, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
+use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
 use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
 use record::{
-    BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot, Pruned,
-    Record, Story, StoryKey, Tally,
+    BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, MessageQuery,
+    NewBoot, Pruned, Record, Tally,
 };
 use session::Session;
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -61,7 +61,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Notes when acks left, with the next write. May be lost in a crash: an event without it
     /// was perhaps acked.
-    fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()>;
+    fn mark_acked(&self, acks: Vec<AckTimes>) -> StoreFuture<'_, ()>;
 
     /// The oldest events of one app that have no routing decision yet, at most `limit`.
     fn unrouted(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
@@ -146,8 +146,14 @@ pub trait Store: Send + Sync + 'static {
     /// Remembers a chat's name.
     fn name_chat(&self, app: String, chat: String, name: String) -> StoreFuture<'_, ()>;
 
-    /// One event's whole story. A search by words looks at the newest twenty thousand events.
-    fn story(&self, key: StoryKey) -> StoreFuture<'_, Option<Story>>;
+    /// All that is known of one event, newer than any `mark_acked` before it.
+    fn history(&self, id: InboxId) -> StoreFuture<'_, Option<History>>;
+
+    /// The events that a text may mean, newest first: the one with this event id or message id
+    /// (also of a message that answered it), else, at most a score, those whose first words or
+    /// whose answers' first words contain it. A search by words looks at the newest twenty
+    /// thousand rows.
+    fn find(&self, text: String) -> StoreFuture<'_, Vec<Record>>;
 
     /// Dead tasks and outbox rows, newest first.
     fn dead(&self, limit: usize) -> StoreFuture<'_, Vec<DeadLetter>>;

@@ -116,6 +116,8 @@ pub enum OutboxSettlement {
         code: String,
         /// What happened, for the story.
         error: String,
+        /// The platform's log id, when it gave one.
+        log_id: String,
         /// The new form.
         body: Vec<u8>,
         /// Its own idempotency key.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{inbox::InboxId, outbox::OutboxId, task::TaskId};
+use crate::{outbox::OutboxId, task::TaskId};
 
 /// A process that starts.
 #[derive(Clone, Debug)]
@@ -134,34 +134,107 @@ pub struct ChatRecord {
     pub last_ms: i64,
 }
 
-/// How to find an event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoryKey {
-    /// By row.
-    Inbox(InboxId),
-    /// By event id, message id (in or out), or a piece of the preview: the newest match.
-    Text(String),
-}
-
-/// One event from arrival to outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Story {
+/// What the store knows of one event. [`Store::history`](crate::Store::history) gives facts;
+/// telling them in order is the caller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
     /// The event as a list shows it.
     pub record: Record,
-    /// What happened, in order of time.
-    pub lines: Vec<StoryLine>,
+    /// How often it was delivered again.
+    pub repeats: u32,
+    /// When its commit was known to be on disk, Unix ms; `None` when a crash came before that
+    /// was noted.
+    pub journaled_ms: Option<i64>,
+    /// When its ack was given to the socket, Unix ms; `None` when it was not, or when a crash
+    /// came before that was noted.
+    pub acked_ms: Option<i64>,
+    /// When the router decided, Unix ms.
+    pub routed_ms: Option<i64>,
+    /// When its present verdict was reached, Unix ms; `None` while it waits.
+    pub verdict_ms: Option<i64>,
+    /// Its tasks as they stand, in order of their numbers.
+    pub tasks: Vec<TaskFacts>,
+    /// Its outgoing messages as they stand, in order of their numbers.
+    pub outbox: Vec<OutboxFacts>,
+    /// What those rows forgot when they moved on, in order of writing.
+    pub log: Vec<LogEntry>,
 }
 
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoryLine {
-    /// When, Unix ms.
+/// A task as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskFacts {
+    /// Its row.
+    pub id: TaskId,
+    /// Name of the route that matched.
+    pub route: String,
+    /// Name of the handler.
+    pub handler: String,
+    /// `queued`, `awaiting`, `done`, `dead` or `dropped`.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the attempt that has not been settled, or ended it, began, Unix ms.
+    pub claimed_ms: Option<i64>,
+    /// When it ended, or began to await a later answer, Unix ms.
+    pub ended_ms: Option<i64>,
+    /// Until when a later answer is awaited, Unix ms.
+    pub until_ms: Option<i64>,
+    /// A word from a closed list, when it died.
+    pub code: String,
+    /// What happened, when it died.
+    pub error: String,
+}
+
+/// An outgoing message as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxFacts {
+    /// Its row.
+    pub id: OutboxId,
+    /// The chat it goes to.
+    pub lane: String,
+    /// First words.
+    pub preview: String,
+    /// `queued`, `delivered`, `dead` or `dropped`.
+    pub state: String,
+    /// When it was made, Unix ms.
+    pub created_ms: i64,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the attempt that has not been settled, or ended it, began, Unix ms.
+    pub claimed_ms: Option<i64>,
+    /// When it ended, Unix ms.
+    pub ended_ms: Option<i64>,
+    /// The platform's id of the message, when delivered.
+    pub message_id: String,
+    /// The platform's log id of the attempt that ended it.
+    pub log_id: String,
+    /// Code of what is wrong, when something is.
+    pub code: String,
+    /// What is wrong.
+    pub error: String,
+}
+
+/// Something that happened to an event, a task or an outgoing message before its present state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogEntry {
+    /// When, Unix ms; of an attempt, when it ended.
     pub at_ms: i64,
-    /// `received`, `redelivered`, `acked`, `routed`, `attempt`, `handled`, `queued_reply`,
-    /// `send`, `delivered`, `dead`, `verdict`, …
-    pub stage: String,
-    /// Particulars.
+    /// `redelivered`, `attempt_failed`, `attempt_cut_off`, `promised`, `send_failed`,
+    /// `send_cut_off`, `dead`, `retried`, `dropped`, `unreadable`.
+    pub what: String,
+    /// The task it is about.
+    pub task: Option<TaskId>,
+    /// The outgoing message it is about.
+    pub outbox: Option<OutboxId>,
+    /// Which attempt, or which repetition; 0 where there is none.
+    pub attempt: u32,
+    /// When the attempt began, Unix ms.
+    pub from_ms: Option<i64>,
+    /// The code of a failure.
+    pub code: String,
+    /// The platform's log id, when it gave one.
+    pub log_id: String,
+    /// What happened, in words.
     pub detail: String,
 }
 

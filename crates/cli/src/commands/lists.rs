@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use http::Method;
 use larkline_gateway::status::Status;
-use larkline_store::record::{
-    ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey,
-};
+use larkline_gateway::story::{self, Story};
+use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
 
 use super::ask::Source;
@@ -35,10 +34,6 @@ pub(crate) async fn messages(
         output::table(
             &["TIME", "RUN", "", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
             records.iter().map(|r| {
-                let outcome = match r.why.as_str() {
-                    "" => r.outcome.clone(),
-                    why => format!("{} ({why})", r.outcome),
-                };
                 let arrow = if r.direction == "in" { "→" } else { "←" };
                 vec![
                     output::local_time(r.at_ms),
@@ -46,7 +41,7 @@ pub(crate) async fn messages(
                     arrow.to_owned(),
                     r.chat_id.clone(),
                     r.message_id.clone(),
-                    outcome,
+                    outcome(r),
                     r.preview.clone(),
                 ]
             }),
@@ -137,24 +132,36 @@ pub(crate) async fn explain(
 ) -> Result<ExitStatus> {
     let story: Story = match Source::open(config).await? {
         Source::Gateway(gateway) => gateway.get("/v1/story", &[("key", &key)]).await?,
-        Source::Store(store) => {
-            store.story(StoryKey::Text(key.clone())).await?.ok_or_else(|| {
-                Yours(format!("no event, message or text matches {key:?}; see `larkline messages`"))
-            })?
-        }
+        Source::Store(store) => story::find(store.as_ref(), &key).await?.ok_or_else(|| {
+            Yours(format!("no event, message or text matches {key:?}; see `larkline messages`"))
+        })?,
     };
     output::show(format, &story, tell)?;
     Ok(ExitStatus::Ok)
 }
 
 pub(crate) fn tell(story: &Story) -> String {
-    let r = &story.record;
-    let head = format!("{}  {} {}\n{}\n", r.event_id, r.kind, r.message_id, r.preview);
-    let lines = story
-        .lines
-        .iter()
-        .map(|l| vec![output::precise_time(l.at_ms), l.stage.clone(), l.detail.clone()]);
-    head + &output::table(&["TIME", "STAGE", ""], lines)
+    let s = story;
+    let head = format!("{}  {} {}\n{}\n", s.event_id, s.kind, s.message_id, s.preview);
+    let steps =
+        s.steps.iter().map(|l| vec![output::precise_time(l.at_ms), l.step.clone(), l.text.clone()]);
+    let told = head + &output::table(&["TIME", "STEP", ""], steps);
+    if s.others.is_empty() {
+        return told;
+    }
+    let others = s.others.iter().map(|r| {
+        vec![output::local_time(r.at_ms), r.message_id.clone(), outcome(r), r.preview.clone()]
+    });
+    let others = output::table(&["TIME", "MESSAGE", "OUTCOME", "TEXT"], others);
+    format!("{told}\n\nThis was the newest of {}. The others:\n{others}", s.others.len() + 1)
+}
+
+/// A verdict or state with its reason.
+fn outcome(record: &Record) -> String {
+    match record.why.as_str() {
+        "" => record.outcome.clone(),
+        why => format!("{} ({why})", record.outcome),
+    }
 }
 
 fn item_name(item: DeadItem) -> String {

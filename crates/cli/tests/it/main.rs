@@ -23,6 +23,7 @@ mod routes;
 mod signs;
 mod start;
 mod stop;
+mod story;
 mod tls;
 mod verdicts;
 mod waiting;

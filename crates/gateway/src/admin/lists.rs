@@ -4,15 +4,14 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use larkline_store::outbox::OutboxId;
-use larkline_store::record::{
-    ChatRecord, DeadItem, DeadLetter, MessageQuery, Record, Story, StoryKey,
-};
+use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use larkline_store::task::TaskId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::server::{Admin, Refusal};
 use crate::clock::now_ms;
+use crate::story::{self, Story};
 
 /// Longest list in one answer.
 const ROWS_MAX: usize = 1000;
@@ -49,7 +48,7 @@ pub(super) async fn story(
             format!("no event, message or text matches {:?}; see `larkline messages`", query.key),
         )
     };
-    let story = admin.shared.store.story(StoryKey::Text(query.key.clone())).await?;
+    let story = story::find(admin.shared.store.as_ref(), &query.key).await?;
     Ok(Json(story.ok_or_else(none)?))
 }
 

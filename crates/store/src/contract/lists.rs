@@ -1,4 +1,4 @@
-//! Boots, lists, stories, sessions, forgetting, closing.
+//! Boots, lists, sessions, forgetting, closing.
 
 use super::{
     APP, accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
@@ -8,12 +8,11 @@ use crate::{
     Store, StoreError,
     inbox::Decision,
     outbox::NewOutbox,
-    record::{EndOfBoot, MessageQuery, NewBoot, StoryKey},
+    record::{EndOfBoot, MessageQuery, NewBoot},
     session::{Session, SessionState},
-    task::TaskSettlement,
 };
 
-fn boot(boot_id: &str, at_ms: i64) -> NewBoot {
+pub(super) fn boot(boot_id: &str, at_ms: i64) -> NewBoot {
     NewBoot { boot_id: boot_id.into(), version: "0.1.0".into(), pid: 7, at_ms }
 }
 
@@ -130,65 +129,6 @@ pub async fn chats_are_counted_and_named(store: &dyn Store) {
     assert_eq!((chats[1].name.as_str(), chats[1].chat_type.as_str()), ("Ops", "group"));
 }
 
-/// A story names each step in order of time, failed attempts with their codes among them.
-pub async fn a_story_tells_every_step_in_order(store: &dyn Store) {
-    let id = accepted(store, event(1)).await;
-    store.mark_acked(vec![(id, 2)]).await.unwrap();
-    let mut again = event(1);
-    again.received_ms = 3;
-    store.accept(vec![again]).await.unwrap();
-    let queue = Decision::Queue(vec![new_task("echo", "a", 0)]);
-    let decision = crate::inbox::RouteDecision { inbox: id, at_ms: 4, decision: queue };
-    store.route(vec![decision]).await.unwrap();
-    let task = claim_one(store, 5).await;
-    let (code, error) = ("exit_1".into(), "no such file".into());
-    let retry = TaskSettlement::Retry { at_ms: 6, due_ms: 7, code, error };
-    store.settle_task(task.lease, retry).await.unwrap();
-    let task = claim_one(store, 7).await;
-    let reply = NewOutbox { created_ms: 8, ..message("1", "oc_1") };
-    store.settle_task(task.lease, done(vec![reply], 8)).await.unwrap();
-    let row = claim_row(store, 9).await;
-    store.settle_outbox(row.lease, delivered("om_answer", 10)).await.unwrap();
-
-    let story = store.story(StoryKey::Inbox(id)).await.unwrap().unwrap();
-    let stages: Vec<_> = story.lines.iter().map(|line| (line.at_ms, line.stage.as_str())).collect();
-    let expected = [
-        (1, "received"),
-        (2, "acked"),
-        (3, "redelivered"),
-        (4, "routed"),
-        (6, "attempt"),
-        (7, "attempt"),
-        (8, "handled"),
-        (8, "queued_reply"),
-        (9, "send"),
-        (10, "delivered"),
-        (10, "verdict"),
-    ];
-    assert_eq!(stages, expected);
-    let told = |at: usize, word: &str| assert!(story.lines[at].detail.contains(word), "{story:?}");
-    told(4, "exit_1");
-    told(9, "om_answer");
-    told(9, "log-1");
-    told(10, "replied");
-}
-
-/// A story is found by row, event id, message id, the id of an answer, or words.
-pub async fn a_story_is_found_by_every_id(store: &dyn Store) {
-    let id = queued(store, 1, "a").await;
-    let task = claim_one(store, 2).await;
-    store.settle_task(task.lease, done(vec![message("1", "oc_1")], 3)).await.unwrap();
-    let row = claim_row(store, 4).await;
-    store.settle_outbox(row.lease, delivered("om_answer", 5)).await.unwrap();
-    for text in ["ev_1", "om_1", "om_answer", "ext 1"] {
-        let story = store.story(StoryKey::Text(text.into())).await.unwrap();
-        assert_eq!(story.map(|story| story.record.row), Some(id.0), "by {text}");
-    }
-    for text in ["", "nothing like it"] {
-        assert_eq!(store.story(StoryKey::Text(text.into())).await.unwrap(), None);
-    }
-}
-
 /// A session is replaced as a whole and listed by its last use.
 pub async fn sessions_are_kept(store: &dyn Store) {
     let old = Session {
@@ -232,9 +172,9 @@ pub async fn pruning_takes_what_is_finished_and_old(store: &dyn Store) {
 
     let pruned = store.prune(100).await.unwrap();
     assert_eq!((pruned.events, pruned.outbox, pruned.keys), (1, 1, 2));
-    assert_eq!(store.story(StoryKey::Inbox(finished)).await.unwrap(), None);
+    assert_eq!(store.history(finished).await.unwrap(), None);
     for kept in [unfinished, recent] {
-        assert!(store.story(StoryKey::Inbox(kept)).await.unwrap().is_some());
+        assert!(store.history(kept).await.unwrap().is_some());
     }
     assert_eq!(verdicts(store).await, before);
     assert_eq!(store.depths().await.unwrap().outbox, 1);

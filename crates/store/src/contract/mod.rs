@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a law that fails panics: these functions are tests")]
 #![expect(clippy::missing_panics_doc, reason = "every law panics when it is broken, as said here")]
 
+pub mod history;
 pub mod intake;
 pub mod lists;
 pub mod outbox;
@@ -74,8 +75,9 @@ macro_rules! store_laws {
             lists::depths_count_what_waits,
             lists::records_are_listed_newest_first,
             lists::chats_are_counted_and_named,
-            lists::a_story_tells_every_step_in_order,
-            lists::a_story_is_found_by_every_id,
+            history::a_history_forgets_nothing,
+            history::a_history_tells_what_was_cut_off,
+            history::an_event_is_found_by_every_id_and_by_words,
             lists::sessions_are_kept,
             lists::pruning_takes_what_is_finished_and_old,
             lists::a_closed_store_says_so,

@@ -91,8 +91,8 @@ pub async fn a_replacement_is_due_at_once_with_its_own_uuid(store: &dyn Store) {
     enqueue(store, &[("1", "a"), ("2", "a")]).await;
     let row = claim_row(store, 10).await;
     let (code, error) = ("230099".into(), "no such card".into());
-    let (body, uuid) = (b"plain".to_vec(), "uuid-plain".into());
-    let replace = OutboxSettlement::Replace { at_ms: 11, code, error, body, uuid };
+    let (log_id, body, uuid) = ("log-3".into(), b"plain".to_vec(), "uuid-plain".into());
+    let replace = OutboxSettlement::Replace { at_ms: 11, code, error, log_id, body, uuid };
     store.settle_outbox(row.lease, replace).await.unwrap();
     let again = claim_row(store, 12).await;
     assert_eq!((again.lease.row, again.body.as_slice()), (row.lease.row, &b"plain"[..]));

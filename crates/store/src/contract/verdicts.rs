@@ -8,13 +8,13 @@ use crate::{
     Store,
     inbox::{Decision, InboxId},
     outbox::NewOutbox,
-    record::{DeadItem, StoryKey},
+    record::DeadItem,
 };
 
 /// The verdict of one event and its reason.
 async fn verdict(store: &dyn Store, id: InboxId) -> (String, String) {
-    let story = store.story(StoryKey::Inbox(id)).await.unwrap().unwrap();
-    (story.record.outcome, story.record.why)
+    let history = store.history(id).await.unwrap().unwrap();
+    (history.record.outcome, history.record.why)
 }
 
 fn is(verdict: &str, why: &str) -> (String, String) {

@@ -2,7 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{fault::Refusal, ledger::note, outbox, sql, task, writer::Tx};
+use super::{
+    fault::Refusal,
+    ledger::{Note, note},
+    outbox, sql, task,
+    writer::Tx,
+};
 use crate::{
     outbox::OutboxId,
     record::{DeadItem, DeadLetter},
@@ -51,23 +56,53 @@ pub(super) fn retry(tx: &mut Tx<'_>, item: DeadItem, now_ms: i64) -> Result<bool
     }
 }
 
+/// How something died that lives again: its row forgets it.
+pub(super) struct Death {
+    pub(super) attempt: i64,
+    pub(super) from_ms: Option<i64>,
+    pub(super) at_ms: Option<i64>,
+    pub(super) code: String,
+    pub(super) log_id: String,
+    pub(super) detail: String,
+}
+
+impl Death {
+    /// Writes down the death, then `retried`, which names what lives again.
+    pub(super) fn note(&self, tx: &Tx<'_>, inbox: i64, retried: &Note<'_>) -> Result<(), Refusal> {
+        let death = Note {
+            at_ms: self.at_ms.unwrap_or(retried.at_ms),
+            what: "dead",
+            task: retried.task,
+            outbox: retried.outbox,
+            attempt: self.attempt,
+            from_ms: self.from_ms,
+            code: &self.code,
+            log_id: &self.log_id,
+            detail: &self.detail,
+        };
+        note(tx, inbox, &death)?;
+        Ok(note(tx, inbox, retried)?)
+    }
+}
+
 /// A dropped row still counts as one that died: the verdict of its event stands.
 pub(super) fn close(tx: &Tx<'_>, item: DeadItem, now_ms: i64) -> Result<bool, Refusal> {
-    let (update, id, name) = match item {
+    let it = Note { at_ms: now_ms, what: "dropped", ..Note::default() };
+    let (update, id, it) = match item {
         DeadItem::Task(TaskId(id)) => (
             "UPDATE task SET state = 'dropped' WHERE id = ?1 AND state = 'dead' RETURNING inbox",
             id,
-            't',
+            Note { task: Some(id), ..it },
         ),
         DeadItem::Outbox(OutboxId(id)) => (
             "UPDATE outbox SET state = 'dropped' WHERE id = ?1 AND state = 'dead' RETURNING inbox",
             id,
-            'o',
+            Note { outbox: Some(id), ..it },
         ),
     };
     let closed = sql::one(tx.conn, update, [id], |row| row.get::<_, Option<i64>>(0))?;
     if let Some(Some(inbox)) = closed {
-        note(tx, inbox, now_ms, "dropped", &format!("{name}{id}: by hand"))?;
+        note(tx, inbox, &it)?;
     }
     Ok(closed.is_some())
 }

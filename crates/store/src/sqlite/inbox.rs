@@ -4,11 +4,11 @@ use rusqlite::{Connection, Row, params};
 
 use super::{
     fault::Refusal,
-    ledger::{self, FAILED, FILTERED, WAITING},
+    ledger::{self, FAILED, FILTERED, Note, WAITING},
     sql, task,
     writer::Tx,
 };
-use crate::inbox::{Accepted, Decision, InboxId, InboxItem, NewEvent, RouteDecision};
+use crate::inbox::{Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision};
 
 /// Redeliveries that get a line of their own in an event's story; the rest are counted. The
 /// platform stops after four.
@@ -82,16 +82,17 @@ fn repeated(tx: &mut Tx<'_>, event: &NewEvent, of: i64) -> Result<Accepted, Refu
     let update = "UPDATE inbox SET repeats = repeats + 1 WHERE id = ?1 RETURNING repeats";
     let times = sql::one(tx.conn, update, [of], |row| sql::small(row, 0))?.unwrap_or(1);
     if times <= REPEATS_TOLD {
-        let detail = format!("again, time {times}");
-        ledger::note(tx, of, event.received_ms, "redelivered", &detail)?;
+        let (at_ms, attempt) = (event.received_ms, i64::from(times));
+        ledger::note(tx, of, &Note { at_ms, what: "redelivered", attempt, ..Note::default() })?;
     }
     tx.ledger.count(&event.app, FILTERED, "duplicate", 1);
     Ok(Accepted::Duplicate { of: InboxId(of), times })
 }
 
-pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[(InboxId, i64)]) -> rusqlite::Result<()> {
-    for (id, at_ms) in acks {
-        sql::exec(tx.conn, "UPDATE inbox SET acked_ms = ?2 WHERE id = ?1", [id.0, *at_ms])?;
+pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[AckTimes]) -> rusqlite::Result<()> {
+    let update = "UPDATE inbox SET journaled_ms = ?2, acked_ms = ?3 WHERE id = ?1";
+    for AckTimes { inbox: InboxId(id), journaled_ms, acked_ms } in acks {
+        sql::exec(tx.conn, update, [id, journaled_ms, acked_ms])?;
     }
     Ok(())
 }
@@ -115,7 +116,9 @@ pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), 
             Decision::Filtered { why } => conclude(tx, id, *at_ms, FILTERED, why)?,
             Decision::Failed { why, detail } => {
                 if conclude(tx, id, *at_ms, FAILED, why)? {
-                    ledger::note(tx, id, *at_ms, "error", detail)?;
+                    let note =
+                        Note { at_ms: *at_ms, what: "unreadable", detail, ..Note::default() };
+                    ledger::note(tx, id, &note)?;
                 }
                 true
             }

@@ -154,14 +154,27 @@ fn cause_of_death(tx: &Tx<'_>, inbox: i64) -> rusqlite::Result<String> {
     Ok(sql::one(tx.conn, read, [inbox], |row| row.get(0))?.unwrap_or_default())
 }
 
-/// Adds a line to an event's story.
-pub(super) fn note(
-    tx: &Tx<'_>,
-    inbox: i64,
-    at_ms: i64,
-    stage: &str,
-    detail: &str,
-) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO log (inbox, at_ms, stage, detail) VALUES (?1, ?2, ?3, ?4)";
-    sql::exec(tx.conn, insert, params![inbox, at_ms, stage, detail]).map(drop)
+/// Something to be remembered of an event; what does not apply stays at its default.
+#[derive(Default)]
+pub(super) struct Note<'a> {
+    pub(super) at_ms: i64,
+    /// A word of [`LogEntry::what`](crate::record::LogEntry::what).
+    pub(super) what: &'static str,
+    pub(super) task: Option<i64>,
+    pub(super) outbox: Option<i64>,
+    pub(super) attempt: i64,
+    pub(super) from_ms: Option<i64>,
+    pub(super) code: &'a str,
+    pub(super) log_id: &'a str,
+    pub(super) detail: &'a str,
+}
+
+/// Adds to what an event's rows do not say (any more).
+pub(super) fn note(tx: &Tx<'_>, inbox: i64, note: &Note<'_>) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO log
+            (inbox, at_ms, stage, task, outbox, attempt, from_ms, code, log_id, detail)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let Note { at_ms, what, task, outbox, attempt, from_ms, code, log_id, detail } = note;
+    let columns = params![inbox, at_ms, what, task, outbox, attempt, from_ms, code, log_id, detail];
+    sql::exec(tx.conn, insert, columns).map(drop)
 }

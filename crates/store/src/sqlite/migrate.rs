@@ -8,7 +8,10 @@ use super::fault;
 use crate::StoreError;
 
 /// All steps; the file that has run the n-th has version n.
-const STEPS: &[&str] = &[include_str!("../../migrations/0001_line.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/0001_line.sql"),
+    include_str!("../../migrations/0002_story.sql"),
+];
 
 /// Brings the file to the newest schema this binary knows.
 ///

@@ -6,6 +6,7 @@
 mod boot;
 mod dead;
 mod fault;
+mod history;
 mod inbox;
 mod ledger;
 mod list;
@@ -18,7 +19,6 @@ mod prune;
 mod reader;
 mod session;
 mod sql;
-mod story;
 mod task;
 mod writer;
 
@@ -33,11 +33,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Store, StoreError, StoreFuture,
-    inbox::{Accepted, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
+    inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
     outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
     record::{
-        BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, MessageQuery, NewBoot,
-        Pruned, Record, Story, StoryKey, Tally,
+        BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, MessageQuery,
+        NewBoot, Pruned, Record, Tally,
     },
     session::Session,
     task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
@@ -146,7 +146,7 @@ impl Store for SqliteStore {
         self.write("accept", move |tx| inbox::accept(tx, &events))
     }
 
-    fn mark_acked(&self, acks: Vec<(InboxId, i64)>) -> StoreFuture<'_, ()> {
+    fn mark_acked(&self, acks: Vec<AckTimes>) -> StoreFuture<'_, ()> {
         self.acks.add(acks);
         Box::pin(std::future::ready(Ok(())))
     }
@@ -252,13 +252,17 @@ impl Store for SqliteStore {
         })
     }
 
-    fn story(&self, key: StoryKey) -> StoreFuture<'_, Option<Story>> {
+    fn history(&self, id: InboxId) -> StoreFuture<'_, Option<History>> {
         Box::pin(async move {
-            // An empty write takes the held ack times along. It may fail: a story can be read
+            // An empty write takes the held ack times along. It may fail: a history can be read
             // from a full disk.
-            drop(self.write("story", |_| Ok(())).await);
-            self.read("story", move |conn| story::tell(conn, &key)).await
+            drop(self.write("history", |_| Ok(())).await);
+            self.read("history", move |conn| history::of(conn, id)).await
         })
+    }
+
+    fn find(&self, text: String) -> StoreFuture<'_, Vec<Record>> {
+        self.read("find", move |conn| history::find(conn, &text))
     }
 
     fn dead(&self, limit: usize) -> StoreFuture<'_, Vec<DeadLetter>> {

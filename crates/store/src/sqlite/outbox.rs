@@ -7,8 +7,9 @@ use rusqlite::params;
 use uuid::Uuid;
 
 use super::{
+    dead::Death,
     fault::Refusal,
-    ledger::{note, shift},
+    ledger::{Note, note, shift},
     sql,
     writer::Tx,
 };
@@ -110,8 +111,15 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &OutboxClaim) -> Result<Vec<ClaimedOutbo
         let columns = params![id, until_ms, claim.owner, epoch, attempt, first_ms, claim.now_ms];
         sql::exec(tx.conn, update, columns)?;
         if let (Some(at_ms), Some(inbox)) = (unsettled_ms, head.inbox) {
-            let detail = format!("o{id}: attempt {} was cut off", attempt - 1);
-            note(tx, inbox.0, at_ms, "send", &detail)?;
+            let cut = Note {
+                at_ms: claim.now_ms,
+                what: "send_cut_off",
+                outbox: Some(id),
+                attempt: i64::from(attempt) - 1,
+                from_ms: Some(at_ms),
+                ..Note::default()
+            };
+            note(tx, inbox.0, &cut)?;
         }
         claimed.push(head);
     }
@@ -127,10 +135,11 @@ struct Held {
     attempts: i64,
     served_ms: i64,
     code: String,
+    claimed_ms: Option<i64>,
 }
 
 fn held(tx: &Tx<'_>, lease: OutboxLease) -> Result<Held, Refusal> {
-    let read = "SELECT id, app, lane, inbox, attempts, served_ms, code FROM outbox
+    let read = "SELECT id, app, lane, inbox, attempts, served_ms, code, claimed_ms FROM outbox
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
     let held = sql::one(tx.conn, read, [lease.row.0, lease.epoch], |row| {
         Ok(Held {
@@ -141,6 +150,7 @@ fn held(tx: &Tx<'_>, lease: OutboxLease) -> Result<Held, Refusal> {
             attempts: row.get(4)?,
             served_ms: row.get(5)?,
             code: row.get(6)?,
+            claimed_ms: row.get(7)?,
         })
     })?;
     held.ok_or(Refusal::Fenced)
@@ -167,18 +177,18 @@ pub(super) fn settle(
                 WHERE id = ?1";
             let due_ms = due_ms.max(&0);
             sql::exec(tx.conn, update, params![held.id, due_ms, attempts, code, error, log_id])?;
-            // A link that is down for a day shall not fill the story with one line.
-            if *counts || *code != held.code {
+            // What waits for a limit of our own for a day shall not fill the story with one line.
+            if *counts || *code != held.code || !log_id.is_empty() {
                 failed(tx, &held, *at_ms, (code, error, log_id))?;
             }
             Ok(())
         }
-        OutboxSettlement::Replace { at_ms, code, error, body, uuid } => {
+        OutboxSettlement::Replace { at_ms, code, error, log_id, body, uuid } => {
             let update = "UPDATE outbox SET ready_ms = 0, due_ms = 0, owner = NULL,
                 claimed_ms = NULL, first_ms = NULL, code = ?2, error = ?3, body = ?4, uuid = ?5
                 WHERE id = ?1";
             sql::exec(tx.conn, update, params![held.id, code, error, body, uuid])?;
-            failed(tx, &held, *at_ms, (code, error, "in another form"))
+            failed(tx, &held, *at_ms, (code, error, log_id))
         }
         OutboxSettlement::Dead { at_ms, code, error, log_id } => {
             let update = "UPDATE outbox SET state = 'dead', ready_ms = NULL, owner = NULL,
@@ -208,24 +218,41 @@ fn failed(
     (code, error, log_id): (&str, &str, &str),
 ) -> Result<(), Refusal> {
     let Some(inbox) = held.inbox else { return Ok(()) };
-    let (id, attempts) = (held.id, held.attempts);
-    let mut detail = format!("o{id}: attempt {attempts} failed, {code}: {error}");
-    if !log_id.is_empty() {
-        detail.push_str(&format!(" ({log_id})"));
-    }
-    Ok(note(tx, inbox, at_ms, "send", &detail)?)
+    let failed = Note {
+        at_ms,
+        what: "send_failed",
+        task: None,
+        outbox: Some(held.id),
+        attempt: held.attempts,
+        from_ms: held.claimed_ms,
+        code,
+        log_id,
+        detail: error,
+    };
+    Ok(note(tx, inbox, &failed)?)
 }
 
 /// Makes a dead row due again, before younger rows of its lane that nobody has claimed.
 pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
-    let read = "SELECT app, lane, inbox, uuid, first_ms FROM outbox
-        WHERE id = ?1 AND state = 'dead'";
+    let read = "SELECT app, lane, inbox, uuid, first_ms, attempts, claimed_ms, ended_ms, code,
+            log_id, error
+        FROM outbox WHERE id = ?1 AND state = 'dead'";
     let dead = sql::one(tx.conn, read, [id], |row| {
         let lane: (String, String) = (row.get(0)?, row.get(1)?);
         let uuid: (String, Option<i64>) = (row.get(3)?, row.get(4)?);
-        Ok((lane, row.get::<_, Option<i64>>(2)?, uuid))
+        let death = Death {
+            attempt: row.get(5)?,
+            from_ms: row.get(6)?,
+            at_ms: row.get(7)?,
+            code: row.get(8)?,
+            log_id: row.get(9)?,
+            detail: row.get(10)?,
+        };
+        Ok((lane, row.get::<_, Option<i64>>(2)?, uuid, death))
     })?;
-    let Some(((app, lane), inbox, (mut uuid, mut first_ms))) = dead else { return Ok(false) };
+    let Some(((app, lane), inbox, (mut uuid, mut first_ms), death)) = dead else {
+        return Ok(false);
+    };
     if first_ms.is_some_and(|first_ms| now_ms - first_ms >= UUID_WINDOW_MS) {
         uuid =
             Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{uuid}@{now_ms}").as_bytes()).to_string();
@@ -234,10 +261,11 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
     let ready_ms = becomes_head(tx, &app, &lane, id)?.then_some(0);
     let update = "UPDATE outbox SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
         served_ms = ?3, uuid = ?4, first_ms = ?5, claimed_ms = NULL, ended_ms = NULL, code = '',
-        error = '' WHERE id = ?1";
+        error = '', log_id = '' WHERE id = ?1";
     sql::exec(tx.conn, update, params![id, ready_ms, now_ms, uuid, first_ms])?;
     if let Some(inbox) = inbox {
-        note(tx, inbox, now_ms, "retried", &format!("o{id}: by hand"))?;
+        let it = Note { at_ms: now_ms, what: "retried", outbox: Some(id), ..Note::default() };
+        death.note(tx, inbox, &it)?;
         shift(tx, inbox, 1, -1, now_ms)?;
     }
     Ok(true)

@@ -6,9 +6,10 @@
 use rusqlite::{Connection, params};
 
 use super::{
+    dead::Death,
     fault::Refusal,
     inbox::{self, ITEM},
-    ledger::{note, shift},
+    ledger::{Note, note, shift},
     outbox, sql,
     writer::Tx,
 };
@@ -88,12 +89,24 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
         let columns = params![id, until_ms, claim.owner, epoch, task.attempt, claim.now_ms];
         sql::exec(tx.conn, update, columns)?;
         if let Some(at_ms) = unsettled_ms {
-            let detail = format!("{}: attempt {} was cut off", task.handler, task.attempt - 1);
-            note(tx, task.item.id.0, at_ms, "attempt", &detail)?;
+            cut_off(tx, task.item.id.0, id, i64::from(task.attempt) - 1, (at_ms, claim.now_ms))?;
         }
         claimed.push(task);
     }
     Ok(claimed)
+}
+
+/// Notes an attempt that nobody settled: its process died, or lost the claim.
+fn cut_off(
+    tx: &Tx<'_>,
+    inbox: i64,
+    task: i64,
+    attempt: i64,
+    (from_ms, at_ms): (i64, i64),
+) -> Result<(), Refusal> {
+    let (task, from_ms) = (Some(task), Some(from_ms));
+    let cut = Note { at_ms, what: "attempt_cut_off", task, attempt, from_ms, ..Note::default() };
+    Ok(note(tx, inbox, &cut)?)
 }
 
 pub(super) fn extend(tx: &Tx<'_>, lease: TaskLease, until_ms: i64) -> Result<(), Refusal> {
@@ -112,10 +125,11 @@ struct Held {
     handler: String,
     lane: String,
     attempts: i64,
+    claimed_ms: Option<i64>,
 }
 
 fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
-    let read = "SELECT id, inbox, handler, lane, attempts FROM task
+    let read = "SELECT id, inbox, handler, lane, attempts, claimed_ms FROM task
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
     let held = sql::one(tx.conn, read, [lease.task.0, lease.epoch], |row| {
         Ok(Held {
@@ -124,6 +138,7 @@ fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
             handler: row.get(2)?,
             lane: row.get(3)?,
             attempts: row.get(4)?,
+            claimed_ms: row.get(5)?,
         })
     })?;
     held.ok_or(Refusal::Fenced)
@@ -150,10 +165,17 @@ pub(super) fn settle(
         }
         TaskSettlement::Retry { at_ms, due_ms, code, error } => {
             put_back(tx, &held, *due_ms, held.attempts)?;
-            let detail =
-                format!("{}: attempt {} failed, {code}: {error}", held.handler, held.attempts);
-            note(tx, held.inbox, *at_ms, "attempt", &detail)?;
-            return Ok(());
+            let failed = Note {
+                at_ms: *at_ms,
+                what: "attempt_failed",
+                task: Some(held.id),
+                attempt: held.attempts,
+                from_ms: held.claimed_ms,
+                code,
+                detail: error,
+                ..Note::default()
+            };
+            return Ok(note(tx, held.inbox, &failed)?);
         }
         TaskSettlement::Release => return put_back(tx, &held, 0, held.attempts - 1),
         TaskSettlement::Dead { at_ms, code, error, notices } => {
@@ -227,26 +249,36 @@ pub(super) fn late_reply(
     replies: &[NewOutbox],
     now_ms: i64,
 ) -> Result<LateReply, Refusal> {
-    let update = "UPDATE task SET state = 'done', ended_ms = ?2
-        WHERE id = ?1 AND state = 'awaiting' RETURNING inbox";
-    let inbox = sql::one(tx.conn, update, [id, now_ms], |row| row.get(0))?;
-    let Some(inbox) = inbox else { return Ok(LateReply::NotWaiting) };
+    let read = "SELECT inbox, ended_ms FROM task WHERE id = ?1 AND state = 'awaiting'";
+    let awaiting = sql::one(tx.conn, read, [id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((inbox, promised_ms)) = awaiting else { return Ok(LateReply::NotWaiting) };
+    promised(tx, inbox, id, promised_ms)?;
+    let update = "UPDATE task SET state = 'done', ended_ms = ?2 WHERE id = ?1";
+    sql::exec(tx.conn, update, [id, now_ms])?;
     let sent = replied(tx, inbox, id, replies)?;
     shift(tx, inbox, sent - 1, 0, now_ms)?;
     Ok(LateReply::Stored)
 }
 
+/// Notes when a task began to await what ends it now: its row forgets that.
+fn promised(tx: &Tx<'_>, inbox: i64, task: i64, at_ms: Option<i64>) -> Result<(), Refusal> {
+    let Some(at_ms) = at_ms else { return Ok(()) };
+    let it = Note { at_ms, what: "promised", task: Some(task), ..Note::default() };
+    Ok(note(tx, inbox, &it)?)
+}
+
 pub(super) fn expire_awaiting(tx: &mut Tx<'_>, now_ms: i64) -> Result<Vec<InboxItem>, Refusal> {
     let select = format!(
-        "SELECT t.id, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
+        "SELECT t.id, t.ended_ms, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
             JOIN payload p ON p.inbox = t.inbox
         WHERE t.state = 'awaiting' AND t.until_ms <= ?1 ORDER BY t.until_ms LIMIT ?2"
     );
     let late = sql::all(tx.conn, &select, [now_ms, EXPIRE_MAX], |row| {
-        Ok((row.get::<_, i64>(0)?, inbox::item(row, 1)?))
+        Ok((row.get::<_, i64>(0)?, row.get(1)?, inbox::item(row, 2)?))
     })?;
     let mut items = Vec::with_capacity(late.len());
-    for (id, item) in late {
+    for (id, promised_ms, item) in late {
+        promised(tx, item.id.0, id, promised_ms)?;
         let update = "UPDATE task SET state = 'dead', code = 'no_reply',
             error = 'the handler promised an answer that did not come', ended_ms = ?2
             WHERE id = ?1";
@@ -259,16 +291,27 @@ pub(super) fn expire_awaiting(tx: &mut Tx<'_>, now_ms: i64) -> Result<Vec<InboxI
 
 /// Makes a dead task due again, in the place that its event has in the lane.
 pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
-    let read = "SELECT inbox, handler, lane FROM task WHERE id = ?1 AND state = 'dead'";
+    let read = "SELECT inbox, handler, lane, attempts, claimed_ms, ended_ms, code, error
+        FROM task WHERE id = ?1 AND state = 'dead'";
     let dead = sql::one(tx.conn, read, [id], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        let lane: (String, String) = (row.get(1)?, row.get(2)?);
+        let death = Death {
+            attempt: row.get(3)?,
+            from_ms: row.get(4)?,
+            at_ms: row.get(5)?,
+            code: row.get(6)?,
+            detail: row.get(7)?,
+            log_id: String::new(),
+        };
+        Ok((row.get::<_, i64>(0)?, lane, death))
     })?;
-    let Some((inbox, handler, lane)) = dead else { return Ok(false) };
+    let Some((inbox, (handler, lane), death)) = dead else { return Ok(false) };
     let ready_ms = becomes_head(tx, &handler, &lane, (inbox, id))?.then_some(0);
     let update = "UPDATE task SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
         claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
         WHERE id = ?1";
     sql::exec(tx.conn, update, params![id, ready_ms])?;
-    note(tx, inbox, now_ms, "retried", &format!("{handler}: by hand"))?;
+    let it = Note { at_ms: now_ms, what: "retried", task: Some(id), ..Note::default() };
+    death.note(tx, inbox, &it)?;
     shift(tx, inbox, 1, -1, now_ms)
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    inbox::{Concluded, InboxId},
+    inbox::{AckTimes, Concluded},
 };
 
 /// Operations that may wait for the writer; further callers wait for room. Far above what the
@@ -44,16 +44,16 @@ pub(super) struct Tx<'c> {
 
 /// Ack times waiting for a ride. They need no sync of their own.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Acks(Arc<Mutex<Vec<(InboxId, i64)>>>);
+pub(super) struct Acks(Arc<Mutex<Vec<AckTimes>>>);
 
 impl Acks {
-    pub(super) fn add(&self, acks: Vec<(InboxId, i64)>) {
+    pub(super) fn add(&self, acks: Vec<AckTimes>) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = ACKS.saturating_sub(held.len());
         held.extend(acks.into_iter().take(room));
     }
 
-    fn take(&self) -> Vec<(InboxId, i64)> {
+    fn take(&self) -> Vec<AckTimes> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -165,11 +165,7 @@ impl Writer {
     }
 
     /// One transaction. After an `Err` nothing of it is on disk.
-    fn transact(
-        &mut self,
-        jobs: &mut [Box<dyn Job>],
-        acks: &[(InboxId, i64)],
-    ) -> Result<(), Refusal> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => open::writer(&self.path, &self.options).map_err(Refusal::NoConnection)?,
@@ -203,11 +199,7 @@ impl Writer {
     }
 }
 
-fn attempt(
-    conn: &Connection,
-    jobs: &mut [Box<dyn Job>],
-    acks: &[(InboxId, i64)],
-) -> Result<(), Refusal> {
+fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
     sql::exec(conn, "BEGIN IMMEDIATE", [])?;
     let mut tx = Tx { conn, ledger: Ledger::default(), concluded: None };
     inbox::mark_acked(&tx, acks)?;

@@ -10,7 +10,7 @@ use larkline_store::{
     SqliteOptions, SqliteStore, Store,
     inbox::{Accepted, Decision, RouteDecision},
     outbox::{OutboxClaim, OutboxSettlement},
-    record::{NewBoot, StoryKey},
+    record::NewBoot,
     task::{NewTask, TaskClaim, TaskSettlement},
 };
 
@@ -69,11 +69,11 @@ async fn what_was_answered_survives_kill() {
         store.begin_boot(boot).await.unwrap();
         for line in &said {
             let (word, id) = line.split_once(' ').unwrap();
-            let key = StoryKey::Inbox(larkline_store::inbox::InboxId(id.parse().unwrap()));
-            let story = store.story(key).await.unwrap();
-            let story = story.unwrap_or_else(|| panic!("event {id} was accepted and is lost"));
+            let row = larkline_store::inbox::InboxId(id.parse().unwrap());
+            let history = store.history(row).await.unwrap();
+            let history = history.unwrap_or_else(|| panic!("event {id} was accepted and is lost"));
             if word == "delivered" {
-                assert_eq!(story.record.outcome, "replied", "event {id}");
+                assert_eq!(history.record.outcome, "replied", "event {id}");
             }
         }
         let counted: u64 = store.tally().await.unwrap().iter().map(|line| line.count).sum();

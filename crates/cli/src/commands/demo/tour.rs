@@ -102,7 +102,7 @@ async fn finish(rig: &Rig, tour: &Tour) -> Result<()> {
 
 async fn tell_verdict(rig: &Rig, said: &Said) -> Result<()> {
     let story = rig.story(said.message_id.as_str()).await?;
-    line("verdict", &format!("{} ({})", story.record.outcome, story.record.why));
+    line("verdict", &format!("{} ({})", story.verdict, story.why));
     Ok(())
 }
 

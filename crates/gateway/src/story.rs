@@ -1,0 +1,321 @@
+//! The story of one event: every step from its arrival to its outcome, in order, with times.
+//!
+//! [`Story::of`] is pure: the store's facts in, sentences out. The words in [`Step::step`] are
+//! stable, for programs; the sentences may change. Order is by the wall clock and, within a
+//! millisecond, by cause; a clock that was set back shows as such.
+
+use larkline_store::record::{History, LogEntry, OutboxFacts, Record, TaskFacts};
+use larkline_store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::reason;
+
+/// One event from arrival to outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// The platform's event id.
+    pub event_id: String,
+    /// The message it is about; empty when it is about none.
+    pub message_id: String,
+    /// The chat; empty when unknown.
+    pub chat_id: String,
+    /// Who caused it; empty when unknown.
+    pub sender: String,
+    /// Name of the app.
+    pub app: String,
+    /// Event type.
+    pub kind: String,
+    /// First words; empty when previews are off.
+    pub preview: String,
+    /// `waiting`, `replied`, `filtered` or `failed`.
+    pub verdict: String,
+    /// The reason; empty where none is needed.
+    pub why: String,
+    /// What happened, in order.
+    pub steps: Vec<Step>,
+    /// Other events that what was asked for may mean, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Record>,
+}
+
+/// One thing that happened. What does not apply is empty, and absent from JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, Unix ms.
+    pub at_ms: i64,
+    /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
+    /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
+    /// `send_failed`, `send_cut_off`, `delivered`, `dead`, `retried`, `dropped`, `verdict`.
+    pub step: String,
+    /// The same as a sentence.
+    pub text: String,
+    /// The task (`t7`) or outgoing message (`o7`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub item: String,
+    /// Name of the route.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub route: String,
+    /// Name of the handler.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub handler: String,
+    /// Which attempt of the item, or which redelivery.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// How long the attempt took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<i64>,
+    /// The code of a failure, or the verdict's reason.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    /// The platform's log id, to be named to its support.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log_id: String,
+    /// The platform's id of the message that was sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message_id: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// The story of what `key` means: an event id, a message id (also of an answer), or words. Of
+/// several events it is the newest one's; the rest are its `others`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn find(store: &dyn Store, key: &str) -> Result<Option<Story>, StoreError> {
+    let mut found = store.find(key.to_owned()).await?.into_iter();
+    let Some(newest) = found.next() else { return Ok(None) };
+    let history = store.history(larkline_store::inbox::InboxId(newest.row)).await?;
+    // Pruned in between is as good as not found.
+    Ok(history.map(|history| Story { others: found.collect(), ..Story::of(&history) }))
+}
+
+impl Story {
+    /// Tells a history.
+    pub fn of(history: &History) -> Self {
+        let record = &history.record;
+        let mut steps = arrival(history);
+        steps.extend(history.log.iter().flat_map(|entry| logged(history, entry)));
+        steps.extend(history.tasks.iter().flat_map(|task| handling(history, task)));
+        steps.extend(history.outbox.iter().flat_map(sending));
+        steps.extend(verdict(history));
+        steps.sort_by_key(|step| (step.at_ms, step.place()));
+        Self {
+            event_id: record.event_id.clone(),
+            message_id: record.message_id.clone(),
+            chat_id: record.chat_id.clone(),
+            sender: record.sender.clone(),
+            app: record.app.clone(),
+            kind: record.kind.clone(),
+            preview: record.preview.clone(),
+            verdict: record.outcome.clone(),
+            why: record.why.clone(),
+            steps,
+            others: Vec::new(),
+        }
+    }
+}
+
+impl Step {
+    fn new(at_ms: i64, step: &str, text: impl Into<String>) -> Self {
+        Self { at_ms, step: step.to_owned(), text: text.into(), ..Self::default() }
+    }
+
+    /// The order of cause among steps of one millisecond: arrival, handling, sending, verdict;
+    /// attempt by attempt; begun before ended, decided by hand last.
+    fn place(&self) -> (u8, u32, u8) {
+        let part = match (self.step.as_str(), self.item.bytes().next()) {
+            ("verdict", _) => 3,
+            (_, Some(b't')) => 1,
+            (_, Some(b'o')) => 2,
+            (_, Some(_) | None) => 0,
+        };
+        let attempt = if matches!(self.step.as_str(), "retried" | "dropped") {
+            u32::MAX
+        } else {
+            self.attempt
+        };
+        let rank = match self.step.as_str() {
+            "received" | "routed" | "queued" | "attempt" | "send" => 0,
+            "journaled" | "attempt_failed" | "send_failed" | "promised" => 1,
+            "acked" | "handled" | "delivered" | "dead" => 2,
+            _ => 3,
+        };
+        (part, attempt, rank)
+    }
+}
+
+fn arrival(history: &History) -> Vec<Step> {
+    let Record { at_ms, app, kind, boot_id, .. } = &history.record;
+    let text = format!("{kind} arrived for app {app}, run {boot_id}");
+    let mut steps = vec![Step::new(*at_ms, "received", text)];
+    match history.journaled_ms {
+        Some(at_ms) => steps.push(Step::new(at_ms, "journaled", "on disk, which nothing undoes")),
+        None => steps.push(Step::new(
+            *at_ms,
+            "journaled",
+            "on disk; when, and whether its ack left, is not known: the ack waits for its \
+             handler, or the process ended before that was noted",
+        )),
+    }
+    if let Some(acked_ms) = history.acked_ms {
+        let text =
+            format!("acknowledged to the platform, {} ms after it arrived", acked_ms - at_ms);
+        steps.push(Step::new(acked_ms, "acked", text));
+    }
+    steps
+}
+
+/// What a log entry says; the begin of an attempt is a step of its own.
+fn logged(history: &History, entry: &LogEntry) -> Vec<Step> {
+    let task = entry.task.and_then(|id| history.tasks.iter().find(|task| task.id == id));
+    let handler = task.map(|task| task.handler.clone()).unwrap_or_default();
+    let item = match (entry.task, entry.outbox) {
+        (Some(task), _) => format!("t{}", task.0),
+        (None, Some(row)) => format!("o{}", row.0),
+        (None, None) => String::new(),
+    };
+    let is_send = entry.outbox.is_some();
+    let ended = Step {
+        text: sentence(entry, &item, &handler),
+        item: item.clone(),
+        handler: handler.clone(),
+        attempt: entry.attempt,
+        took_ms: entry.from_ms.map(|from_ms| entry.at_ms - from_ms),
+        code: entry.code.clone(),
+        log_id: entry.log_id.clone(),
+        ..Step::new(entry.at_ms, &entry.what, "")
+    };
+    let began = entry.from_ms.map(|at_ms| begin(at_ms, is_send, &item, &handler, entry.attempt));
+    began.into_iter().chain([ended]).collect()
+}
+
+fn begin(at_ms: i64, is_send: bool, item: &str, handler: &str, attempt: u32) -> Step {
+    let (step, text) = if is_send {
+        ("send", format!("{item}: attempt {attempt} to send begins"))
+    } else {
+        ("attempt", format!("{handler}: attempt {attempt} begins"))
+    };
+    let (item, handler) = (item.to_owned(), handler.to_owned());
+    Step { item, handler, attempt, ..Step::new(at_ms, step, text) }
+}
+
+fn sentence(entry: &LogEntry, item: &str, handler: &str) -> String {
+    let LogEntry { attempt, code, detail, .. } = entry;
+    match entry.what.as_str() {
+        "redelivered" => format!(
+            "delivered again, time {attempt}: recognised by its ids, acknowledged, not handled again"
+        ),
+        "attempt_failed" => {
+            format!("{handler}: attempt {attempt} failed, {code}: {detail}; to be tried again")
+        }
+        "attempt_cut_off" => {
+            format!("{handler}: attempt {attempt} was cut off, its process ended or stood still")
+        }
+        "promised" => format!("{handler} promised a later answer"),
+        "send_failed" => {
+            format!(
+                "{item}: attempt {attempt} failed, {code}: {detail}{}",
+                with(&entry.log_id, detail)
+            )
+        }
+        "send_cut_off" => format!(
+            "{item}: attempt {attempt} was cut off, its process ended or stood still; whether \
+             the platform has the message is not known"
+        ),
+        "dead" => given_up(item, *attempt, code, detail, &entry.log_id),
+        "retried" => format!("{item} is due again, by hand"),
+        "dropped" => format!("{item} was closed by hand"),
+        "unreadable" => format!("kept as it came, but it cannot be read: {detail}"),
+        // Written by an earlier version, which wrote sentences.
+        _ => detail.clone(),
+    }
+}
+
+fn given_up(item: &str, attempts: u32, code: &str, error: &str, log_id: &str) -> String {
+    format!(
+        "{item} was given up after attempt {attempts}, {code}: {error}{}; see `larkline dead`",
+        with(log_id, error)
+    )
+}
+
+/// The log id, unless the words before it hold it already.
+fn with(log_id: &str, said: &str) -> String {
+    if log_id.is_empty() || said.contains(log_id) {
+        String::new()
+    } else {
+        format!(" (log id {log_id})")
+    }
+}
+
+fn handling(history: &History, task: &TaskFacts) -> Vec<Step> {
+    let TaskFacts { route, handler, attempts, .. } = task;
+    let item = format!("t{}", task.id.0);
+    let mut steps = Vec::new();
+    if let Some(at_ms) = history.routed_ms {
+        let text = format!("route {route} gives it to {handler} as {item}");
+        steps.push(Step {
+            item: item.clone(),
+            route: route.clone(),
+            handler: handler.clone(),
+            ..Step::new(at_ms, "routed", text)
+        });
+    }
+    steps.extend(task.claimed_ms.map(|at_ms| begin(at_ms, false, &item, handler, *attempts)));
+    let Some(at_ms) = task.ended_ms else { return steps };
+    let took_ms = task.claimed_ms.map(|from_ms| at_ms - from_ms);
+    let (step, text) = match task.state.as_str() {
+        "dead" | "dropped" => ("dead", given_up(&item, *attempts, &task.code, &task.error, "")),
+        "awaiting" => ("promised", format!("{handler} promised a later answer")),
+        _ if task.until_ms.is_some() => ("handled", format!("{handler} gave its later answer")),
+        _ => ("handled", format!("{handler} is done")),
+    };
+    steps.push(Step {
+        item,
+        handler: handler.clone(),
+        attempt: *attempts,
+        took_ms,
+        code: task.code.clone(),
+        ..Step::new(at_ms, step, text)
+    });
+    steps
+}
+
+fn sending(row: &OutboxFacts) -> Vec<Step> {
+    let item = format!("o{}", row.id.0);
+    let words = if row.preview.is_empty() { String::new() } else { format!(": {}", row.preview) };
+    let text = format!("{item} for {} is in the outbox{words}", row.lane);
+    let mut steps = vec![Step { item: item.clone(), ..Step::new(row.created_ms, "queued", text) }];
+    steps.extend(row.claimed_ms.map(|at_ms| begin(at_ms, true, &item, "", row.attempts)));
+    let Some(at_ms) = row.ended_ms else { return steps };
+    let (step, text) = match row.state.as_str() {
+        "delivered" => {
+            ("delivered", format!("{item} is message {}{}", row.message_id, with(&row.log_id, "")))
+        }
+        _ => ("dead", given_up(&item, row.attempts, &row.code, &row.error, &row.log_id)),
+    };
+    steps.push(Step {
+        item,
+        attempt: row.attempts,
+        took_ms: row.claimed_ms.map(|from_ms| at_ms - from_ms),
+        code: row.code.clone(),
+        log_id: row.log_id.clone(),
+        message_id: row.message_id.clone(),
+        ..Step::new(at_ms, step, text)
+    });
+    steps
+}
+
+fn verdict(history: &History) -> Option<Step> {
+    let Record { outcome, why, .. } = &history.record;
+    let text = match (why.as_str(), reason::sentence(why)) {
+        ("", _) => outcome.clone(),
+        (why, None) => format!("{outcome}, {why}"),
+        (why, Some(reason)) => format!("{outcome}, {why}: {reason}"),
+    };
+    let step = Step::new(history.verdict_ms?, "verdict", text);
+    Some(Step { code: why.clone(), ..step })
+}
