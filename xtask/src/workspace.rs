@@ -3,6 +3,7 @@
 //! What the checks need to read, read once here; no check opens files by itself, so each can be
 //! tested with strings.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -59,19 +60,24 @@ impl Workspace {
         Ok(serde_json::from_str(&output(&mut command)?)?)
     }
 
-    /// Every text file that git tracks or would track.
-    pub(crate) fn sources(&self) -> Result<Vec<Source>> {
+    /// Every file that git tracks or would track, relative to the root.
+    pub(crate) fn files(&self) -> Result<BTreeSet<String>> {
         let mut git = Command::new("git");
         git.current_dir(&self.root);
         git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-        let mut sources = Vec::new();
-        for path in output(&mut git)?.split_terminator('\0') {
-            // A file deleted but not yet committed is still listed, a binary one is no text.
-            if let Ok(text) = std::fs::read_to_string(self.root.join(path)) {
-                sources.push(Source { path: path.to_owned(), text });
-            }
-        }
-        Ok(sources)
+        let listed = output(&mut git)?;
+        // A file deleted but not yet committed is still listed.
+        let there = |path: &&str| self.root.join(path).exists();
+        Ok(listed.split_terminator('\0').filter(there).map(str::to_owned).collect())
+    }
+
+    /// Those of them that are text.
+    pub(crate) fn sources(&self) -> Result<Vec<Source>> {
+        let read = |path: String| {
+            let text = std::fs::read_to_string(self.root.join(&path)).ok()?;
+            Some(Source { path, text })
+        };
+        Ok(self.files()?.into_iter().filter_map(read).collect())
     }
 }
 

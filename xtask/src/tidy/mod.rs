@@ -5,6 +5,7 @@
 
 mod arrows;
 mod errors;
+mod links;
 mod requirements;
 mod sources;
 mod words;
@@ -22,6 +23,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     problems.extend(words::check(&sources));
     problems.extend(errors::check(&sources));
     problems.extend(requirements::check(&sources));
+    problems.extend(links::check(&sources, &workspace.files()?));
     Ok(problems)
 }
 

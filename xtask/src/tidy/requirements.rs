@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::links::anchors;
 use super::text;
 use crate::workspace::Source;
 
@@ -77,18 +78,13 @@ fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
     let declared = |line: &str| match path.rsplit('.').next() {
         Some("rs") => line.contains(&format!("fn {name}(")),
         Some("py") => line.starts_with(&format!("def {name}(")),
-        Some("md") => line.starts_with('#') && anchor(line) == name,
         _ => false,
     };
-    let found = text.lines().any(declared);
+    let found = match path.ends_with(".md") {
+        true => anchors(text).contains(name),
+        false => text.lines().any(declared),
+    };
     found.then_some(()).ok_or_else(|| format!("{path} has no `{name}`"))
-}
-
-/// The anchor of a heading, as forges make it.
-fn anchor(heading: &str) -> String {
-    let title = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 #[cfg(test)]
