@@ -36,7 +36,9 @@ pub enum NetError {
         reason: String,
     },
     /// No certificate is trusted at all, or the TLS library refused its settings.
-    #[error("TLS cannot be set up: {reason}; set tls.ca_files or SSL_CERT_FILE to a PEM bundle")]
+    #[error(
+        "TLS cannot be set up: {reason}; set network.ca_files or SSL_CERT_FILE to a PEM bundle"
+    )]
     Tls {
         /// What the library said.
         reason: String,
@@ -273,11 +275,11 @@ impl CertificateProblem {
     fn advice(&self) -> &'static str {
         match self {
             Self::SelfSigned | Self::UnknownIssuer => {
-                "if this is your company's CA, add its PEM file to tls.ca_files"
+                "if this is your company's CA, add its PEM file to network.ca_files"
             }
             Self::Expired | Self::NotYetValid => "check this machine's clock, then the server",
             Self::AuthorityAsServer => {
-                "issue a server certificate from it, and add the authority to tls.ca_files"
+                "issue a server certificate from it, and add the authority to network.ca_files"
             }
             Self::Hostname { .. } | Self::Other(_) => {
                 "check the address, and what intercepts TLS on the way"

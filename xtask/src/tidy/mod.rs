@@ -6,6 +6,7 @@
 mod arrows;
 mod errors;
 mod links;
+mod metrics;
 mod requirements;
 mod sources;
 mod words;
@@ -23,6 +24,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     problems.extend(words::check(&sources));
     problems.extend(errors::check(&sources));
     problems.extend(requirements::check(&sources));
+    problems.extend(metrics::check(&sources));
     problems.extend(links::check(&sources, &workspace.files()?));
     Ok(problems)
 }

@@ -118,6 +118,56 @@ fn the_reference_page_lists_every_key_with_its_type_and_default() {
     assert!(page == wanted, "docs/configuration.md is not what the code says: cargo xtask docs");
 }
 
+/// The Markdown below `folder`.
+fn pages(folder: PathBuf) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(pages(path));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn keys_that_documents_name_exist() {
+    let keys = known_keys();
+    let known: BTreeSet<&str> = keys.iter().map(|key| key.pattern.as_str()).collect();
+    let sections: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();
+    let names: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next_back()).collect();
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    let root = repository();
+    let readmes = ["README.md", "README.zh-CN.md", "CHANGELOG.md"].map(|name| root.join(name));
+    for page in pages(root.join("docs")).into_iter().chain(readmes) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for code in text.split('`') {
+            let key = code.split(" = ").next().unwrap_or_default();
+            let Some((section, name)) = key.split_once('.') else {
+                continue;
+            };
+            // Files have such names too: what has neither a section nor a key's name is none.
+            let is_key = sections.contains(section) || names.contains(name);
+            let is_file = name == "rs" || name == "md" || name == "toml";
+            let is_word = !section.is_empty() && plain(section) && plain(name);
+            // Below these stand names of the reader's own.
+            let is_named = ["app", "route", "handler"].contains(&section);
+            if is_word && is_key && !is_file && !is_named {
+                seen += 1;
+                if !known.contains(key) {
+                    wrong.push(format!("{}: `{key}`", page.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "no such keys: {wrong:#?}");
+    assert!(seen > 20, "{seen} keys found: the documents are read wrongly");
+}
+
 #[test]
 fn every_key_says_why() {
     for key in known_keys() {
