@@ -11,18 +11,19 @@ const account = {
   domain: process.env.DOMAIN,
 };
 
-const CARD = {
-  schema: "2.0",
-  body: {
-    elements: [
-      {
-        tag: "button",
-        text: { tag: "plain_text", content: "OK" },
-        behaviors: [{ type: "callback", value: { k: "v" } }],
-      },
-    ],
-  },
-};
+function cardWithButton(value) {
+  const button = {
+    tag: "button",
+    text: { tag: "plain_text", content: "OK" },
+    behaviors: [{ type: "callback", value: { k: value } }],
+  };
+  return { schema: "2.0", body: { elements: [button] } };
+}
+
+function cardWithText(text, streaming_mode = false) {
+  const element = { tag: "markdown", element_id: "answer", content: text };
+  return { schema: "2.0", config: { streaming_mode }, body: { elements: [element] } };
+}
 
 const client = new lark.Client(account);
 
@@ -36,14 +37,45 @@ async function post(chat_id, text, uuid) {
   finish(await client.im.message.create({ params: { receive_id_type: "chat_id" }, data }));
 }
 
+// A card that grows: create it, show it, write into it, close it.
+async function stream(message_id, text) {
+  const data = { type: "card_json", data: JSON.stringify(cardWithText("", true)) };
+  const { card_id } = finish(await client.cardkit.v1.card.create({ data }));
+  await reply(message_id, "interactive", { type: "card", data: { card_id } }, message_id);
+  const words = text.split(" ");
+  for (let n = 1; n <= words.length; n += 1) {
+    const data = { content: words.slice(0, n).join(" "), sequence: n };
+    finish(await client.cardkit.v1.cardElement.content({ path: { card_id, element_id: "answer" }, data }));
+  }
+  const settings = JSON.stringify({ config: { streaming_mode: false } });
+  const close = { settings, sequence: words.length + 1 };
+  finish(await client.cardkit.v1.card.settings({ path: { card_id }, data: close }));
+}
+
+// Changes the pressed card when the callback has its answer.
+async function updateLater(token) {
+  const data = { token, card: cardWithText("later") };
+  for (;;) {
+    try {
+      return finish(await client.request({ method: "POST", url: "/open-apis/interactive/v1/card/update", data }));
+    } catch (error) {
+      if (error.response?.data?.code !== 200810) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 function finish(response) {
   if (response.code !== 0) throw new Error(`${response.code} ${response.msg}`);
+  return response.data;
 }
 
 async function onMessage({ message }) {
   const { text } = JSON.parse(message.content);
   if (text.startsWith("card:")) {
-    await reply(message.message_id, "interactive", CARD, message.message_id);
+    await reply(message.message_id, "interactive", cardWithButton(text.slice("card:".length)), message.message_id);
+  } else if (text.startsWith("stream:")) {
+    await stream(message.message_id, text.slice("stream:".length));
   } else if (text.startsWith("post:")) {
     await post(message.chat_id, text, message.message_id);
   } else {
@@ -54,7 +86,8 @@ async function onMessage({ message }) {
   }
 }
 
-async function onCard({ action }) {
+async function onCard({ action, token }) {
+  if (action.value.k === "later") updateLater(token);
   return { toast: { type: "success", content: `pressed ${action.value.k}` } };
 }
 

@@ -7,10 +7,12 @@ When a law fails, what the bot printed follows.
 
 The bot
     reads APP_ID, APP_SECRET and DOMAIN (the simulator's URL), connects, and answers every text with a
-    reply that repeats it, with the message's id as `uuid`. Three openings ask for more:
-    `twice:` the same reply is sent two times, `post:` the answer is a message and no reply, `card:` the
+    reply that repeats it, with the message's id as `uuid`. Four openings ask for more:
+    `twice:` the same reply is sent two times, `post:` the answer is a message and no reply, `card:v` the
     reply is a card with a button whose value is {"k": "v"}; a press of it is answered with the toast
-    `pressed v`. It ends when its stdin closes.
+    `pressed v`, and `later` as the value makes the bot change the card to the text `later` after that,
+    by the callback's token. `stream:` the reply is a card entity into whose element `answer` the words
+    are streamed one by one. It ends when its stdin closes.
 
 usage: laws.py --sim URL --name NAME [--filter TEXT] [--only LAW,…] [-- PROGRAM ARGUMENT…]
 """
@@ -183,11 +185,40 @@ def fragments_are_joined_in_any_order(platform):
 
 @law
 def the_answer_to_a_pressed_button_reaches_the_presser(platform):
-    card = platform.answer_to(platform.say("card:"))
+    card = platform.answer_to(platform.say("card:v"))
     expect(card["msg_type"] == "interactive", f"the card: {card}")
     press = {"message": card["message_id"], "user": platform.user, "value": {"k": "v"}}
     result = platform.call("press", press)
     expect((result["toast"] or {}).get("content") == "pressed v", f"the presser saw {result}")
+
+
+@law
+def a_pressed_card_changes_later_by_its_token(platform):
+    card = platform.answer_to(platform.say("card:later"))
+    press = {"message": card["message_id"], "user": platform.user, "value": {"k": "later"}}
+    result = platform.call("press", press)
+    expect((result["toast"] or {}).get("content") == "pressed later", f"the presser saw {result}")
+
+    def changed(ledger):
+        return next((row for row in ledger["messages"] if row["message_id"] == card["message_id"] and row["edits"]), None)
+
+    row = platform.until("the change", changed)
+    expect(row["text"] == "later", f"the card: {row}")
+
+
+@law
+def a_card_streams_its_answer_word_by_word(platform):
+    message = platform.say("stream:one two three")
+    row = platform.until("the end of the stream", lambda ledger: streamed(ledger, message))
+    grown = [json.loads(edit["content"])["body"]["elements"][0]["content"] for edit in row["edits"]]
+    expect(grown == ["one", "one two", "one two three", "one two three"], f"the card grew as {grown}")
+    expect(row["card_id"], f"the message: {row}")
+
+
+def streamed(ledger, message):
+    """The answer to a message once its card streams no more."""
+    done = (row for row in answers(ledger, message) if row["card_id"])
+    return next((row for row in done if not json.loads(row["content"])["config"]["streaming_mode"]), None)
 
 
 @law

@@ -11,8 +11,9 @@ use larkline_proto::id::EventId;
 use serde_json::Value;
 
 use crate::connection::ConnId;
-use crate::delivery::{CallbackEnd, Pushed, part_of};
+use crate::delivery::{Pushed, part_of};
 use crate::fault::Fault;
+use crate::press::CallbackEnd;
 use crate::world::World;
 
 impl World {
@@ -66,15 +67,15 @@ impl World {
         let code = body.code.unwrap_or_default();
         let stored = self.deliveries.events.get_mut(event);
         if let Some(stored) = stored.filter(|s| s.is_callback) {
-            let answer = stored.callback.take();
+            let callback = stored.callback.take();
             if code == 200 && body.data.is_none() && !body.malformed {
                 self.violation(format!(
                     "connection {conn}: callback {event} answered without data"
                 ));
             }
-            if let Some(answer) = answer {
+            if let Some(callback) = callback {
                 let end = CallbackEnd::Acked { code, data: body.data, malformed: body.malformed };
-                drop(answer.send(end));
+                self.end_callback(now_ms, event, callback, end);
             }
         }
         if code == 200 {

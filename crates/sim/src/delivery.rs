@@ -12,12 +12,12 @@ use bytes::Bytes;
 use larkline_proto::frame::{Frame, Header, METHOD_DATA};
 use larkline_proto::header::{MESSAGE_ID, SEQ, SUM, TRACE_ID, TYPE};
 use larkline_proto::id::{EventId, MessageId};
-use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::connection::{ConnId, Out};
 use crate::fault::FragmentRule;
 use crate::ledger::{Delivery, EventRow};
+use crate::press::{Callback, CallbackEnd};
 use crate::world::{AppIx, World};
 use crate::ws;
 
@@ -34,18 +34,11 @@ pub(crate) struct Conn {
     pub(crate) row: u64,
 }
 
-/// What became of a callback's single attempt.
-#[derive(Debug)]
-pub(crate) enum CallbackEnd {
-    Acked { code: i64, data: Option<Value>, malformed: bool },
-    NoConnection,
-    TimedOut,
-}
-
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     AckTimeout(String),
     Redeliver(EventId, usize),
+    StopStreaming(String),
 }
 
 /// An event the platform still knows.
@@ -55,7 +48,7 @@ pub(crate) struct Stored {
     payload: Bytes,
     attempts: usize,
     settled: bool,
-    pub(crate) callback: Option<oneshot::Sender<CallbackEnd>>,
+    pub(crate) callback: Option<Callback>,
     pub(crate) is_callback: bool,
 }
 
@@ -98,6 +91,11 @@ impl Deliveries {
         self.scripted.push_back(frame_id);
     }
 
+    /// Looks at a card entity when its streaming ends.
+    pub(crate) fn stop_streaming_at(&mut self, at_ms: u64, card: &str) {
+        self.timers.push(Reverse((at_ms, Timer::StopStreaming(card.to_owned()))));
+    }
+
     /// Forgets what is under way; acks that are still on their way are nobody's fault.
     pub(crate) fn clear(&mut self) {
         let old = std::mem::replace(self, Self { frames: self.frames, ..Self::default() });
@@ -113,7 +111,7 @@ pub(crate) struct NewEvent {
     pub(crate) kind: String,
     pub(crate) message_id: Option<MessageId>,
     pub(crate) payload: Bytes,
-    pub(crate) callback: Option<oneshot::Sender<CallbackEnd>>,
+    pub(crate) callback: Option<Callback>,
 }
 
 impl World {
@@ -300,6 +298,7 @@ impl World {
                         self.failed(now_ms, &event, || CallbackEnd::TimedOut);
                     }
                 }
+                Timer::StopStreaming(card) => self.stop_streaming(now_ms, &card),
                 Timer::Redeliver(event, attempts) => {
                     let stored = self.deliveries.events.get(&event);
                     if stored.is_some_and(|s| !s.settled && s.attempts == attempts) {
@@ -320,11 +319,10 @@ impl World {
         if stored.settled {
             return;
         }
-        if let Some(answer) = stored.callback.take() {
-            // The person may have gone; then nobody waits for the answer.
-            drop(answer.send(end()));
-        }
         let (attempts, is_callback) = (stored.attempts, stored.is_callback);
+        if let Some(callback) = stored.callback.take() {
+            self.end_callback(now_ms, event, callback, end());
+        }
         let wait = self.options.redelivery.get(attempts.saturating_sub(1)).copied();
         match wait.filter(|_| !is_callback) {
             Some(wait) => {

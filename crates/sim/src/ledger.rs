@@ -9,6 +9,9 @@ use larkline_proto::id::{AppId, ChatId, EventId, LogId, MessageId, ThreadId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Edits kept of one message: a card may stream for ten minutes, ten times a second.
+const EDITS_KEPT_MAX: usize = 500;
+
 /// A bounded list whose rows keep their number while older ones go.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -197,7 +200,9 @@ pub struct MessageRow {
     pub thread_id: Option<ThreadId>,
     /// `text`, `post`, `interactive`, …
     pub msg_type: String,
-    /// The content exactly as sent; after an edit, the newest.
+    /// The card entity it shows, when it was sent by one or has become one.
+    pub card_id: Option<String>,
+    /// The content exactly as sent, of a card entity its JSON; after a change, the newest.
     pub content: String,
     /// The readable text of it, when there is any.
     pub text: Option<String>,
@@ -209,10 +214,22 @@ pub struct MessageRow {
     pub at_ms: u64,
     /// Whether it was taken back.
     pub recalled: bool,
-    /// Edits and card updates, in order.
+    /// Edits and card updates, in order; a card that streams for long keeps the newest 500.
     pub edits: Vec<Edit>,
     /// Sends answered with this message because their `uuid` was known.
     pub replays: u32,
+}
+
+impl MessageRow {
+    /// Writes a change down.
+    pub(crate) fn edited(&mut self, at_ms: u64, content: String, text: Option<String>) {
+        if self.edits.len() >= EDITS_KEPT_MAX {
+            self.edits.remove(0);
+        }
+        self.edits.push(Edit { at_ms, content: content.clone() });
+        self.content = content;
+        self.text = text;
+    }
 }
 
 /// One edit or card update.

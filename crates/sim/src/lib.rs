@@ -1,8 +1,8 @@
 //! The platform in a box: long connection, open API, people, faults, and a ledger of all of it.
 //!
 //! Faithful enough that the official SDKs run against it unmodified, scriptable enough that a
-//! test can make anything go wrong. What is deliberately not here: card streaming, the chat
-//! page, app registration, webhooks.
+//! test can make anything go wrong. What is deliberately not here: the chat page,
+//! app registration, webhooks.
 //!
 //! ```no_run
 //! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,6 +22,7 @@ mod ack;
 mod act;
 mod admin;
 mod api;
+mod card;
 mod connection;
 mod console;
 mod delivery;

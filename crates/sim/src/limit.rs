@@ -22,6 +22,8 @@ pub(crate) struct Windows {
     pub(crate) chat: Table<ChatId>,
     /// Per updated card.
     pub(crate) card: Table<MessageId>,
+    /// Per card entity.
+    pub(crate) entity: Table<String>,
 }
 
 /// Times of recent events per key, newest at the back.

@@ -123,6 +123,8 @@ pub struct Limits {
     pub per_api_per_min: u32,
     /// Card updates per message in any second (230020).
     pub per_card_per_s: u32,
+    /// Operations per card entity in any second (99991400).
+    pub per_entity_per_s: u32,
     /// Long connections per app (handshake 514 / 1000040350).
     pub connections: usize,
 }
@@ -135,6 +137,7 @@ impl Limits {
             per_api_per_s: u32::MAX,
             per_api_per_min: u32::MAX,
             per_card_per_s: u32::MAX,
+            per_entity_per_s: u32::MAX,
             connections: usize::MAX,
         }
     }
@@ -147,6 +150,7 @@ impl Default for Limits {
             per_api_per_s: 50,
             per_api_per_min: 1000,
             per_card_per_s: 5,
+            per_entity_per_s: 10,
             connections: 50,
         }
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::delivery::{CallbackEnd, millis};
+use crate::delivery::millis;
 use crate::fault::Fault;
 use crate::ledger::Ledger;
 use crate::options::SimOptions;
@@ -215,21 +215,15 @@ impl Platform {
     /// [`PlatformError::Unknown`] for a person, chat or message that is not there.
     pub async fn press(&self, press: Press) -> Result<PressResult, PlatformError> {
         let started = self.now_ms();
-        let (answer, end) = oneshot::channel();
-        let message = press.message.clone();
-        let (event_id, subscribed) = self.with(|world, now| world.press(now, press, answer))?;
-        let end = match subscribed {
-            true => end.await.unwrap_or(CallbackEnd::TimedOut),
+        let (presser, answer) = oneshot::channel();
+        let (event_id, subscribed) = self.with(|world, now| world.press(now, press, presser))?;
+        let mut result = match subscribed {
+            // Without an answer the platform was reset meanwhile.
+            true => answer.await.unwrap_or_else(|_| PressResult::refused(event_id, 200_341)),
             false => return Ok(PressResult::refused(event_id, 200_340)),
         };
-        Ok(self.with(|world, now| {
-            let mut result = PressResult::of(event_id, end);
-            result.elapsed_ms = now.saturating_sub(started);
-            if let (Some(message), Some(card)) = (&message, &result.card) {
-                world.card_from_callback(now, message, card);
-            }
-            result
-        }))
+        result.elapsed_ms = self.now_ms().saturating_sub(started);
+        Ok(result)
     }
 
     /// A person takes their message back: the apps in the chat hear of it.
@@ -328,6 +322,7 @@ impl Platform {
             world.deliveries.clear();
             world.windows = crate::limit::Windows::default();
             world.sent_once = crate::once::SentOnce::default();
+            world.card_tokens = crate::card::CardTokens::default();
         });
     }
 }

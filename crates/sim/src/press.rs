@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::delivery::CallbackEnd;
-use crate::ledger::Edit;
+use crate::card::is_v2;
 use crate::platform::PlatformError;
 use crate::world::{Sender, TENANT, World};
 
@@ -34,16 +33,35 @@ pub struct Press {
 pub struct PressResult {
     /// The callback's event id.
     pub event_id: EventId,
-    /// 0, or the error the client app shows: 200340, 200341, 200342, 200671, 200672, 200673.
+    /// 0, or the error the client app shows: 200340, 200341, 200342, 200671, 200672,
+    /// 200673, 200830.
     pub code: i64,
     /// The answer, as sent.
     pub body: Option<Value>,
     /// Its toast.
     pub toast: Option<Value>,
-    /// Its card; the message shows it from now on.
+    /// Its card; the message shows it from now on, unless it streams.
     pub card: Option<Value>,
     /// Milliseconds until the person saw it.
     pub elapsed_ms: u64,
+}
+
+/// A callback that waits for its answer.
+pub(crate) struct Callback {
+    /// Its update token.
+    pub(crate) token: String,
+    /// The message with the card.
+    pub(crate) message: Option<MessageId>,
+    /// Whoever pressed.
+    pub(crate) presser: oneshot::Sender<PressResult>,
+}
+
+/// What became of a callback's single attempt.
+#[derive(Debug)]
+pub(crate) enum CallbackEnd {
+    Acked { code: i64, data: Option<Value>, malformed: bool },
+    NoConnection,
+    TimedOut,
 }
 
 impl PressResult {
@@ -86,7 +104,7 @@ impl World {
         &mut self,
         now_ms: u64,
         press: Press,
-        answer: oneshot::Sender<CallbackEnd>,
+        presser: oneshot::Sender<PressResult>,
     ) -> Result<(EventId, bool), PlatformError> {
         let (user, mut app) = self
             .by_open_id(&press.user)
@@ -112,25 +130,48 @@ impl World {
         if let (Some(action), Some(Value::Object(more))) = (action.as_object_mut(), press.action) {
             action.extend(more);
         }
+        let token = format!("c-{}", self.hex(40));
+        self.card_tokens.give(&token, app, press.message.clone(), now_ms);
         let event = json!({
             "operator": operator,
-            "token": format!("c-{}", self.hex(40)),
+            "token": token,
             "action": action,
             "host": "im_message",
             "context": {"open_message_id": press.message, "open_chat_id": chat},
         });
-        Ok((self.send_event(now_ms, app, "card.action.trigger", &event, Some(answer)), true))
+        let callback = Callback { token, message: press.message, presser };
+        Ok((self.send_event(now_ms, app, "card.action.trigger", &event, Some(callback)), true))
     }
 
-    /// Shows the card of a callback's answer in its message.
-    pub(crate) fn card_from_callback(&mut self, now_ms: u64, message: &MessageId, card: &Value) {
-        let Some(known) = self.messages.get_mut(message) else { return };
-        let content = card.get("data").unwrap_or(card).to_string();
-        known.sent.clone_from(&content);
-        known.updated_ms = now_ms;
-        if let Some(row) = known.row.and_then(|row| self.ledger.messages.get_mut(row)) {
-            row.content.clone_from(&content);
-            row.edits.push(Edit { at_ms: now_ms, content });
+    /// Gives the presser the answer, or what stands in for it.
+    pub(crate) fn end_callback(
+        &mut self,
+        now_ms: u64,
+        event: &EventId,
+        callback: Callback,
+        end: CallbackEnd,
+    ) {
+        self.card_tokens.answered(&callback.token);
+        let mut result = PressResult::of(event.clone(), end);
+        if let (Some(message), Some(card)) = (&callback.message, result.card.clone()) {
+            let card = card.get("data").unwrap_or(&card);
+            result.code = self.card_from_callback(now_ms, message, card);
         }
+        // The person may have gone; then nobody waits for the answer.
+        drop(callback.presser.send(result));
+    }
+
+    /// Shows the card of a callback's answer in its message, unless that one streams.
+    fn card_from_callback(&mut self, now_ms: u64, message: &MessageId, card: &Value) -> i64 {
+        let Some(known) = self.messages.get(message) else { return 0 };
+        let old: Value = serde_json::from_str(&known.sent).unwrap_or_default();
+        if is_v2(&old) && card.get("template_id").is_none() && !is_v2(card) {
+            return 200_830;
+        }
+        if !self.streams(message) {
+            self.card_follows(now_ms, message, card);
+            self.show_in_message(now_ms, message, card.to_string(), true);
+        }
+        0
     }
 }

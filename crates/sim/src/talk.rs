@@ -7,10 +7,10 @@ use bytes::Bytes;
 use larkline_proto::id::{ChatId, EventId, MessageId, OpenId, ThreadId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
-use crate::delivery::{CallbackEnd, NewEvent};
+use crate::delivery::NewEvent;
 use crate::platform::PlatformError;
+use crate::press::Callback;
 use crate::world::{
     AppIx, Chat, ChatKind, Mentioned, Message, Sender, StoredFile, TENANT, UserIx, World,
 };
@@ -133,6 +133,7 @@ impl World {
             edits: 0,
             recalled: false,
             reactions: Vec::new(),
+            card: None,
             row: None,
         };
         self.keep_message(message.clone());
@@ -264,7 +265,7 @@ impl World {
         app: AppIx,
         event_type: &str,
         event: &Value,
-        callback: Option<oneshot::Sender<CallbackEnd>>,
+        callback: Option<Callback>,
     ) -> EventId {
         self.send_event_about(now_ms, app, event_type, event, None, callback)
     }
@@ -276,7 +277,7 @@ impl World {
         event_type: &str,
         event: &Value,
         message_id: Option<MessageId>,
-        callback: Option<oneshot::Sender<CallbackEnd>>,
+        callback: Option<Callback>,
     ) -> EventId {
         let event_id = EventId::new(self.hex(32));
         // Callbacks carry microseconds there (open API, 5.6).

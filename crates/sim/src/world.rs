@@ -9,6 +9,7 @@ use bytes::Bytes;
 use larkline_proto::id::{AppId, ChatId, MessageId, OpenId, ThreadId};
 use serde_json::{Value, json};
 
+use crate::card::{CardTokens, Cards};
 use crate::connection::ConnId;
 use crate::delivery::{Conn, Deliveries};
 use crate::fault::Faults;
@@ -119,6 +120,8 @@ pub(crate) struct Message {
     pub(crate) edits: u32,
     pub(crate) recalled: bool,
     pub(crate) reactions: Vec<Reaction>,
+    /// The card entity it shows.
+    pub(crate) card: Option<String>,
     /// Row in the ledger, for messages of apps.
     pub(crate) row: Option<u64>,
 }
@@ -166,6 +169,8 @@ pub(crate) struct World {
     pub(crate) windows: Windows,
     pub(crate) sent_once: SentOnce,
     pub(crate) deliveries: Deliveries,
+    pub(crate) cards: Cards,
+    pub(crate) card_tokens: CardTokens,
     by_open_id: HashMap<OpenId, (UserIx, AppIx)>,
     p2ps: HashMap<(UserIx, AppIx), ChatId>,
     number: u64,
@@ -190,6 +195,8 @@ impl World {
             windows: Windows::default(),
             sent_once: SentOnce::default(),
             deliveries: Deliveries::default(),
+            cards: Cards::default(),
+            card_tokens: CardTokens::default(),
             by_open_id: HashMap::new(),
             p2ps: HashMap::new(),
             number: 0,

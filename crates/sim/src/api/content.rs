@@ -7,6 +7,7 @@ use larkline_proto::content::{RICH_BYTES_MAX, TEXT_BYTES_MAX};
 use larkline_proto::id::OpenId;
 use serde_json::{Value, json};
 
+use super::cardkit::check_sent;
 use super::reply::Refusal;
 use crate::world::{AppIx, Mentioned, World};
 
@@ -45,7 +46,7 @@ pub(super) fn read(
             (json!({ "text": text }), Some(text))
         }
         "post" => post(&mut mentions, &value)?,
-        "interactive" => card(&value)?,
+        "interactive" => card(world, &value)?,
         "image" => (json!({"image_key": member(&value, "image_key")?}), None),
         "file" | "audio" | "media" | "sticker" => {
             let key = member(&value, "file_key")?;
@@ -167,19 +168,23 @@ fn node_text(node: &Value) -> &str {
     if field("tag") == "at" { field("user_id") } else { field("text") }
 }
 
+/// 230099 with its sub-code.
+pub(super) fn bad_card(sub_code: i64, msg: &str) -> Refusal {
+    let ext = format!("ErrCode: {sub_code}; ErrMsg: {msg}");
+    Refusal::new(230_099, format!("Failed to create card content, ext={ext}"))
+}
+
 /// A card degrades to its words. A template or a card entity has none to show.
-fn card(card: &Value) -> Result<(Value, Option<String>), Refusal> {
-    let bad = |what: &str| {
-        Refusal::new(
-            230_099,
-            format!("Failed to create card content, ext=ErrCode: 200621; ErrMsg: {what}"),
-        )
-    };
+fn card(world: &World, card: &Value) -> Result<(Value, Option<String>), Refusal> {
     if !card.is_object() {
-        return Err(bad("parse card json err"));
+        return Err(bad_card(200_621, "parse card json err"));
     }
+    check_sent(world, card).map_err(|p| bad_card(p.sub_code, &p.msg))?;
     let mut words = Vec::new();
-    gather(card, &mut words);
+    // `config` has a summary, which is for the list of chats.
+    for (_, shown) in card.as_object().into_iter().flatten().filter(|(k, _)| *k != "config") {
+        gather(shown, &mut words);
+    }
     let title = card.pointer("/header/title/content").and_then(Value::as_str).unwrap_or_default();
     let elements: Vec<_> = words.iter().map(|w| json!([{"tag": "text", "text": w}])).collect();
     let text = (!words.is_empty()).then(|| words.join("\n"));

@@ -9,8 +9,8 @@ use super::content;
 use super::history::object;
 use super::reply::{Refusal, Reply, Result};
 use crate::delivery::millis;
-use crate::ledger::{Edit, MessageRow};
-use crate::world::{ChatKind, Message, Sender, UserIx};
+use crate::ledger::MessageRow;
+use crate::world::{ChatKind, Message, Sender, UserIx, World};
 
 /// Edits a message may see.
 const EDITS_MAX: u32 = 20;
@@ -116,7 +116,7 @@ fn may_speak(cx: &mut Context<'_>, chat: &ChatId) -> std::result::Result<(), Ref
     Ok(())
 }
 
-fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message>) -> Result {
+fn create(cx: &mut Context<'_>, chat: ChatId, mut sent: Sent, parent: Option<Message>) -> Result {
     may_speak(cx, &chat)?;
     if sent.uuid.as_ref().is_some_and(|u| u.chars().count() > UUID_CHARS_MAX) {
         return Err(Refusal::new(
@@ -124,14 +124,19 @@ fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message
             "field validation failed: uuid is longer than 50 characters",
         ));
     }
-    let body = content::read(cx.world, cx.app, &sent.msg_type, &sent.content)?;
-    owns_resources(cx, &sent)?;
     let uuid = sent.uuid.clone().filter(|u| !u.is_empty());
     if let Some(uuid) = &uuid
         && let Some(earlier) = replayed(cx, uuid)
     {
         return Ok(Reply::Data(object(cx, &earlier, false)));
     }
+    let card = entity_of(&sent);
+    if let Some(id) = &card {
+        let json = cx.world.card_to_send(cx.now_ms, cx.app, id);
+        sent.content = json.map_err(|e| content::bad_card(e.code, &e.msg))?;
+    }
+    let body = content::read(cx.world, cx.app, &sent.msg_type, &sent.content)?;
+    owns_resources(cx, &sent)?;
     let per_s = cx.world.options.limits.per_chat_per_s;
     let windows = [(1_000, per_s)];
     cx.world.windows.chat.admit(chat.clone(), cx.now_ms, &windows).map_err(|_| frequency())?;
@@ -152,10 +157,22 @@ fn create(cx: &mut Context<'_>, chat: ChatId, sent: Sent, parent: Option<Message
         edits: 0,
         recalled: false,
         reactions: Vec::new(),
+        card,
         row: None,
     };
     let message = keep(cx, message, uuid, body.text);
+    if let Some(id) = &message.card {
+        cx.world.card_is_sent(id, &message.id);
+    }
     Ok(Reply::Data(object(cx, &message, false)))
+}
+
+/// The card entity a message is sent by.
+fn entity_of(sent: &Sent) -> Option<String> {
+    let card: Value = serde_json::from_str(&sent.content).ok()?;
+    let by_id = sent.msg_type == "interactive" && card.get("type")? == "card";
+    let id = card.pointer("/data/card_id").filter(|_| by_id)?;
+    id.as_str().map(str::to_owned)
 }
 
 /// Writes a new message down everywhere it belongs.
@@ -171,6 +188,7 @@ fn keep(
         chat_id: message.chat.clone(),
         thread_id: message.thread.clone(),
         msg_type: message.msg_type.clone(),
+        card_id: message.card.clone(),
         content: message.sent.clone(),
         text,
         uuid: uuid.clone(),
@@ -278,6 +296,12 @@ pub(super) fn patch_card(cx: &mut Context<'_>) -> Result {
             "Message can only be modified within 14 days after sending.",
         ));
     }
+    if message.card.is_some() {
+        return Err(content::bad_card(11_310, "a card entity is updated through CardKit"));
+    }
+    if cx.world.card_tokens.in_interaction(&message.id) {
+        return Err(content::bad_card(11_310, "card action is lock"));
+    }
     let body = content::read(cx.world, cx.app, "interactive", &sent.content)?;
     let windows = [(1_000, cx.world.options.limits.per_card_per_s)];
     cx.world
@@ -305,9 +329,7 @@ fn change(
     message.edits += 1;
     if let Some(row) = message.row.and_then(|row| cx.world.ledger.messages.get_mut(row)) {
         row.msg_type.clone_from(&message.msg_type);
-        row.content.clone_from(&message.sent);
-        row.text = body.text;
-        row.edits.push(Edit { at_ms: cx.now_ms, content: message.sent.clone() });
+        row.edited(cx.now_ms, message.sent.clone(), body.text);
     }
     cx.world.messages.insert(message.id.clone(), message.clone());
     message
@@ -329,4 +351,36 @@ pub(super) fn recall(cx: &mut Context<'_>) -> Result {
         known.recalled = true;
     }
     Ok(Reply::Data(json!({})))
+}
+
+impl World {
+    /// Gives a card message another content, whichever way that came.
+    pub(crate) fn show_in_message(
+        &mut self,
+        now_ms: u64,
+        id: &MessageId,
+        content: String,
+        edited: bool,
+    ) {
+        let Some(message) = self.messages.get(id) else { return };
+        let app = match message.sender {
+            Sender::App(app) => app,
+            Sender::User(_) => return,
+        };
+        let body = content::read(self, app, "interactive", &content).ok();
+        let (received, text) = body.map_or_else(Default::default, |b| (b.received, b.text));
+        let Some(message) = self.messages.get_mut(id) else { return };
+        message.sent.clone_from(&content);
+        message.received = received;
+        message.updated_ms = now_ms;
+        message.updated |= edited;
+        let Some(row) = message.row.and_then(|row| self.ledger.messages.get_mut(row)) else {
+            return;
+        };
+        if edited {
+            row.edited(now_ms, content, text);
+        } else {
+            row.content = content;
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! rate. Each API is one function from a [`Context`] to a [`Reply`]. Reference: open API.
 
 mod auth;
+mod cardkit;
 mod chat;
 mod content;
 mod diagnosis;
@@ -34,6 +35,7 @@ const READ_REACTIONS: &[&str] = &["im:message.reactions:read", "im:message:reado
 const CHAT: &[&str] =
     &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.group_info:readonly"];
 const MEMBERS: &[&str] = &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.members:read"];
+const CARDKIT: &[&str] = &["cardkit:card:write"];
 const UPLOAD: &[&str] = &["im:resource", "im:resource:upload"];
 const MANAGE: &[&str] = &["application:application:self_manage", "admin:app.info:readonly"];
 const CONTACT: &[&str] = &[
@@ -85,6 +87,52 @@ const ROUTES: &[Route] = &[
         "/open-apis/im/v1/chats/:chat_id/members/is_in_chat",
         MEMBERS,
         chat::is_in_chat,
+    ),
+    Route(Method::POST, "/open-apis/interactive/v1/card/update", UPDATE, cardkit::update_by_token),
+    Route(Method::POST, "/open-apis/cardkit/v1/cards", CARDKIT, cardkit::create),
+    Route(Method::POST, "/open-apis/cardkit/v1/cards/id_convert", CARDKIT, cardkit::id_convert),
+    Route(Method::PUT, "/open-apis/cardkit/v1/cards/:card_id", CARDKIT, cardkit::replace),
+    Route(
+        Method::PATCH,
+        "/open-apis/cardkit/v1/cards/:card_id/settings",
+        CARDKIT,
+        cardkit::settings,
+    ),
+    Route(
+        Method::POST,
+        "/open-apis/cardkit/v1/cards/:card_id/batch_update",
+        CARDKIT,
+        cardkit::batch,
+    ),
+    Route(
+        Method::POST,
+        "/open-apis/cardkit/v1/cards/:card_id/elements",
+        CARDKIT,
+        cardkit::add_elements,
+    ),
+    Route(
+        Method::PUT,
+        "/open-apis/cardkit/v1/cards/:card_id/elements/:element_id",
+        CARDKIT,
+        cardkit::replace_element,
+    ),
+    Route(
+        Method::PATCH,
+        "/open-apis/cardkit/v1/cards/:card_id/elements/:element_id",
+        CARDKIT,
+        cardkit::patch_element,
+    ),
+    Route(
+        Method::DELETE,
+        "/open-apis/cardkit/v1/cards/:card_id/elements/:element_id",
+        CARDKIT,
+        cardkit::delete_element,
+    ),
+    Route(
+        Method::PUT,
+        "/open-apis/cardkit/v1/cards/:card_id/elements/:element_id/content",
+        CARDKIT,
+        cardkit::stream,
     ),
     Route(Method::GET, "/open-apis/contact/v3/users/:user_id", CONTACT, chat::user),
     Route(Method::GET, "/open-apis/bot/v3/info", &[], diagnosis::bot_info),

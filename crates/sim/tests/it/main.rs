@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helper fails by panicking")]
 
 mod api_faults;
+mod cards;
 mod client;
 mod delivery;
 mod diagnosis;
