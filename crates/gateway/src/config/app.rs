@@ -5,6 +5,7 @@ use larkline_proto::id::{AppId, OpenId};
 use serde_json::{Value as Json, json};
 use url::Url;
 
+use super::MAIN_APP;
 use super::decoder::Spot;
 use super::field::{Field, choices};
 use super::section::Section;
@@ -74,10 +75,18 @@ impl Field for Domain {
 
 /// Reads one app; `None` after problems were noted.
 pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
+    // The two variables fill this app and no other.
+    let hint = |main, other| if name == MAIN_APP { main } else { other };
     let app_id = section
         .key("app_id", "developer console, Credentials: `cli_` and 16 characters")
-        .required::<AppId>();
-    let app_secret = section.key("app_secret", "beside it").required::<Secret>();
+        .required_or::<AppId>(hint(
+        "set FEISHU_APP_ID, or write app_id = \"cli_…\"",
+        AppId::HINT,
+    ));
+    let app_secret = section.key("app_secret", "beside it").required_or::<Secret>(hint(
+        "set FEISHU_APP_SECRET, or write app_secret = { env = \"NAME\" } or { file = \"path\" }",
+        Secret::HINT,
+    ));
     let default = Url::parse(FEISHU).ok().map(Domain)?;
     let Domain(domain) =
         section.key("domain", "`lark` outside of China; a URL for the simulator").or(default);

@@ -213,7 +213,7 @@ macro_rules! platform_ids {
 
 platform_ids! {
     ChatId, "chat id", "oc_", "`larkline chats` lists the chats the bot has seen, with their oc_ ids";
-    OpenId, "open id", "ou_", "write to the bot and run `larkline messages`: the sender's ou_ id is shown there";
+    OpenId, "open id", "ou_", "write to the bot: the gateway's line `event received` has the sender's ou_ id";
 }
 
 impl Field for AppId {

@@ -24,10 +24,15 @@ pub(super) struct Key<'s, 'd> {
 impl Key<'_, '_> {
     /// A field that must be there. `None` after a problem was noted.
     pub(super) fn required<T: Field>(self) -> Option<T> {
+        self.required_or(T::HINT)
+    }
+
+    /// The same, with more to say than how such a value is written when it is missing.
+    pub(super) fn required_or<T: Field>(self, hint: &str) -> Option<T> {
         if !self.section.has(self.name) {
             self.record::<T>(None);
             let wanted = format!("`{}` is missing", self.name);
-            self.section.refuse("", wanted, T::HINT);
+            self.section.refuse("", wanted, hint);
         }
         self.read()
     }

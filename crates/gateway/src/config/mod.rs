@@ -212,8 +212,8 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     let apps: Vec<App> =
         named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
     if app_names.is_empty() {
-        let hint =
-            "add [app.main] with app_id and app_secret, or set FEISHU_APP_ID and FEISHU_APP_SECRET";
+        let hint = "add [app.main] with app_id and app_secret to larkline.toml, or set \
+                    FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here";
         decoder.refuse("there is no app", hint);
     }
     obsolete_sections(&mut root);

@@ -10,6 +10,7 @@ use super::decoder::Spot;
 use super::field::Field;
 use super::mask;
 use super::placeholder;
+use super::problem::Origin;
 use super::tree::{Node, Table};
 
 /// Longest secret file that is read: a key or token, not a document given by mistake.
@@ -23,14 +24,18 @@ impl Field for Secret {
     const HINT: &'static str = "write { env = \"NAME\" } or { file = \"path\" }";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = if let Some(table) = spot.node.as_table() {
+        let (text, remedy) = if let Some(table) = spot.node.as_table() {
             referenced(spot, table)?
         } else {
             spot.decoder.literal_secret(spot);
-            spot.text("a secret", Self::HINT)?.to_owned()
+            let remedy = match &spot.node.origin {
+                Origin::Env { variable, .. } => format!("set {variable} to the secret itself"),
+                Origin::Default | Origin::File(_) | Origin::Flag(_) => Self::HINT.to_owned(),
+            };
+            (spot.text("a secret", Self::HINT)?.to_owned(), remedy)
         };
         match placeholder::in_secret(&text) {
-            Some(what) => spot.refuse(format!("the secret {what}"), Self::HINT),
+            Some(what) => spot.refuse(format!("the secret {what}"), &remedy),
             None => Some(Self::new(text)),
         }
     }
@@ -66,8 +71,8 @@ impl Field for BTreeMap<String, Secret> {
     }
 }
 
-/// The secret that `{ env = … }` or `{ file = … }` points to.
-fn referenced(spot: Spot<'_>, table: &Table) -> Option<String> {
+/// The secret that `{ env = … }` or `{ file = … }` points to, and what mends a wrong one.
+fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, String)> {
     let mut entries = table.iter();
     let (Some((kind, entry)), None) = (entries.next(), entries.next()) else {
         return spot.refuse("a secret has one source", Secret::HINT);
@@ -75,13 +80,19 @@ fn referenced(spot: Spot<'_>, table: &Table) -> Option<String> {
     let source = String::read(spot.with(&entry.node))?;
     match kind.as_str() {
         "env" => match spot.decoder.surroundings.variable(&source) {
-            Some((value, _)) => Some(value.to_owned()),
+            Some((value, _)) => {
+                Some((value.to_owned(), format!("set {source} to the secret itself")))
+            }
             None => spot.refuse(
                 format!("the environment variable `{source}` is not set"),
                 &format!("set it in the environment or in .env: {source}=…"),
             ),
         },
-        "file" => read_file(spot, &spot.decoder.surroundings.path(&source)),
+        "file" => {
+            let path = spot.decoder.surroundings.path(&source);
+            let remedy = format!("write the secret, and nothing else, into {}", path.display());
+            Some((read_file(spot, &path)?, remedy))
+        }
         other => spot.refuse(format!("unknown source `{other}` of a secret"), Secret::HINT),
     }
 }
@@ -104,7 +115,10 @@ fn read_file(spot: Spot<'_>, path: &Path) -> Option<String> {
             }
             Some(text.trim_end_matches(['\r', '\n']).to_owned())
         }
-        Err(error) => spot.refuse(format!("the secret file {shown} cannot be read: {error}"), ""),
+        Err(error) => spot.refuse(
+            format!("the secret file {shown} cannot be read: {error}"),
+            "write the secret, and nothing else, into that file, readable by its owner alone",
+        ),
     }
 }
 

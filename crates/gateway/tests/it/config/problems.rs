@@ -62,7 +62,7 @@ fn all_problems_come_at_once_with_line_and_column() {
     5 | owners = ["ou_1", "Zhang San"]
       |                   ^^^^^^^^^^^
       |
-      = help: write to the bot and run `larkline messages`: the sender's ou_ id is shown there
+      = help: write to the bot: the gateway's line `event received` has the sender's ou_ id
 
     error: route[0].match.regex: the regex does not compile: unclosed group
      --> larkline.toml:9:19
@@ -249,7 +249,7 @@ fn without_file_and_variables_the_hint_says_both_ways() {
     insta::assert_snapshot!(Case::without_file().problems(), @r"
     error: there is no app
      |
-     = help: add [app.main] with app_id and app_secret, or set FEISHU_APP_ID and FEISHU_APP_SECRET
+     = help: add [app.main] with app_id and app_secret to larkline.toml, or set FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here
 
     1 problem in the configuration; nothing was started or changed
     ");

@@ -111,3 +111,22 @@ fn a_broken_dotenv_is_named_without_its_values() {
     assert!(titles.contains(".env") && titles.contains("`APP_TOKEN`"), "{titles}");
     assert!(!titles.contains("s3cr3t"), "{titles}");
 }
+
+#[test]
+fn what_is_wrong_with_a_secret_says_how_to_mend_it() {
+    let in_file = APP.replace("env = \"SECRET\"", "file = \"secret\"");
+    let absent = Case::new(&in_file).load().unwrap_err().to_string();
+    assert!(absent.contains("cannot be read") && absent.contains("into that file"), "{absent}");
+
+    let case = Case::new(&in_file);
+    case.write("secret", "\n", 0o600);
+    let empty = case.load().unwrap_err().to_string();
+    assert!(empty.contains("write the secret, and nothing else, into"), "{empty}");
+
+    let case = Case::without_file().env("FEISHU_APP_ID", "cli_a1b2c3d4e5f60718");
+    let missing = case.load().unwrap_err().to_string();
+    assert!(missing.contains("set FEISHU_APP_SECRET, or write"), "{missing}");
+    let case = case.env("FEISHU_APP_SECRET", "your_secret");
+    let placeholder = case.load().unwrap_err().to_string();
+    assert!(placeholder.contains("set FEISHU_APP_SECRET to the secret itself"), "{placeholder}");
+}
