@@ -1,4 +1,4 @@
-//! Rules for the documents a stranger reads: no claim that cannot hold, two READMEs of one shape.
+//! Rules for the documents a stranger reads: no claim that cannot hold, one shape in both languages.
 //!
 //! Whether a sentence is true is not here; whether a requirement has its test is `requirements`.
 
@@ -9,8 +9,8 @@ use crate::workspace::Source;
 const BANNED: [&str; 1] = ["exactly once"];
 /// On a line that must name such a claim in order to deny it.
 const QUOTING: &str = "<!-- tidy: quoting -->";
-/// The two languages of the front page.
-const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
+/// How a page's name ends that is the Chinese one of a pair.
+const CHINESE: &str = ".zh-CN.md";
 
 /// Applies the rules to every document.
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
@@ -20,13 +20,27 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
             || source.path == "CHANGELOG.md"
     });
     let mut problems: Vec<String> = documents.flat_map(claims).collect();
-    if let [Some(english), Some(chinese)] = READMES.map(|path| text(sources, path)) {
-        for (what, mark) in [("`##` headings", "## "), ("code fences", "```")] {
-            let [here, there] = [english, chinese]
-                .map(|text| text.lines().filter(|line| line.starts_with(mark)).count());
-            if here != there {
-                problems.push(format!("README.zh-CN.md: {there} {what}, but README.md has {here}"));
-            }
+    for chinese in sources {
+        let Some(name) = chinese.path.strip_suffix(CHINESE) else { continue };
+        let path = format!("{name}.md");
+        match text(sources, &path) {
+            Some(english) => problems.extend(shapes(&path, english, chinese)),
+            None => problems.push(format!("{}: there is no {path}", chinese.path)),
+        }
+    }
+    problems
+}
+
+/// Whether two languages of one page have the same parts.
+fn shapes(path: &str, english: &str, chinese: &Source) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (what, mark) in
+        [("`##` headings", "## "), ("code fences", "```"), ("table rows", "|"), ("pictures", "![")]
+    {
+        let [here, there] = [english, chinese.text.as_str()]
+            .map(|text| text.lines().filter(|line| line.starts_with(mark)).count());
+        if here != there {
+            problems.push(format!("{}: {there} {what}, but {path} has {here}", chinese.path));
         }
     }
     problems
@@ -71,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readmes_have_one_shape() {
+    fn both_languages_of_a_page_have_one_shape() {
         let two = "## a\n```\n```\n## b\n";
         assert_eq!(problems(&[("README.md", two), ("README.zh-CN.md", two)]), "");
         assert!(
@@ -81,6 +95,9 @@ mod tests {
         assert!(
             problems(&[("README.md", two), ("README.zh-CN.md", "## a\n## b")]).contains("0 code")
         );
+        let row = "## a\n```\n```\n## b\n| x |\n";
+        assert!(problems(&[("docs/a.md", row), ("docs/a.zh-CN.md", two)]).contains("0 table rows"));
+        assert!(problems(&[("docs/a.zh-CN.md", two)]).contains("there is no docs/a.md"));
         assert_eq!(problems(&[("README.md", two)]), "");
     }
 }

@@ -15,6 +15,7 @@ mod delivery;
 mod demo;
 mod disk;
 mod governor;
+mod guide;
 mod instance;
 mod line;
 mod reload;
