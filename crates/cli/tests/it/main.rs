@@ -14,6 +14,7 @@ mod dead;
 mod delivery;
 mod demo;
 mod disk;
+mod equation;
 mod governor;
 mod guide;
 mod instance;

@@ -94,7 +94,7 @@ async fn strict() -> Rig {
 }
 
 /// `verdict` or `verdict/why` of a metric line with its count.
-fn metric(line: &str) -> Option<(String, u64)> {
+pub(crate) fn metric(line: &str) -> Option<(String, u64)> {
     let (labels, count) = line.strip_prefix("larkline_events{")?.split_once("} ")?;
     let label = |name: &str| {
         let (_, rest) = labels.split_once(&format!("{name}=\""))?;
@@ -103,7 +103,7 @@ fn metric(line: &str) -> Option<(String, u64)> {
     Some((named_verdict(&label("verdict")?, &label("why")?), count.parse().ok()?))
 }
 
-fn named_verdict(verdict: &str, why: &str) -> String {
+pub(crate) fn named_verdict(verdict: &str, why: &str) -> String {
     if why.is_empty() { verdict.to_owned() } else { format!("{verdict}/{why}") }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Store,
-    inbox::{AckTimes, Decision, InboxId, NewEvent},
+    inbox::{AckTimes, Decision, InboxId, NewEvent, event_key},
     outbox::{NewOutbox, OutboxSettlement},
     record::{DeadItem, LogEntry},
     task::TaskSettlement,
@@ -91,7 +91,7 @@ pub async fn a_history_tells_what_was_cut_off(store: &dyn Store) {
     assert_eq!(log, expected);
 }
 
-/// An event is found by event id, message id, the id of an answer, or words of either; words
+/// An event is found by event id (also that of a redelivery), message id, the id of an answer, or words of either; words
 /// find all they are in, newest first.
 pub async fn an_event_is_found_by_every_id_and_by_words(store: &dyn Store) {
     let find = async |text: &str| {
@@ -105,11 +105,15 @@ pub async fn an_event_is_found_by_every_id_and_by_words(store: &dyn Store) {
     let row = claim_row(store, 4).await;
     store.settle_outbox(row.lease, delivered("om_answer", 5)).await.unwrap();
     let other = accepted(store, event(2)).await.0;
-    for text in ["ev_1", "om_1", "om_answer", "ext 1", "ell sai"] {
+    let mut again = event(1);
+    (again.event_id, again.keys[0]) = ("ev_again".into(), event_key("ev_again"));
+    store.accept(vec![again]).await.unwrap();
+    for text in ["ev_1", "ev_again", "om_1", "om_answer", "ext 1", "ell sai"] {
         assert_eq!(find(text).await, [id], "by {text}");
     }
     assert_eq!(find("ext").await, [other, id]);
     for text in ["", "nothing like it"] {
         assert!(find(text).await.is_empty(), "by {text:?}");
     }
+    assert_eq!(store.prune(2).await.unwrap().keys, 3, "no key outlives its event");
 }

@@ -84,9 +84,23 @@ fn repeated(tx: &mut Tx<'_>, event: &NewEvent, of: i64) -> Result<Accepted, Refu
     if times <= REPEATS_TOLD {
         let (at_ms, attempt) = (event.received_ms, i64::from(times));
         ledger::note(tx, of, &Note { at_ms, what: "redelivered", attempt, ..Note::default() })?;
+        adopt(tx, event, of)?;
     }
     tx.ledger.count(&event.app, FILTERED, "duplicate", 1);
     Ok(Accepted::Duplicate { of: InboxId(of), times })
+}
+
+/// Lets an event be found by the ids of its redeliveries too, which may be new ones.
+fn adopt(tx: &Tx<'_>, event: &NewEvent, of: i64) -> Result<(), Refusal> {
+    for key in &event.keys {
+        let insert = "INSERT INTO seen (key, app, inbox) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO NOTHING";
+        if sql::exec(tx.conn, insert, params![key, event.app, of])? > 0 {
+            let update = "UPDATE payload SET keys = json_insert(keys, '$[#]', ?2) WHERE inbox = ?1";
+            sql::exec(tx.conn, update, params![of, key])?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[AckTimes]) -> rusqlite::Result<()> {
