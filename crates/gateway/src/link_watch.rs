@@ -27,8 +27,10 @@ impl LinkWatch {
     pub async fn run(self) {
         let mut link = self.app.link.status();
         let (mut alarmed, mut counted, mut retry_ms) = (false, false, None);
+        let mut recoveries = Recoveries::default();
         loop {
             let status = link.borrow_and_update().clone();
+            recoveries.look(&self, &status);
             if status.is_verified() {
                 if std::mem::take(&mut alarmed) {
                     tracing::info!(app = self.app.name, "the link is back");
@@ -43,7 +45,11 @@ impl LinkWatch {
                 self.observe_wait(&status);
             }
             retry_ms = status.next_retry_ms;
-            if link.changed().await.is_err() {
+            let changed = tokio::select! {
+                changed = link.changed() => changed,
+                () = recoveries.overdue(&self, &status) => Ok(()),
+            };
+            if changed.is_err() {
                 // The link has ended; whoever owns it knows.
                 return std::future::pending().await;
             }
@@ -87,4 +93,53 @@ impl LinkWatch {
             }
         }
     }
+}
+
+/// How long the link takes to come back, and whether that was said.
+#[derive(Default)]
+struct Recoveries {
+    counted: u64,
+    said: bool,
+}
+
+impl Recoveries {
+    /// Notes a recovery that has happened, and warns of one that takes longer than it should.
+    fn look(&mut self, watch: &LinkWatch, status: &LinkStatus) {
+        let (app, target) = (&watch.app.name, watch.shared.config.load().link.recovery_target);
+        if std::mem::replace(&mut self.counted, status.recoveries) != status.recoveries {
+            let took = Duration::from_millis(status.recovery_ms.unwrap_or_default());
+            watch.shared.metrics.link_recovery_seconds.observe(took.as_secs_f64());
+            let (took_ms, target_ms) = (took.as_millis(), target.as_millis());
+            if took > target {
+                tracing::warn!(app, took_ms, target_ms, "the link recovered, later than it should");
+            } else {
+                tracing::info!(app, took_ms, "the link recovered");
+            }
+            self.said = false;
+        }
+        if !self.said && left(status, target).is_some_and(|left| left.is_zero()) {
+            self.said = true;
+            let target_ms = target.as_millis();
+            tracing::warn!(
+                app,
+                target_ms,
+                "the link is down for longer than `link.recovery_target`; see `larkline status`"
+            );
+        }
+    }
+
+    /// Resolves when a recovery under way takes longer than it should, and that was not said.
+    async fn overdue(&self, watch: &LinkWatch, status: &LinkStatus) {
+        let target = watch.shared.config.load().link.recovery_target;
+        match left(status, target).filter(|_| !self.said) {
+            Some(left) => tokio::time::sleep(left).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What is left of the target for a recovery under way.
+fn left(status: &LinkStatus, target: Duration) -> Option<Duration> {
+    let down_ms = u64::try_from(now_ms() - status.lost_ms?).unwrap_or(0);
+    Some(target.saturating_sub(Duration::from_millis(down_ms)))
 }

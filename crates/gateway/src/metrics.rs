@@ -19,6 +19,8 @@ const LATENCY_BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
 /// Buckets for waits between attempts to connect, seconds.
 const WAIT_BUCKETS: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0];
+/// Buckets for recoveries of the link, seconds.
+const RECOVERY_BUCKETS: [f64; 10] = [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0];
 /// Buckets for handlers, seconds.
 const HANDLER_BUCKETS: [f64; 11] =
     [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
@@ -90,6 +92,16 @@ pub struct Metrics {
     pub link_last_event_age: Family<AppLabel, Gauge>,
     /// Waits before attempts to reconnect.
     pub reconnect_wait_seconds: Histogram,
+    /// From the loss of a verified link to the next verified one.
+    pub link_recovery_seconds: Histogram,
+    /// How long that may take before it is an alert.
+    pub link_recovery_target_seconds: Gauge,
+    /// Messages of people beyond `answer_within` of their route.
+    pub unanswered_messages: Gauge,
+    /// File descriptors of this process.
+    pub open_descriptors: Gauge,
+    /// Sockets among them.
+    pub open_sockets: Gauge,
     /// From the frame's arrival to its ack handed to the socket.
     pub ack_seconds: Histogram,
     /// From the frame's arrival to the handler's start.
@@ -117,6 +129,11 @@ impl Default for Metrics {
             link_last_pong_age: Family::default(),
             link_last_event_age: Family::default(),
             reconnect_wait_seconds: Histogram::new(WAIT_BUCKETS),
+            link_recovery_seconds: Histogram::new(RECOVERY_BUCKETS),
+            link_recovery_target_seconds: Gauge::default(),
+            unanswered_messages: Gauge::default(),
+            open_descriptors: Gauge::default(),
+            open_sockets: Gauge::default(),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
@@ -161,6 +178,23 @@ impl Metrics {
             "Waits before attempts to reconnect",
             self.reconnect_wait_seconds.clone(),
         );
+        r.register(
+            "link_recovery_seconds",
+            "Loss of a verified link to the next verified one",
+            self.link_recovery_seconds.clone(),
+        );
+        r.register(
+            "link_recovery_target_seconds",
+            "How long a recovery may take before it is an alert",
+            self.link_recovery_target_seconds.clone(),
+        );
+        r.register(
+            "unanswered_messages",
+            "Messages beyond the answer_within of their route",
+            self.unanswered_messages.clone(),
+        );
+        r.register("open_descriptors", "Open file descriptors", self.open_descriptors.clone());
+        r.register("open_sockets", "Open sockets", self.open_sockets.clone());
         r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
         r.register(
             "handler_wait_seconds",

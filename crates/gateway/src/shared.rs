@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::governor::Governor;
 use crate::handler::Children;
 use crate::metrics::Metrics;
+use crate::unanswered::Unanswered;
 
 /// Shared by all workers.
 pub struct Shared {
@@ -38,6 +39,8 @@ pub struct Shared {
     pub children: Children,
     /// Tasks that handlers work on now.
     pub at_work: AtWork,
+    /// Messages of people that are late.
+    pub unanswered: Unanswered,
     /// True while more waits than the bound allows: nothing more is acked.
     pub overfull: AtomicBool,
     /// How much waits while that is more than half of the bound: chats are told; else 0.

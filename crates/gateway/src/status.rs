@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 
 use larkline_client::link::LinkStatus;
 use larkline_store::StoreError;
-use larkline_store::record::{Depths, Tally};
+use larkline_store::record::{Depths, LastHandled, Tally};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::now_ms;
+use crate::clock::{ms, now_ms};
+use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::ChildInfo;
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
+use crate::unanswered::UnansweredMessage;
 
 /// The gateway's state at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +44,12 @@ pub struct Status {
     pub store_writable: bool,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
+    /// What a handler finished last; none among the newest few hundred events.
+    pub last_handled: Option<LastHandled>,
+    /// Messages of people that are late, oldest first.
+    pub unanswered: Vec<UnansweredMessage>,
+    /// File descriptors and sockets of this process.
+    pub descriptors: Descriptors,
 }
 
 /// One app at one moment.
@@ -96,6 +104,10 @@ pub struct LinkView {
     pub probe_interval_ms: u64,
     /// How long a probe may stay unanswered.
     pub probe_timeout_ms: u64,
+    /// Since when there is no verified connection, after one was lost, Unix ms.
+    pub lost_ms: Option<i64>,
+    /// From the last loss of a verified connection to the next verified one.
+    pub recovery_ms: Option<u64>,
     /// Failed attempts in a row.
     pub attempt: u32,
     /// What went wrong last.
@@ -136,6 +148,8 @@ impl LinkView {
             pong_timeout_ms: s.heartbeat.pong_timeout_ms,
             probe_interval_ms: s.heartbeat.probe_interval_ms,
             probe_timeout_ms: s.heartbeat.probe_timeout_ms,
+            lost_ms: s.lost_ms,
+            recovery_ms: s.recovery_ms,
             attempt: s.attempt,
             fault: s.last_fault.as_ref().map(ToString::to_string),
             next_retry_ms: s.next_retry_ms,
@@ -177,6 +191,9 @@ impl Status {
             depths: shared.store.depths().await?,
             store_writable,
             children: shared.children.running(),
+            last_handled: shared.store.last_handled().await?,
+            unanswered: shared.unanswered.list(),
+            descriptors: Descriptors::count(),
         })
     }
 
@@ -216,6 +233,11 @@ impl Status {
                 gauge.get_or_create(&label).set(age);
             }
         }
+        m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
+        m.open_descriptors.set(self.descriptors.open.cast_signed());
+        m.open_sockets.set(self.descriptors.sockets.cast_signed());
+        let target = shared.config.load().link.recovery_target;
+        m.link_recovery_target_seconds.set(ms(target) / 1000);
         m.store_writable.set(i64::from(self.store_writable));
         m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());
     }

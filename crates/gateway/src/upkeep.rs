@@ -54,6 +54,7 @@ impl Upkeep {
             }
             self.expire().await;
             self.queue_bound().await;
+            self.unanswered().await;
             if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
                 pruned_at = Some(Instant::now());
                 self.prune().await;
@@ -94,6 +95,13 @@ impl Upkeep {
         match self.shared.store.enqueue(notices).await {
             Ok(_) => self.shared.delivery.notify_waiters(),
             Err(error) => self.shared.store_health.failed("enqueue", &error),
+        }
+    }
+
+    async fn unanswered(&self) {
+        let (shared, config) = (&self.shared, self.shared.config.load_full());
+        if let Err(error) = shared.unanswered.look(shared.store.as_ref(), &config, now_ms()).await {
+            shared.store_health.failed("oldest_waiting", &error);
         }
     }
 

@@ -29,8 +29,8 @@ pub use error::StoreError;
 use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
 use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
 use record::{
-    BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, MessageQuery,
-    NewBoot, Pruned, Record, Tally,
+    BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
+    MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
 };
 use session::Session;
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -135,6 +135,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// How much waits now, and how old the oldest is.
     fn depths(&self) -> StoreFuture<'_, Depths>;
+
+    /// The oldest events without a verdict, at most `limit`.
+    fn oldest_waiting(&self, limit: usize) -> StoreFuture<'_, Vec<WaitingEvent>>;
+
+    /// The last verdict that a handler brought about, among the newest few hundred events.
+    fn last_handled(&self) -> StoreFuture<'_, Option<LastHandled>>;
 
     /// What came in and went out, newest first; at most a thousand. A search by text, or by a
     /// verdict that most events have, looks at the newest twenty thousand rows.

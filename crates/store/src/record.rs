@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{outbox::OutboxId, task::TaskId};
+use crate::{inbox::InboxId, outbox::OutboxId, task::TaskId};
 
 /// A process that starts.
 #[derive(Clone, Debug)]
@@ -132,6 +132,40 @@ pub struct ChatRecord {
     pub events: u64,
     /// The newest, Unix ms.
     pub last_ms: i64,
+}
+
+/// An event without a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingEvent {
+    /// Its row.
+    pub id: InboxId,
+    /// Name of the app.
+    pub app: String,
+    /// The platform's event id.
+    pub event_id: String,
+    /// Event type.
+    pub kind: String,
+    /// The message it is about; empty when it is about none.
+    pub message_id: String,
+    /// The chat; empty when unknown.
+    pub chat_id: String,
+    /// When it was received, Unix ms.
+    pub received_ms: i64,
+    /// Names of the routes that took it; none before it is routed.
+    pub routes: Vec<String>,
+}
+
+/// What a handler finished last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastHandled {
+    /// When its verdict was reached, Unix ms.
+    pub at_ms: i64,
+    /// The platform's event id.
+    pub event_id: String,
+    /// `replied` or `failed`.
+    pub verdict: String,
+    /// The reason of a failure.
+    pub why: String,
 }
 
 /// What the store knows of one event. [`Store::history`](crate::Store::history) gives facts;

@@ -1,6 +1,7 @@
 //! `larkline status`: the signs of life at a glance.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
@@ -11,6 +12,9 @@ use super::ask::{self, Gateway};
 use crate::args::Format;
 use crate::exit::ExitStatus;
 use crate::output::{self, age, local_time};
+
+/// Late messages named in the report; the rest are counted.
+const UNANSWERED_SHOWN: usize = 10;
 
 /// Prints the report; with `check` only the exit code speaks.
 pub(crate) async fn run(file: Option<PathBuf>, format: Format, check: bool) -> Result<ExitStatus> {
@@ -30,6 +34,7 @@ pub(crate) async fn run(file: Option<PathBuf>, format: Format, check: bool) -> R
 fn human(s: &Status) -> String {
     let mut out = vec![
         if s.ready { "ready".to_owned() } else { format!("NOT READY: {}", s.not_ready.join("; ")) },
+        alive(s),
         format!("process   pid {}, version {}, boot {}", s.pid, s.version, s.boot_id),
         format!("started   {} ({} ago)", local_time(s.started_ms), age(s.started_ms, s.at_ms)),
     ];
@@ -45,11 +50,48 @@ fn human(s: &Status) -> String {
         d.unrouted, d.tasks, d.awaiting, d.outbox, d.dead
     ));
     out.push(equation(&s.tally));
+    out.extend(unanswered(s));
+    out.push(format!(
+        "open      {} file descriptors, {} of them sockets",
+        s.descriptors.open, s.descriptors.sockets
+    ));
     s.children.iter().for_each(|c| {
         let pid = c.process.map_or_else(|| "starting".to_owned(), |p| format!("pid {}", p.pid));
         out.push(format!("child     {pid} for {} since {}", c.handler, local_time(c.since_ms)));
     });
     out.join("\n")
+}
+
+/// The three signs of life at once: the links, what was handled last, the process.
+fn alive(s: &Status) -> String {
+    let links: Vec<String> = s
+        .apps
+        .iter()
+        .map(|a| {
+            format!("link of {} {} for {}", a.name, a.link.state, age(a.link.since_ms, s.at_ms))
+        })
+        .collect();
+    let handled = s.last_handled.as_ref().map_or_else(
+        || "no message handled lately".to_owned(),
+        |last| format!("last message {} {} ago", last.verdict, age(last.at_ms, s.at_ms)),
+    );
+    format!("alive     {}; {handled}; process up {}", links.join(", "), age(s.started_ms, s.at_ms))
+}
+
+/// Messages beyond their deadline: how many, and the oldest of them by name.
+fn unanswered(s: &Status) -> Vec<String> {
+    let late = s.unanswered.iter().take(UNANSWERED_SHOWN).map(|m| {
+        format!(
+            "LATE      {} in {} for {}: {}",
+            m.message_id,
+            m.chat_id,
+            age(m.received_ms, s.at_ms),
+            m.stage
+        )
+    });
+    let more = s.unanswered.len().saturating_sub(UNANSWERED_SHOWN);
+    let rest = (more > 0).then(|| format!("LATE      and {more} more"));
+    late.chain(rest).collect()
 }
 
 fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
@@ -74,6 +116,12 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
         seen(l.last_pong_at_ms),
         seen(l.last_event_at_ms)
     ));
+    if let Some(ms) = l.recovery_ms {
+        out.push(format!(
+            "recovery  the last one took {:.1} s",
+            Duration::from_millis(ms).as_secs_f64()
+        ));
+    }
     if let Some(fault) = &l.fault {
         out.push(format!("fault     {fault}"));
     }

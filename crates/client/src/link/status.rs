@@ -41,6 +41,13 @@ pub struct LinkStatus {
     pub ping_interval_ms: u64,
     /// The settings of the heartbeat.
     pub heartbeat: Heartbeat,
+    /// Since when there is no verified link, after one was lost.
+    pub lost_ms: Option<i64>,
+    /// How long the last recovery took, from the loss of a verified link to the next one, by
+    /// the wall clock.
+    pub recovery_ms: Option<u64>,
+    /// Recoveries since the link was started.
+    pub recoveries: u64,
     /// Attempts since the last verified link; 0 while one is verified.
     pub attempt: u32,
     /// Why the link was last lost, or did not come up.
@@ -107,6 +114,9 @@ impl LinkStatus {
             last_event_at_ms: None,
             ping_interval_ms: millis(link.settings().ping_interval),
             heartbeat,
+            lost_ms: None,
+            recovery_ms: None,
+            recoveries: 0,
             attempt: link.attempt(),
             last_fault: None,
             next_retry_ms: None,
@@ -129,10 +139,19 @@ impl LinkStatus {
                     StageTimes { discovery_ms: Some(millis(*elapsed)), ..StageTimes::default() };
             }
             Note::Upgraded { elapsed } => self.times.dial_ms = Some(millis(*elapsed)),
-            Note::Verified { elapsed } => self.times.verified_ms = Some(millis(*elapsed)),
+            Note::Verified { elapsed } => {
+                self.times.verified_ms = Some(millis(*elapsed));
+                if let Some(lost_ms) = self.lost_ms.take() {
+                    self.recovery_ms = Some(u64::try_from(now_ms - lost_ms).unwrap_or(0));
+                    self.recoveries += 1;
+                }
+            }
             Note::Pong { .. } => self.last_pong_at_ms = Some(now_ms),
-            Note::Closed { fault, .. } => {
+            Note::Closed { fault, lifetime } => {
                 self.last_fault = Some(fault.clone());
+                if lifetime.is_some() {
+                    self.lost_ms = self.lost_ms.or(Some(now_ms));
+                }
             }
             Note::Reconnecting { wait, .. } => {
                 self.next_retry_ms = Some(now_ms.saturating_add_unsigned(millis(*wait)));

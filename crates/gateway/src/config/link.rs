@@ -41,6 +41,8 @@ pub struct LinkSettings {
     pub stable_after: Duration,
     /// Failures in a row that raise an alarm; attempts never end.
     pub alarm_after: u32,
+    /// How long a recovery may take before it is an alert.
+    pub recovery_target: Duration,
 }
 
 choices!(Probe, "auto, websocket, protocol or off", {
@@ -116,9 +118,8 @@ impl LinkSettings {
             stable_after: section
                 .key("stable_after", "a link has to last so long before the waits start over")
                 .within(secs(60), Duration::ZERO..=days(1)),
-            alarm_after: section
-                .key("alarm_after", "failures in a row that raise the alarm")
-                .within(5, 1..=1_000),
+            alarm_after: read_alarm_after(&mut section),
+            recovery_target: read_recovery_target(&mut section),
         };
         link.check(&section);
         link
@@ -138,4 +139,17 @@ impl LinkSettings {
             section.refuse("backoff_max", "the longest wait is shorter than a shorter one", hint);
         }
     }
+}
+
+fn read_alarm_after(section: &mut Section<'_>) -> u32 {
+    section.key("alarm_after", "failures in a row that raise the alarm").within(5, 1..=1_000)
+}
+
+fn read_recovery_target(section: &mut Section<'_>) -> Duration {
+    section
+        .key(
+            "recovery_target",
+            "from the loss of a link to the next verified one; longer is a warning",
+        )
+        .within(secs(60), secs(1)..=Duration::from_hours(1))
 }

@@ -13,9 +13,13 @@ use super::condition::{Condition, ConditionError};
 use super::decoder::Spot;
 use super::field::{Field, choices};
 use super::section::{NAME_LEN_MAX, Section};
+use super::units::{days, secs};
 
 /// The event every route handles unless it names others.
 pub const MESSAGE_EVENT: &str = "im.message.receive_v1";
+
+/// The patience of people with a bot, and above what most handlers take.
+const ANSWER_WITHIN: Duration = Duration::from_mins(10);
 
 /// Most memory a compiled regex may take: one for a chat message needs some kilobytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -51,6 +55,8 @@ pub struct Route {
     pub stale_after: Option<Duration>,
     /// What happens to an older one.
     pub stale: Stale,
+    /// How long a message may wait for its answer before that is an alert.
+    pub answer_within: Duration,
     /// Name of the handler.
     pub handler: String,
 }
@@ -114,6 +120,7 @@ impl Route {
             also: false,
             stale_after: None,
             stale: Stale::Process,
+            answer_within: ANSWER_WITHIN,
             handler: handler.to_owned(),
         }
     }
@@ -290,6 +297,7 @@ pub(super) fn read(
                 still matters; nothing is dropped silently",
             )
             .or(default.stale),
+        answer_within: read_answer_within(&mut section, default.answer_within),
         handler,
     };
     if route.events.is_empty() {
@@ -300,6 +308,16 @@ pub(super) fn read(
         );
     }
     route
+}
+
+fn read_answer_within(section: &mut Section<'_>, default: Duration) -> Duration {
+    section
+        .key(
+            "answer_within",
+            "a message without answer, refusal or notice after so long is an ERROR line, a metric \
+            and a line of `status`, until it has one; above what the handler may take",
+        )
+        .within(default, secs(1)..=days(7))
 }
 
 fn read_name(index: usize, section: &mut Section<'_>, taken: &[String]) -> String {

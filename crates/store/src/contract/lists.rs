@@ -79,6 +79,29 @@ pub async fn depths_count_what_waits(store: &dyn Store) {
     assert_eq!((depths.awaiting, depths.dead, depths.oldest_ms), (0, 0, Some(5)));
 }
 
+/// What waits is told oldest first with the routes that took it, until it has its verdict; of
+/// what has one, the last that a handler brought about is known.
+pub async fn what_waits_and_what_was_handled_last_are_known(store: &dyn Store) {
+    assert_eq!(store.last_handled().await.unwrap(), None);
+    let one = queued(store, 1, "a").await;
+    let two = accepted(store, event(2)).await;
+    let aside = accepted(store, event(3)).await;
+    decide(store, aside, Decision::Filtered { why: "no_route" }).await;
+    let waiting = store.oldest_waiting(10).await.unwrap();
+    let told: Vec<_> = waiting.iter().map(|w| (w.id, w.received_ms, w.routes.len())).collect();
+    assert_eq!(told, [(one, 1, 1), (two, 2, 0)]);
+    assert_eq!((waiting[0].routes[0].as_str(), waiting[0].message_id.as_str()), ("all", "om_1"));
+    assert_eq!(store.oldest_waiting(1).await.unwrap().len(), 1);
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, done(Vec::new(), 11)).await.unwrap();
+    let last = store.last_handled().await.unwrap().unwrap();
+    assert_eq!(
+        (last.at_ms, last.event_id.as_str(), last.verdict.as_str()),
+        (11, "ev_1", "replied")
+    );
+    assert_eq!(store.oldest_waiting(10).await.unwrap().len(), 1);
+}
+
 /// Lists mix what came in and what went out, newest first, and can be narrowed.
 pub async fn records_are_listed_newest_first(store: &dyn Store) {
     store.begin_boot(boot("boot-1", 1)).await.unwrap();

@@ -73,6 +73,7 @@ macro_rules! store_laws {
             lists::an_owner_gives_back_its_leases,
             lists::the_next_due_moment_is_the_earliest_to_come,
             lists::depths_count_what_waits,
+            lists::what_waits_and_what_was_handled_last_are_known,
             lists::records_are_listed_newest_first,
             lists::chats_are_counted_and_named,
             history::a_history_forgets_nothing,

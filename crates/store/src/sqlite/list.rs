@@ -3,11 +3,16 @@
 use rusqlite::{Connection, Row, named_params};
 
 use super::sql;
-use crate::record::{ChatRecord, Depths, MessageQuery, Record, Tally};
+use crate::{
+    inbox::InboxId,
+    record::{ChatRecord, Depths, LastHandled, MessageQuery, Record, Tally, WaitingEvent},
+};
 
 /// Rows that a search by text, or by a verdict most events have, looks at: the newest ones.
 /// Half a second at worst; older ones are found by their ids.
 pub(super) const SEARCHED: i64 = 20_000;
+/// Newest events among which the one handled last is sought.
+const RECENT: i64 = 256;
 /// Lines of one list.
 const LINES: usize = 1_000;
 /// Chats of one list.
@@ -115,6 +120,40 @@ pub(super) fn depths(conn: &Connection) -> rusqlite::Result<Depths> {
         })
     })?;
     Ok(depths.unwrap_or_default())
+}
+
+pub(super) fn oldest_waiting(
+    conn: &Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<WaitingEvent>> {
+    let select = "SELECT id, app, event_id, kind, coalesce(message_id, ''), coalesce(chat_id, ''),
+            received_ms,
+            (SELECT json_group_array(DISTINCT t.route) FROM task t WHERE t.inbox = inbox.id)
+        FROM inbox WHERE verdict = 'waiting' ORDER BY id LIMIT ?1";
+    sql::all(conn, select, [sql::limit(limit)], |row| {
+        let routes: String = row.get(7)?;
+        Ok(WaitingEvent {
+            id: InboxId(row.get(0)?),
+            app: row.get(1)?,
+            event_id: row.get(2)?,
+            kind: row.get(3)?,
+            message_id: row.get(4)?,
+            chat_id: row.get(5)?,
+            received_ms: row.get(6)?,
+            // Made by SQLite just now, so it is a list.
+            routes: serde_json::from_str(&routes).unwrap_or_default(),
+        })
+    })
+}
+
+pub(super) fn last_handled(conn: &Connection) -> rusqlite::Result<Option<LastHandled>> {
+    let select = "SELECT verdict_ms, event_id, verdict, why FROM (
+            SELECT verdict_ms, event_id, verdict, why FROM inbox ORDER BY id DESC LIMIT ?1)
+        WHERE verdict IN ('replied', 'failed') ORDER BY verdict_ms DESC LIMIT 1";
+    sql::one(conn, select, [RECENT], |row| {
+        let (at_ms, event_id) = (row.get(0)?, row.get(1)?);
+        Ok(LastHandled { at_ms, event_id, verdict: row.get(2)?, why: row.get(3)? })
+    })
 }
 
 pub(super) fn next_due(conn: &Connection, after_ms: i64) -> rusqlite::Result<Option<i64>> {

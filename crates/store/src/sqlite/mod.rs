@@ -36,8 +36,8 @@ use crate::{
     inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
     outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
     record::{
-        BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, MessageQuery,
-        NewBoot, Pruned, Record, Tally,
+        BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
+        MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
     },
     session::Session,
     task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
@@ -234,6 +234,14 @@ impl Store for SqliteStore {
 
     fn depths(&self) -> StoreFuture<'_, Depths> {
         self.read("depths", list::depths)
+    }
+
+    fn oldest_waiting(&self, limit: usize) -> StoreFuture<'_, Vec<WaitingEvent>> {
+        self.read("oldest_waiting", move |conn| list::oldest_waiting(conn, limit))
+    }
+
+    fn last_handled(&self) -> StoreFuture<'_, Option<LastHandled>> {
+        self.read("last_handled", list::last_handled)
     }
 
     fn records(&self, query: MessageQuery) -> StoreFuture<'_, Vec<Record>> {

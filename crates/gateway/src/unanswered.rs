@@ -1,0 +1,152 @@
+//! Messages of people that should have had their end by now: the alert that somebody is left
+//! without an answer, which no other sign shows while everything looks well.
+//!
+//! Each route says how long its messages may take (`answer_within`). The look is taken by the
+//! clock, at the store's oldest waiting events, so it needs nothing from the workers it watches
+//! and finds after a restart what it found before.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use larkline_store::record::{History, WaitingEvent};
+use larkline_store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::ms;
+use crate::config::{Config, MESSAGE_EVENT};
+
+/// Waiting events looked at, the oldest ones: whoever has so many unanswered needs no more names.
+const LOOKED_AT: usize = 256;
+
+/// A message of a person that has no answer, refusal or notice yet, and should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnansweredMessage {
+    /// Name of the app.
+    pub app: String,
+    /// The chat.
+    pub chat_id: String,
+    /// The message.
+    pub message_id: String,
+    /// The platform's event id.
+    pub event_id: String,
+    /// When it arrived, Unix ms.
+    pub received_ms: i64,
+    /// How far it came.
+    pub stage: String,
+}
+
+/// The messages that are late now.
+#[derive(Debug, Default)]
+pub struct Unanswered {
+    late: Mutex<BTreeMap<i64, UnansweredMessage>>,
+}
+
+impl Unanswered {
+    /// The late messages, oldest first.
+    pub fn list(&self) -> Vec<UnansweredMessage> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Looks which messages are late; says so of each one time, and again when it has ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn look(
+        &self,
+        store: &dyn Store,
+        config: &Config,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let waiting = store.oldest_waiting(LOOKED_AT).await?;
+        let mut late = BTreeMap::new();
+        for event in waiting.iter().filter(|event| is_late(event, config, now_ms)) {
+            // Gone in between: it has ended.
+            let Some(history) = store.history(event.id).await? else { continue };
+            late.insert(event.id.0, message(event, stage(&history)));
+        }
+        let before = std::mem::replace(&mut *self.lock(), late.clone());
+        for (id, message) in late.iter().filter(|(id, _)| !before.contains_key(id)) {
+            say(*id, message, now_ms);
+        }
+        for (id, message) in before.iter().filter(|(id, _)| !late.contains_key(id)) {
+            tracing::info!(
+                app = message.app,
+                event_id = message.event_id,
+                message_id = message.message_id,
+                inbox_id = id,
+                "the late message has its end; see `larkline explain`"
+            );
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, UnansweredMessage>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn say(id: i64, message: &UnansweredMessage, now_ms: i64) {
+    tracing::error!(
+        app = message.app,
+        chat_id = message.chat_id,
+        message_id = message.message_id,
+        event_id = message.event_id,
+        inbox_id = id,
+        waited_s = (now_ms - message.received_ms) / 1000,
+        stage = message.stage,
+        "a message is unanswered beyond `answer_within` of its route; see `larkline explain {}`",
+        message.message_id
+    );
+}
+
+fn message(event: &WaitingEvent, stage: String) -> UnansweredMessage {
+    UnansweredMessage {
+        app: event.app.clone(),
+        chat_id: event.chat_id.clone(),
+        message_id: event.message_id.clone(),
+        event_id: event.event_id.clone(),
+        received_ms: event.received_ms,
+        stage,
+    }
+}
+
+/// By the most impatient of its routes; before it is routed, of all routes.
+fn is_late(event: &WaitingEvent, config: &Config, now_ms: i64) -> bool {
+    let routes = config.routes.iter();
+    let patience: Option<Duration> = routes
+        .filter(|route| event.routes.is_empty() || event.routes.contains(&route.name))
+        .map(|route| route.answer_within)
+        .min();
+    let waited_ms = now_ms - event.received_ms;
+    event.kind == MESSAGE_EVENT && patience.is_some_and(|patience| waited_ms > ms(patience))
+}
+
+/// How far a waiting event came, in words.
+pub fn stage(history: &History) -> String {
+    if history.routed_ms.is_none() {
+        return "on disk, not routed yet".to_owned();
+    }
+    if let Some(row) = history.outbox.iter().find(|row| row.state == "queued") {
+        let id = row.id.0;
+        return match row.code.as_str() {
+            "" => format!("answered by its handler; o{id} waits to be sent"),
+            code => format!("answered by its handler; o{id} could not be sent yet ({code})"),
+        };
+    }
+    let Some(task) = history.tasks.iter().find(|t| matches!(&*t.state, "queued" | "awaiting"))
+    else {
+        return "about to end".to_owned();
+    };
+    let (handler, attempt) = (&task.handler, task.attempts);
+    let failed =
+        history.log.iter().rfind(|e| e.task == Some(task.id) && e.what == "attempt_failed");
+    match (task.state.as_str(), task.claimed_ms, failed) {
+        ("awaiting", ..) => format!("handler {handler} promised a later answer"),
+        (_, Some(_), _) => format!("handler {handler} is at work, attempt {attempt}"),
+        (_, None, Some(entry)) => {
+            format!("handler {handler} failed ({}), to be tried again", entry.code)
+        }
+        (_, None, None) => format!("waits for handler {handler}"),
+    }
+}
