@@ -95,6 +95,12 @@ pub(crate) struct DemoArgs {
     /// Play one conversation, print the transcript, exit.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Port of the chat page on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Be the demo's own handler: a turn on stdin, an answer on stdout.
+    #[arg(long, hide = true, conflicts_with_all = ["once", "port"])]
+    pub(crate) handler: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -257,6 +257,22 @@ impl Faults {
         }
     }
 
+    /// What is in force now, for people.
+    pub(crate) fn describe(&self) -> Value {
+        let armed: Vec<_> = self
+            .armed
+            .iter()
+            .map(|(fault, left)| serde_json::json!({"fault": fault, "left": left}))
+            .collect();
+        serde_json::json!({
+            "offline": self.offline,
+            "no_pong": self.no_pong,
+            "no_ws_pong": self.no_ws_pong,
+            "fragment": self.fragment.map(|f| f.bytes),
+            "armed": armed,
+        })
+    }
+
     /// Uses up one occasion of the oldest armed fault that `pick` wants.
     pub(crate) fn take<T>(&mut self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         let (index, taken) =

@@ -1,22 +1,27 @@
 //! HTTP around the two APIs: whole requests in, answers out, faults of transport applied.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use crate::platform::Platform;
 use crate::stream::Stream;
-use crate::{admin, api};
+use crate::{admin, api, page};
 
 /// Largest body: a file may have 30 MB, plus the form around it.
 const BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
+
+/// A whole body, or one that goes on.
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A request that has arrived completely.
 #[derive(Debug)]
@@ -70,7 +75,7 @@ pub(crate) async fn serve(platform: Arc<Platform>, stream: Stream) -> io::Result
 async fn handle(
     platform: Arc<Platform>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
@@ -84,6 +89,9 @@ async fn handle(
         headers: parts.headers,
         body,
     };
+    if let Some(response) = page::handle(&platform, &request).await {
+        return Ok(response);
+    }
     let outcome = if request.path.starts_with("/_sim/") {
         Outcome::Answer(admin::handle(&platform, request).await)
     } else {
@@ -101,8 +109,8 @@ async fn handle(
 }
 
 /// Says the platform's time, which a fault may have moved; hyper says the machine's otherwise.
-fn dated(platform: &Platform, response: Response<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = response.map(Full::new);
+fn dated(platform: &Platform, response: Response<Bytes>) -> Response<Body> {
+    let mut response = response.map(whole);
     let skew_s = platform.with_faults(|faults| faults.clock_skew_s);
     let now_s = i64::try_from(platform.now_ms() / 1000).unwrap_or_default();
     if skew_s != 0
@@ -114,4 +122,8 @@ fn dated(platform: &Platform, response: Response<Bytes>) -> Response<Full<Bytes>
         response.headers_mut().insert(http::header::DATE, value);
     }
     response
+}
+
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Either::Left(Full::new(bytes))
 }

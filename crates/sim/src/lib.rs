@@ -1,7 +1,7 @@
 //! The platform in a box: long connection, open API, people, faults, and a ledger of all of it.
 //!
 //! Faithful enough that the official SDKs run against it unmodified, scriptable enough that a
-//! test can make anything go wrong. What is deliberately not here: the chat page,
+//! test can make anything go wrong. Its own chat page is at `/`. What is deliberately not here:
 //! app registration, webhooks.
 //!
 //! ```no_run
@@ -27,14 +27,17 @@ mod connection;
 mod console;
 mod delivery;
 mod fault;
+mod gateway;
 mod handshake;
 mod http;
 mod inject;
 mod ledger;
 mod limit;
+mod messages;
 mod multipart;
 mod once;
 mod options;
+mod page;
 mod platform;
 mod press;
 mod server;
@@ -46,6 +49,7 @@ mod ws;
 
 pub use console::{Console, Draft};
 pub use fault::{Answer, Fault, Malformed};
+pub use gateway::{Gateway, Told};
 pub use ledger::{
     CallRow, ConnectionRow, Delivery, Edit, EventRow, Ledger, MessageRow, ReactionRow, Rows,
 };

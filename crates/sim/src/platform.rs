@@ -4,7 +4,7 @@
 //! for the ledger, so nobody polls with sleeps.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use larkline_proto::id::{AppId, ChatId, EventId, MessageId, OpenId};
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::delivery::millis;
 use crate::fault::Fault;
+use crate::gateway::Gateway;
 use crate::ledger::Ledger;
 use crate::options::SimOptions;
 use crate::press::{Press, PressResult};
@@ -53,6 +54,7 @@ pub struct Platform {
     timers: Notify,
     started: Instant,
     started_ms: u64,
+    gateway: OnceLock<Arc<dyn Gateway>>,
 }
 
 impl fmt::Debug for Platform {
@@ -69,6 +71,7 @@ impl Platform {
             timers: Notify::new(),
             started: Instant::now(),
             started_ms: wall_ms(),
+            gateway: OnceLock::new(),
         }
     }
 
@@ -79,7 +82,7 @@ impl Platform {
 
     /// Looks at the faults in force, without waking anyone.
     pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&crate::fault::Faults) -> T) -> T {
-        look(&self.world.lock().unwrap_or_else(PoisonError::into_inner).faults)
+        self.look(|world| look(&world.faults))
     }
 
     /// Runs one change on the world and tells whoever waits.
@@ -95,6 +98,34 @@ impl Platform {
         }
         self.changed.send_modify(|n| *n = n.wrapping_add(1));
         out
+    }
+
+    /// Looks at the world, or changes what only readers see, without waking anybody.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells of every change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Tells this run of the simulator from an earlier one.
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
+    /// Names the gateway that the page may ask for stories. A second one is not taken.
+    pub fn set_gateway(&self, gateway: Arc<dyn Gateway>) {
+        if self.gateway.set(gateway).is_err() {
+            tracing::warn!(
+                "this simulator has a gateway already; the page goes on asking that one"
+            );
+        }
+    }
+
+    pub(crate) fn gateway(&self) -> Option<&Arc<dyn Gateway>> {
+        self.gateway.get()
     }
 
     /// Returns when a timer is due, or when the timers changed.

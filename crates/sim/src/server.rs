@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::options::{SimOptions, TlsFiles};
 use crate::platform::Platform;
 use crate::stream::Stream;
-use crate::{connection, http};
+use crate::{connection, http, page};
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +150,8 @@ impl Acceptor {
     }
 
     async fn serve(self, tcp: TcpStream) -> io::Result<()> {
-        if self.platform.with(|world, _| world.faults.offline) {
+        let offline = self.platform.look(|world| world.faults.offline);
+        if offline && self.tls.is_some() {
             return tcp.set_zero_linger();
         }
         tcp.set_nodelay(true)?;
@@ -168,6 +169,11 @@ impl Acceptor {
             opened = opened => opened?,
         };
         let Some(head) = head else { return Ok(()) };
+        // Whoever took the platform away has to be able to bring it back.
+        if offline && !page::is_backstage(head.path()) {
+            stream.reset();
+            return Ok(());
+        }
         if head.path() == "/ws/v2" {
             return connection::serve(self.platform, stream, head, self.cancel).await;
         }

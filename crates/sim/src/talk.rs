@@ -3,6 +3,7 @@
 //! Which app hears a message depends on the chat and on its scopes (open API, 5.4): direct
 //! messages, mentions in groups, or everything. A bot never hears bots.
 
+use base64::Engine as _;
 use bytes::Bytes;
 use larkline_proto::id::{ChatId, EventId, MessageId, OpenId, ThreadId};
 use serde::{Deserialize, Serialize};
@@ -66,8 +67,25 @@ pub struct Attachment {
     /// An image, or any other file.
     #[serde(default)]
     pub image: bool,
-    /// Its bytes.
+    /// Its bytes; from JSON, a list of numbers or a text in base64.
+    #[serde(deserialize_with = "bytes_or_base64")]
     pub bytes: Vec<u8>,
+}
+
+/// A list of numbers is simplest for a script, base64 a quarter of its size for a page.
+fn bytes_or_base64<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Base64(String),
+        Numbers(Vec<u8>),
+    }
+    match Form::deserialize(from)? {
+        Form::Numbers(bytes) => Ok(bytes),
+        Form::Base64(text) => {
+            base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom)
+        }
+    }
 }
 
 /// What came of [`Say`].

@@ -15,6 +15,7 @@ use crate::delivery::{Conn, Deliveries};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::limit::Windows;
+use crate::messages::Messages;
 use crate::once::SentOnce;
 use crate::options::{AppSpec, SimOptions};
 use crate::token::Tokens;
@@ -159,8 +160,7 @@ pub(crate) struct World {
     pub(crate) apps: Vec<App>,
     pub(crate) users: Vec<User>,
     pub(crate) chats: BTreeMap<ChatId, Chat>,
-    pub(crate) messages: HashMap<MessageId, Message>,
-    message_order: VecDeque<MessageId>,
+    pub(crate) messages: Messages,
     pub(crate) files: BTreeMap<String, StoredFile>,
     pub(crate) conns: BTreeMap<ConnId, Conn>,
     pub(crate) tickets: HashMap<String, Ticket>,
@@ -185,8 +185,7 @@ impl World {
             faults: Faults::default(),
             users: Vec::new(),
             chats: BTreeMap::new(),
-            messages: HashMap::new(),
-            message_order: VecDeque::new(),
+            messages: Messages::default(),
             files: BTreeMap::new(),
             conns: BTreeMap::new(),
             tickets: HashMap::new(),
@@ -316,13 +315,7 @@ impl World {
 
     /// Keeps a message; the oldest goes when too many are kept.
     pub(crate) fn keep_message(&mut self, message: Message) {
-        if self.message_order.len() >= self.options.ledger_rows_max
-            && let Some(oldest) = self.message_order.pop_front()
-        {
-            self.messages.remove(&oldest);
-        }
-        self.message_order.push_back(message.id.clone());
-        self.messages.insert(message.id.clone(), message);
+        self.messages.keep(message, self.options.ledger_rows_max);
     }
 
     /// The messages of a chat, oldest at the front.
@@ -330,10 +323,7 @@ impl World {
         &'a self,
         chat: &'a ChatId,
     ) -> impl Iterator<Item = &'a Message> + 'a {
-        self.message_order
-            .iter()
-            .filter_map(|id| self.messages.get(id))
-            .filter(move |m| &m.chat == chat)
+        self.messages.of(chat)
     }
 
     /// A single-use ticket for one connection.

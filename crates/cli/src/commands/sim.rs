@@ -37,7 +37,7 @@ pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
     })?;
     let app = AppSpec::default();
     output::note(&format!("app_id = {}, app_secret = {}", app.app_id, app.app_secret));
-    output::note("the admin API is under /_sim; Ctrl-C ends");
+    output::note("the chat page is at this address, the admin API under /_sim; Ctrl-C ends");
     output::data(&sim.url());
     tokio::signal::ctrl_c().await.context("cannot receive signals")?;
     sim.stop().await;

@@ -2,6 +2,9 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+
 use crate::rig::{PATIENCE, text};
 
 #[tokio::test]
@@ -32,4 +35,117 @@ async fn what_was_typed_before_the_end_of_the_input_is_answered() {
     let output = tokio::time::timeout(PATIENCE, demo.wait_with_output()).await.unwrap().unwrap();
     assert!(output.status.success());
     assert_eq!(text(&output.stdout), "bot → hello\n");
+}
+
+/// A demo that runs until it is interrupted, and what its page is told.
+struct Page {
+    demo: tokio::process::Child,
+    url: String,
+    http: reqwest::Client,
+    /// Open, so that the demo can go on talking.
+    _said: Lines<BufReader<tokio::process::ChildStderr>>,
+}
+
+impl Page {
+    async fn open() -> Self {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+        command.args(["demo", "--port", "0"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut demo = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
+        let said = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some(url) = line.strip_prefix("chat page: ") {
+                    return url.to_owned();
+                }
+            }
+            panic!("the demo did not say where its page is");
+        };
+        let url = tokio::time::timeout(PATIENCE, said).await.unwrap();
+        drop(rustls::crypto::ring::default_provider().install_default());
+        Self { demo, url, http: reqwest::Client::new(), _said: lines }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let response = self.http.get(format!("{}/_sim/{path}", self.url)).send().await.unwrap();
+        response.json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.post(format!("{}/_sim/{path}", self.url)).json(body);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits for the messages of the bot to be so many.
+    async fn answers(&self, count: usize) -> Vec<Value> {
+        let body = json!({"messages": count, "timeout_ms": 45_000});
+        assert_eq!(self.post("wait", &body).await, json!({}));
+        self.get("ledger").await["messages"].as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn the_page_answers_shows_the_story_and_survives_a_kill() {
+    let mut page = Page::open().await;
+    let owner = page.get("world").await["users"][0]["open_id"].clone();
+    let say = |text: &str| json!({"user": owner, "text": text});
+    let said = page.post("say", &say("hello")).await;
+    assert_eq!(page.answers(1).await[0]["text"], "hello");
+    let path = format!("story?id={}", said["message_id"].as_str().unwrap());
+    let story = page.get(&path).await;
+    let steps: Vec<_> =
+        story["gateway"]["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str()).collect();
+    for step in ["received", "journaled", "acked", "routed", "handled"] {
+        assert!(steps.contains(&Some(step)), "{step} is missing in {steps:?}");
+    }
+
+    assert_eq!(page.post("gateway/kill", &json!({})).await, json!({}));
+    page.post("say", &say("said while it was gone")).await;
+    let answers = page.answers(2).await;
+    assert_eq!(answers[1]["text"], "said while it was gone");
+    assert_eq!(answers.len(), 2);
+
+    let pid = page.demo.id().and_then(|id| i32::try_from(id).ok()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let status = tokio::time::timeout(PATIENCE, page.demo.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn the_showcase_draws_a_card_answers_its_button_and_streams_another() {
+    let page = Page::open().await;
+    let owner = page.get("world").await["users"][0]["open_id"].clone();
+    page.post("say", &json!({"user": owner, "text": "/card"})).await;
+    let card = page.answers(1).await[0].clone();
+    assert_eq!(card["msg_type"], "interactive");
+    let press = json!({
+        "user": owner, "message": card["message_id"],
+        "value": {"choice": "approve", "language": "en"},
+    });
+    let mut pressed = Value::Null;
+    // On a busy machine one press may come too late; the card says so and is pressed again.
+    for _ in 0..4 {
+        pressed = page.post("press", &press).await;
+        if pressed["code"] == 0 && !pressed["toast"].is_null() {
+            break;
+        }
+    }
+    assert_eq!(pressed["toast"]["content"], "Approved", "{pressed}");
+    assert!(page.answers(1).await[0]["content"].as_str().unwrap().contains("\"green\""));
+
+    page.post("say", &json!({"user": owner, "text": "/stream"})).await;
+    page.answers(2).await;
+    let streamed = async {
+        loop {
+            let card = page.answers(2).await[1].clone();
+            let content: Value = serde_json::from_str(card["content"].as_str().unwrap()).unwrap();
+            if content["config"]["streaming_mode"] == false {
+                return content;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let content = tokio::time::timeout(PATIENCE, streamed).await.unwrap();
+    let text = content["body"]["elements"][0]["content"].as_str().unwrap();
+    assert!(text.ends_with("nothing it acknowledged is lost."), "{text}");
 }

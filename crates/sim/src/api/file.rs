@@ -149,7 +149,7 @@ fn keep(cx: &mut Context<'_>, prefix: &str, image: bool, part: &Part) -> String 
 }
 
 /// The type of a file by its beginning.
-fn content_type(bytes: &Bytes) -> &'static str {
+pub(crate) fn content_type(bytes: &Bytes) -> &'static str {
     const MAGIC: [(&[u8], &str); 8] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"\xff\xd8\xff", "image/jpeg"),

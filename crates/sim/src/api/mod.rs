@@ -23,6 +23,7 @@ use crate::http::{Call, Outcome};
 use crate::ledger::CallRow;
 use crate::stream::Head;
 use crate::world::{AppIx, World};
+pub(crate) use file::content_type;
 pub(crate) use reply::json_response;
 use reply::{Refusal, Result};
 

@@ -37,8 +37,11 @@ async fn nothing_gets_through_while_offline() {
     let sim = start().await;
     let api = Api::new(&sim).await;
     inject(&sim, json!({"kind": "offline"}));
-    let fresh = crate::client::http().get(sim.url()).send().await;
-    assert!(fresh.is_err());
+    let path = format!("{}/open-apis/bot/v3/info", sim.url());
+    assert!(crate::client::http().get(path).send().await.is_err());
+    // Whoever took it away has to be able to bring it back.
+    let page = crate::client::http().get(sim.url()).send().await.unwrap();
+    assert_eq!(page.status(), 200);
     sim.platform().fault(Fault::Clear).unwrap();
     assert_eq!(api.get("/open-apis/bot/v3/info").await["code"], 0);
 }

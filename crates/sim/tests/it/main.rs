@@ -9,4 +9,5 @@ mod delivery;
 mod diagnosis;
 mod faults;
 mod messages;
+mod page;
 mod speech;

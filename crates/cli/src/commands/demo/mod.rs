@@ -2,9 +2,12 @@
 //!
 //! The gateway is this same binary as a process of its own, with a configuration file and a
 //! state directory like any other: what one sees here is the whole real path, and it can be
-//! killed.
+//! killed. The chat page is the simulator's; what it asks of the gateway, `behind` answers.
 
+mod behind;
 mod rig;
+mod showcase;
+mod stream;
 mod talk;
 mod tour;
 
@@ -19,7 +22,11 @@ use crate::exit::ExitStatus;
 /// When simulator or gateway cannot be started, or, with `--once`, something did not happen
 /// that should have.
 pub(crate) async fn run(args: DemoArgs) -> Result<ExitStatus> {
-    let mut rig = rig::Rig::start().await?;
+    if args.handler {
+        showcase::answer_stdin().await?;
+        return Ok(ExitStatus::Ok);
+    }
+    let mut rig = rig::Rig::start(args.port).await?;
     if args.once {
         tour::play(&mut rig).await?;
     } else {

@@ -1,7 +1,8 @@
 //! The demo's parts: a simulator in this process, the gateway as a child.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,8 @@ use crate::output;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the gateway is asked whether it is ready.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// From the end of the gateway to its next start; long enough to see that it is gone.
+const RESTART_AFTER: Duration = Duration::from_millis(1500);
 /// The demo's redeliveries come within a second instead of after 15 s and more.
 const REDELIVERY: Duration = Duration::from_millis(700);
 
@@ -36,12 +39,23 @@ pub(super) struct Rig {
     pub(super) group: ChatId,
     dir: TempDir,
     gateway: Option<Child>,
+    /// When a gateway that ended is started again.
+    again_at: Option<Instant>,
+}
+
+/// What became of the gateway's process.
+pub(super) enum Turn {
+    /// It ended by itself, or was killed.
+    Ended(ExitStatus),
+    /// It was started again.
+    Started,
 }
 
 impl Rig {
     /// Starts everything and waits for a verified link.
-    pub(super) async fn start() -> Result<Self> {
+    pub(super) async fn start(port: u16) -> Result<Self> {
         let options = SimOptions {
+            listen: (Ipv4Addr::LOCALHOST, port).into(),
             redelivery: vec![REDELIVERY; 8],
             ack_timeout: REDELIVERY,
             ..SimOptions::default()
@@ -51,9 +65,12 @@ impl Rig {
         let owner = platform.add_user("owner");
         let guest = platform.add_user("guest");
         let group = platform.add_group("demo group", &[owner.clone(), guest.clone()]);
+        for user in [&owner, &guest] {
+            platform.p2p(user)?;
+        }
         let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let mut rig = Self { sim, owner, guest, group, dir, gateway: None };
-        std::fs::write(rig.config_file(), rig.config())
+        let mut rig = Self { sim, owner, guest, group, dir, gateway: None, again_at: None };
+        std::fs::write(rig.config_file(), rig.config()?)
             .context("cannot write the demo's configuration")?;
         rig.start_gateway().await?;
         Ok(rig)
@@ -61,13 +78,26 @@ impl Rig {
 
     /// Starts the gateway and waits until it is ready.
     pub(super) async fn start_gateway(&mut self) -> Result<()> {
+        self.spawn_gateway()?;
+        let deadline = Instant::now() + PATIENCE;
+        while !self.status().await.is_ok_and(|s| s.ready) {
+            if Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.dir.path().join("gateway.log"))
+                    .unwrap_or_default();
+                bail!("the gateway did not become ready; its log:\n{log}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    fn spawn_gateway(&mut self) -> Result<()> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.dir.path().join("gateway.log"))
             .context("cannot write the gateway's log")?;
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let child = Command::new(program)
+        let child = Command::new(own_file()?)
             .args(["run", "--config"])
             .arg(self.config_file())
             .env("LARKLINE_LOCK_DIR", self.dir.path().join("locks"))
@@ -80,16 +110,40 @@ impl Rig {
             .spawn()
             .context("cannot start the gateway")?;
         self.gateway = Some(child);
-        let deadline = Instant::now() + PATIENCE;
-        while !self.status().await.is_ok_and(|s| s.ready) {
-            if Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.dir.path().join("gateway.log"))
-                    .unwrap_or_default();
-                bail!("the gateway did not become ready; its log:\n{log}");
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        self.again_at = None;
         Ok(())
+    }
+
+    /// Looks after the gateway as a service manager would: tells when it ended, and starts it
+    /// again a moment later. May be dropped at any moment and called again.
+    pub(super) async fn turn(&mut self) -> Result<Turn> {
+        if let Some(child) = &mut self.gateway {
+            let status = child.wait().await.context("cannot wait for the gateway")?;
+            self.gateway = None;
+            self.again_at = Some(Instant::now() + RESTART_AFTER);
+            return Ok(Turn::Ended(status));
+        }
+        let at = *self.again_at.get_or_insert_with(Instant::now);
+        tokio::time::sleep_until(at).await;
+        self.spawn_gateway()?;
+        Ok(Turn::Started)
+    }
+
+    /// Starts the gateway unless it runs.
+    pub(super) async fn ensure_gateway(&mut self) -> Result<()> {
+        let runs = match &mut self.gateway {
+            Some(child) => child.try_wait().context("cannot ask for the gateway")?.is_none(),
+            None => false,
+        };
+        if runs { Ok(()) } else { self.start_gateway().await }
+    }
+
+    /// Sends SIGKILL and does not wait: [`Rig::turn`] tells of the end.
+    pub(super) fn shoot_gateway(&mut self) -> Result<()> {
+        match &mut self.gateway {
+            Some(child) => child.start_kill().context("cannot kill the gateway"),
+            None => Ok(()),
+        }
     }
 
     /// `kill -9`.
@@ -131,7 +185,7 @@ impl Rig {
         self.sim.stop().await;
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(super) fn socket(&self) -> PathBuf {
         self.dir.path().join("state").join("larkline.sock")
     }
 
@@ -139,9 +193,11 @@ impl Rig {
         self.dir.path().join("larkline.toml")
     }
 
-    fn config(&self) -> String {
+    fn config(&self) -> Result<String> {
         let app = AppSpec::default();
-        format!(
+        // A JSON string is a TOML string.
+        let program = serde_json::to_string(&own_file()?.display().to_string())?;
+        Ok(format!(
             r#"
 [app.main]
 app_id = "{id}"
@@ -155,6 +211,18 @@ match = {{ keywords = ["date", "日期"] }}
 handler = "date"
 
 [[route]]
+name = "showcase"
+senders = "everyone"
+match = {{ regex = "^/" }}
+handler = "showcase"
+
+[[route]]
+name = "buttons"
+events = ["card.action.trigger"]
+senders = "everyone"
+handler = "showcase"
+
+[[route]]
 name = "everything else"
 senders = "everyone"
 handler = "echo"
@@ -162,6 +230,12 @@ handler = "echo"
 [handler.date]
 kind = "command"
 argv = ["date", "+%Y-%m-%d"]
+
+[handler.showcase]
+kind = "command"
+argv = [{program}, "demo", "--handler"]
+output = "json"
+env = {{ DEMO_URL = "{url}", DEMO_SECRET = {{ env = "LARKLINE_DEMO_SECRET" }} }}
 
 [handler.echo]
 kind = "echo"
@@ -180,6 +254,10 @@ proxy = "none"
             url = self.sim.url(),
             owner = self.owner,
             state = self.dir.path().join("state").display(),
-        )
+        ))
     }
+}
+
+fn own_file() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program's own file")
 }

@@ -1,34 +1,42 @@
-//! The interactive demo: what is typed is said by the owner to the bot.
+//! The interactive demo: what is typed here is said by the owner to the bot, and a chat page
+//! shows all of it.
+
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use larkline_sim::{Platform, Say};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
-use super::rig::Rig;
+use super::behind::Behind;
+use super::rig::{Rig, Turn};
 use crate::commands::status::equation;
 use crate::output;
 
 /// Longest line taken from the terminal.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads lines until the end of the input or Ctrl-C.
+/// Reads lines until the end of the input or Ctrl-C, and starts the gateway again whenever it
+/// ends.
 ///
 /// # Errors
 /// When the input cannot be read or the simulator refuses the message.
 pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
-    output::note("simulator and gateway run; the link is verified.");
-    output::note(
-        "Type a message to the bot (try `date`). `!kill` kills the gateway with -9 and starts it again,",
-    );
-    output::note("`!cut` cuts the line, `!status` shows the verdicts; Ctrl-D ends.");
+    // One order at a time: a second press while the first is carried out says so.
+    let (kills, mut ordered) = mpsc::channel(1);
+    let platform = Arc::clone(rig.sim.platform());
+    platform.set_gateway(Arc::new(Behind::new(rig.socket(), kills)));
+    greet(rig);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut terminated = signal(SignalKind::terminate()).context("cannot receive signals")?;
     let mut shown = 0;
     loop {
         let seen = shown;
-        let platform = std::sync::Arc::clone(rig.sim.platform());
         tokio::select! {
             line = lines.next_line() => match line.context("cannot read the input")? {
                 None => {
+                    rig.ensure_gateway().await?;
                     super::tour::all_settled(rig).await?;
                     show(&platform, seen);
                     return Ok(());
@@ -40,9 +48,25 @@ pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
                 drop(news);
                 shown = show(&platform, seen);
             }
+            Some(()) = ordered.recv() => rig.shoot_gateway()?,
+            turn = rig.turn() => match turn? {
+                Turn::Ended(status) => output::note(&format!("the gateway ended ({status})")),
+                Turn::Started => output::note("the gateway was started again"),
+            },
             _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminated.recv() => return Ok(()),
         }
     }
+}
+
+fn greet(rig: &Rig) {
+    output::note("simulator and gateway run; the link is verified.");
+    output::note(&format!("chat page: {}", rig.sim.url()));
+    output::note("Open it, or type a message to the bot here (try `date`, `/card`, `/stream`).");
+    output::note(
+        "`!kill` kills the gateway with -9, `!cut` cuts the line, `!status` shows the verdicts;",
+    );
+    output::note("Ctrl-D ends.");
 }
 
 /// Prints what the bot has said since the first `seen` messages; how many there are now.
@@ -58,17 +82,15 @@ fn show(platform: &Platform, seen: usize) -> usize {
 async fn take(rig: &mut Rig, line: &str) -> Result<()> {
     match line.trim() {
         "" => {}
-        "!kill" => {
-            rig.kill_gateway().await?;
-            output::note("killed; starting again");
-            rig.start_gateway().await?;
-            output::note("ready");
-        }
+        "!kill" => rig.shoot_gateway()?,
         "!cut" => {
             rig.sim.platform().fault(larkline_sim::Fault::Rst)?;
             output::note("the line was reset");
         }
-        "!status" => output::note(&equation(&rig.status().await?.tally)),
+        "!status" => match rig.status().await {
+            Ok(status) => output::note(&equation(&status.tally)),
+            Err(error) => output::note(&format!("{error:#}")),
+        },
         text => {
             let user = rig.owner.clone();
             rig.sim.platform().say(Say { user, text: text.to_owned(), ..Say::default() })?;
