@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// The platform simulator alone, for testing any bot.
     Sim(SimArgs),
+    /// Find out what is wrong, from this machine to the developer console; one verdict.
+    Doctor(DoctorArgs),
     /// Is it well: link, queues, verdicts.
     Status {
         /// Only the exit code: 0 ready, 1 not ready.
@@ -88,6 +91,25 @@ pub(crate) struct RunArgs {
     /// Use no proxy in this run, whatever the configuration or the environment says.
     #[arg(long)]
     pub(crate) no_proxy: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// How long each single step may take, in seconds.
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Open no long connection, not even for a moment.
+    #[arg(long)]
+    pub(crate) no_link: bool,
+}
+
+/// A positive number of seconds, a day at most.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let fits = |n: &f64| (0.1..=86_400.0).contains(n);
+    match text.parse::<f64>().ok().filter(fits) {
+        Some(number) => Ok(Duration::from_secs_f64(number)),
+        None => Err("give a number of seconds, from 0.1 to 86400".to_owned()),
+    }
 }
 
 #[derive(Debug, clap::Args)]

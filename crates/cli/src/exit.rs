@@ -13,8 +13,23 @@ pub(crate) enum ExitStatus {
     Yours,
     /// Ours, or bad usage.
     Ours,
-    /// The platform refuses the credentials: restarting does not help.
+    /// The platform refuses the credentials: restarting does not help. Also a verdict of
+    /// `doctor`, as all that follow.
     Credentials,
+    /// The platform cannot be reached.
+    Network,
+    /// A certificate is refused.
+    Tls,
+    /// A proxy refuses, or something answers in the platform's place.
+    Proxy,
+    /// The app in the developer console.
+    PlatformConfig,
+    /// Another program holds connections of the same app.
+    OtherInstance,
+    /// This machine: configuration, disk, lock, clock.
+    LocalFault,
+    /// The platform itself fails.
+    Platform,
 }
 
 impl ExitStatus {
@@ -36,13 +51,26 @@ impl ExitStatus {
 #[error("{0}")]
 pub(crate) struct Yours(pub(crate) String);
 
-impl From<ExitStatus> for std::process::ExitCode {
+impl From<ExitStatus> for u8 {
     fn from(status: ExitStatus) -> Self {
-        Self::from(match status {
+        match status {
             ExitStatus::Ok => 0,
             ExitStatus::Yours => 1,
             ExitStatus::Ours => 2,
             ExitStatus::Credentials => 3,
-        })
+            ExitStatus::Network => 10,
+            ExitStatus::Tls => 11,
+            ExitStatus::Proxy => 12,
+            ExitStatus::PlatformConfig => 13,
+            ExitStatus::OtherInstance => 14,
+            ExitStatus::LocalFault => 15,
+            ExitStatus::Platform => 16,
+        }
+    }
+}
+
+impl From<ExitStatus> for std::process::ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(u8::from(status))
     }
 }

@@ -221,7 +221,10 @@ impl ProxyRefusal {
 
 /// A presented certificate chain was refused. There is no retry without verification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the certificate of {host} was refused: {problem} (issuer {issuer}); {}", problem.advice())]
+#[error(
+    "the certificate of {host} was refused: {problem} (issuer {issuer}); {}",
+    advice(problem, issuer)
+)]
 pub struct CertificateRefused {
     /// The host we wanted.
     pub host: String,
@@ -229,6 +232,59 @@ pub struct CertificateRefused {
     pub issuer: String,
     /// Why.
     pub problem: CertificateProblem,
+}
+
+impl CertificateRefused {
+    /// The program known to open TLS on the way that signed this, by its issuer's name.
+    pub fn interceptor(&self) -> Option<&'static str> {
+        interceptor(&self.issuer)
+    }
+}
+
+/// Programs that open TLS on the way, and a word their certificates' issuers have.
+const INTERCEPTORS: &[(&str, &str)] = &[
+    ("mitmproxy", "mitmproxy"),
+    ("charles", "Charles"),
+    ("fiddler", "Fiddler"),
+    ("clash", "Clash"),
+    ("mihomo", "Clash (mihomo)"),
+    ("surge", "Surge"),
+    ("stash", "Stash"),
+    ("quantumult", "Quantumult"),
+    ("proxyman", "Proxyman"),
+    ("whistle", "whistle"),
+    ("portswigger", "Burp"),
+    ("adguard", "AdGuard"),
+    ("zscaler", "Zscaler"),
+    ("netskope", "Netskope"),
+    ("fortinet", "FortiGate"),
+    ("fortigate", "FortiGate"),
+    ("palo alto", "Palo Alto Networks"),
+    ("blue coat", "Blue Coat"),
+    ("cisco umbrella", "Cisco Umbrella"),
+    ("sangfor", "Sangfor"),
+    ("kaspersky", "Kaspersky"),
+    ("avast", "Avast"),
+    ("eset", "ESET"),
+    ("bitdefender", "Bitdefender"),
+];
+
+fn interceptor(issuer: &str) -> Option<&'static str> {
+    let issuer = issuer.to_lowercase();
+    let known = INTERCEPTORS.iter().find(|(word, _)| issuer.contains(word));
+    known.map(|(_, name)| *name)
+}
+
+fn advice(problem: &CertificateProblem, issuer: &str) -> String {
+    match (problem, interceptor(issuer)) {
+        (CertificateProblem::SelfSigned | CertificateProblem::UnknownIssuer, Some(name)) => {
+            format!(
+                "{name} opens TLS on the way: export its CA as PEM and add the file to \
+             network.ca_files, or let it pass the platform's hosts through"
+            )
+        }
+        _ => problem.advice().to_owned(),
+    }
 }
 
 /// Why a chain was refused.
@@ -275,7 +331,7 @@ impl CertificateProblem {
     fn advice(&self) -> &'static str {
         match self {
             Self::SelfSigned | Self::UnknownIssuer => {
-                "if this is your company's CA, add its PEM file to network.ca_files"
+                "if this is the CA of your company, or of a proxy that opens TLS, add its PEM file to network.ca_files"
             }
             Self::Expired | Self::NotYetValid => "check this machine's clock, then the server",
             Self::AuthorityAsServer => {

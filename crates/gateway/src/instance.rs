@@ -102,16 +102,61 @@ impl InstanceLock {
         if owner != rustix::process::geteuid().as_raw() {
             return Err(LockError::ForeignDirectory(claims.locks.to_owned()));
         }
-        let state = format!("the state directory {}", claims.state.display());
-        let mut files = vec![lock(claims.state.join("larkline.lock"), state, me)?];
-        for app_id in claims.apps {
+        let files = claims.files().into_iter().map(|(path, what)| lock(path, what, me));
+        Ok(Self { _files: files.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Claims<'_> {
+    /// The lock file of each claim, and what the claim is.
+    fn files(&self) -> Vec<(PathBuf, String)> {
+        let state = format!("the state directory {}", self.state.display());
+        let of_app = |app_id: &AppId| {
             let safe = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
             let name: String = app_id.as_str().chars().filter(safe).collect();
-            let path = claims.locks.join(format!("{name}.lock"));
-            files.push(lock(path, format!("app {app_id}"), me)?);
-        }
-        Ok(Self { _files: files })
+            (self.locks.join(format!("{name}.lock")), format!("app {app_id}"))
+        };
+        let own = (self.state.join("larkline.lock"), state);
+        std::iter::once(own).chain(self.apps.iter().map(of_app)).collect()
     }
+}
+
+/// A claim that some process has now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// An app, or the state directory.
+    pub what: String,
+    /// By whom, as far as it is known.
+    pub holder: Holder,
+}
+
+/// Which of these claims are held now. The kernel's list is read and no lock is touched, so
+/// that a gateway which starts at this very moment is not refused because of us.
+///
+/// # Errors
+/// When `/proc/locks` cannot be read.
+pub fn claimed(claims: Claims<'_>) -> std::io::Result<Vec<Claimed>> {
+    let held = locked_inodes(&std::fs::read_to_string("/proc/locks")?);
+    let mut found = Vec::new();
+    for (path, what) in claims.files() {
+        let Ok(file) = File::open(&path) else { continue };
+        if held.contains(&file.metadata()?.ino()) {
+            found.push(Claimed { what, holder: read_note(&file) });
+        }
+    }
+    Ok(found)
+}
+
+/// The inodes in lines such as `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`. Their devices
+/// are left out: on layered file systems they are not those that a file shows.
+fn locked_inodes(table: &str) -> Vec<u64> {
+    let inode = |line: &str| {
+        let mut words = line.split_whitespace();
+        let flock = words.clone().any(|word| word == "FLOCK");
+        let id = words.find(|word| word.matches(':').count() == 2)?;
+        id.rsplit(':').next()?.parse().ok().filter(|_| flock)
+    };
+    table.lines().filter_map(inode).collect()
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LockError + use<> {
@@ -152,4 +197,32 @@ fn write_note(file: &mut File, me: &Holder) -> std::io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_seen_while_it_is_held_and_not_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, apps) = (dir.path().join("state"), [AppId::new("cli_1")]);
+        let claims = Claims { state: &state, locks: dir.path(), apps: &apps };
+        let me = Holder { pid: std::process::id(), ..Holder::default() };
+        assert_eq!(claimed(claims).unwrap(), []);
+        let lock = InstanceLock::acquire(claims, &me).unwrap();
+        let seen = claimed(claims).unwrap();
+        assert_eq!(seen.len(), 2);
+        assert_eq!((seen[1].what.as_str(), &seen[1].holder), ("app cli_1", &me));
+        drop(lock);
+        assert_eq!(claimed(claims).unwrap(), []);
+    }
+
+    #[test]
+    fn only_whole_file_locks_are_read_from_the_kernels_table() {
+        let table = "1: POSIX  ADVISORY  READ 5 08:01:11 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 6 fd:00:22 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 7 fd:00:33 0 EOF\n nonsense\n";
+        assert_eq!(locked_inodes(table), [22, 33]);
+    }
 }

@@ -155,6 +155,7 @@ impl Routing {
         };
         let routed = router::route(event, Context { config, app, bot, received_ms });
         let Some(message) = event.message() else { return routed };
+        self.app.groups.count(message, bot);
         let (mut inbound, now) = (self.inbound(), nanos(self.epoch.elapsed()));
         if !message.from_bot() {
             inbound.person_spoke(&message.chat_id);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use larkline_client::ApiClient;
 use larkline_client::link::LinkHandle;
+use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::Concluded;
 use larkline_store::{Store, StoreError};
@@ -83,6 +84,31 @@ pub struct AppRuntime {
     pub announced: AtomicI64,
     /// The bot's own open id, once the platform has told it.
     pub bot: watch::Sender<Option<OpenId>>,
+    /// Messages in groups since the start.
+    pub groups: Groups,
+}
+
+/// People's messages in groups since the start: many without a mention of the bot among them
+/// look like a missing scope.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// All of them.
+    pub messages: AtomicU64,
+    /// Those that mention the bot.
+    pub mentions: AtomicU64,
+}
+
+impl Groups {
+    /// Counts a message.
+    pub fn count(&self, message: &Message, bot: &OpenId) {
+        if message.chat_type.is_direct() || message.from_bot() {
+            return;
+        }
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        if message.mentions_bot(bot) {
+            self.mentions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Remembers whether the last write reached the disk, and says aloud when that changes.

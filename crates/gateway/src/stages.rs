@@ -206,6 +206,7 @@ impl Stages {
             link: handle,
             announced: AtomicI64::new(0),
             bot: watch::Sender::new(None),
+            groups: crate::shared::Groups::default(),
         });
         let name = &app.name;
         let (fail, app_name) = (wishes.fail.clone(), app.name.clone());

@@ -63,6 +63,10 @@ pub struct AppStatus {
     pub bot: String,
     /// The connection.
     pub link: LinkView,
+    /// People's messages in groups since the start.
+    pub group_messages: u64,
+    /// Those of them that mention the bot.
+    pub group_mentions: u64,
     /// What goes out.
     pub governor: GovernorStatus,
 }
@@ -112,6 +116,8 @@ pub struct LinkView {
     pub attempt: u32,
     /// What went wrong last.
     pub fault: Option<String>,
+    /// The code of that, and the platform's number when it gave one.
+    pub fault_code: Option<(String, Option<i64>)>,
     /// When the next attempt begins, Unix ms.
     pub next_retry_ms: Option<i64>,
     /// Connections verified since the start.
@@ -152,6 +158,7 @@ impl LinkView {
             recovery_ms: s.recovery_ms,
             attempt: s.attempt,
             fault: s.last_fault.as_ref().map(ToString::to_string),
+            fault_code: s.last_fault.as_ref().map(|f| (f.code.to_owned(), f.platform_code)),
             next_retry_ms: s.next_retry_ms,
             connects: s.counters.connects,
             malformed: s.counters.malformed + s.counters.unknown_methods,
@@ -251,6 +258,8 @@ impl AppStatus {
             bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
             // Copied out: holding the borrow would hold up the link's own task.
             link: LinkView::of(&app.link.status().borrow().clone()),
+            group_messages: app.groups.messages.load(Ordering::Relaxed),
+            group_mentions: app.groups.mentions.load(Ordering::Relaxed),
             governor: app.governor.status(),
         }
     }

@@ -3,6 +3,7 @@
 mod ask;
 mod config;
 mod demo;
+mod doctor;
 mod lists;
 mod run;
 mod send;
@@ -26,6 +27,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Run(run) => run::run(config, run).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Sim(sim) => sim::run(sim).await,
+        Command::Doctor(doctor) => Box::pin(doctor::run(config, format, doctor)).await,
         Command::Status { check } => status::run(config, format, check).await,
         Command::Messages(messages) => lists::messages(config, format, messages).await,
         Command::Chats => lists::chats(config, format).await,

@@ -7,11 +7,11 @@ use std::process::Command;
 use crate::rig::{ECHO, Rig};
 
 /// A small file system of its own, unmounted at the end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where mounting is not allowed: then there is nothing to test with.
-    fn mount(at: PathBuf) -> Option<Self> {
+    pub(crate) fn mount(at: PathBuf) -> Option<Self> {
         std::fs::create_dir(&at).unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=4M,mode=700", "tmpfs"])
@@ -20,7 +20,7 @@ impl SmallDisk {
         mounted.is_ok_and(|s| s.success()).then(|| Self(at))
     }
 
-    fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let mut ballast = std::fs::File::create(self.0.join("ballast")).unwrap();
         while ballast.write_all(&[0; 4096]).is_ok() {}
     }

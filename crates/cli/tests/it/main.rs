@@ -15,6 +15,7 @@ mod dead;
 mod delivery;
 mod demo;
 mod disk;
+mod doctor;
 mod equation;
 mod governor;
 mod guide;

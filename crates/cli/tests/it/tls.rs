@@ -9,21 +9,26 @@ use tempfile::TempDir;
 use crate::rig::{ECHO, Rig};
 
 /// A private authority and a certificate of it for the loopback addresses.
-struct Authority {
+pub(crate) struct Authority {
     dir: TempDir,
 }
 
 impl Authority {
     fn new() -> Self {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        Self::of("Office Proxy CA", CertificateParams::new(names).unwrap())
+    }
+
+    /// An authority of this name, and one certificate of it.
+    pub(crate) fn of(name: &str, leaf: CertificateParams) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.distinguished_name.push(DnType::CommonName, "Office Proxy CA");
+        ca.distinguished_name.push(DnType::CommonName, name);
         let root = ca.self_signed(&ca_key).unwrap();
         let issuer = Issuer::new(ca, ca_key);
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+        let leaf = leaf.signed_by(&key, &issuer).unwrap();
         let files =
             [("ca.pem", root.pem()), ("cert.pem", leaf.pem()), ("key.pem", key.serialize_pem())];
         for (name, pem) in files {
@@ -32,11 +37,11 @@ impl Authority {
         Self { dir }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn platform(&self) -> SimOptions {
+    pub(crate) fn platform(&self) -> SimOptions {
         let tls = TlsFiles { cert: self.file("cert.pem"), key: self.file("key.pem") };
         SimOptions { tls: Some(tls), ..SimOptions::default() }
     }

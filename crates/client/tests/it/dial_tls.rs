@@ -127,8 +127,8 @@ async fn a_private_authority_is_refused_by_name_until_its_file_is_given() {
     let error = suspicious.connect(&server.url, PATIENCE).await.unwrap_err();
     assert_eq!((error.stage(), error.code()), (DialStage::Tls, "tls_untrusted"));
     let words = "the certificate of localhost was refused: self-signed certificate in chain \
-                 (issuer CN=Corp Proxy CA, O=Corp); if this is your company's CA, add its PEM \
-                 file to network.ca_files";
+                 (issuer CN=Corp Proxy CA, O=Corp); if this is the CA of your company, \
+                 or of a proxy that opens TLS, add its PEM file to network.ca_files";
     assert_eq!(error.to_string(), words);
     let error = server.client(suspicious).verify().await.unwrap_err();
     assert_eq!(error.code(), "tls_untrusted");

@@ -11,6 +11,6 @@ mod streams;
 mod tree;
 
 pub use proc::ProcessId;
-pub use registry::{ChildInfo, Children, Stale};
+pub use registry::{ChildInfo, Children, Stale, left_behind};
 pub use run::Limits;
 pub(in crate::handler) use run::{End, Job, Outcome};

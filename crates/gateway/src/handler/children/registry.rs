@@ -70,6 +70,30 @@ pub struct Stale {
     pub left: usize,
 }
 
+/// Children of a gateway that is gone which are still alive; nothing is touched.
+///
+/// # Errors
+/// When the folder of records cannot be read.
+pub fn left_behind(state_dir: &Path) -> io::Result<Vec<ChildInfo>> {
+    let entries = match fs::read_dir(state_dir.join(FOLDER)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let machine_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let alive = |id: ProcessId| proc::find(id.pid).is_some_and(|p| p.id == id && !p.zombie);
+    let mut left = Vec::new();
+    for entry in entries {
+        let Some(record) = read(&entry?.path()) else { continue };
+        let tree = record.info.tree(&record.mark, record.gateway);
+        let orphaned = record.machine_boot == machine_boot && !alive(record.gateway);
+        if orphaned && !tree.members().is_empty() {
+            left.push(record.info);
+        }
+    }
+    Ok(left)
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     mark: String,

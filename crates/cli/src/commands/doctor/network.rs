@@ -1,0 +1,162 @@
+//! The way to one host, stage by stage, dialled exactly as the gateway dials it.
+
+use std::time::Duration;
+
+use larkline_client::{DialError, DialStage, Dialer, Trace, redacted_url};
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use super::report::{Check, Report};
+use super::verdict::Class;
+
+/// A clock that is further off breaks certificates and signatures soon.
+const SKEW_MAX_S: i64 = 300;
+/// One that is further off is worth a look.
+const SKEW_LOW_S: i64 = 30;
+
+/// What may be asked of a host after its connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The platform's own: any HTTP answer counts as reachable, and tells its time.
+    Platform,
+    /// The long connection's, which has one use alone.
+    WebSocket,
+}
+
+/// Checks the way to a host; true when it can be reached.
+pub(super) async fn host(
+    report: &mut Report,
+    dialer: &Dialer,
+    url: &Url,
+    side: Side,
+    limit: Duration,
+) -> bool {
+    let Trace { steps, outcome } = dialer.trace(url, limit).await;
+    let failed_at = outcome.as_ref().err().map(DialError::stage);
+    let proxied = dialer.is_proxied(url);
+    if proxied && steps.iter().all(|(stage, _)| *stage != DialStage::Dns) {
+        report.add(Check::skip("dns", format!("left to the {}", dialer.route(url))));
+    }
+    let mut proxy_steps = 0;
+    for (at, (stage, took)) in steps.iter().enumerate() {
+        proxy_steps += usize::from(*stage == DialStage::Proxy);
+        let last = at + 1 == steps.len();
+        if last && failed_at.is_some() {
+            break;
+        }
+        let (name, what) = passed(*stage, proxy_steps, dialer, url, &outcome);
+        report.add(Check::pass(name, what).took(*took));
+    }
+    match &outcome {
+        Err(error) => {
+            let took = steps.last().map(|(_, took)| *took).unwrap_or_default();
+            report.add(refused(error, proxy_steps).took(took));
+            report.add(Check::skip("http", "no connection to ask over"));
+            return false;
+        }
+        Ok(connection) if connection.tls.is_none() => {
+            report.add(Check::skip("tls", "the address has none"));
+        }
+        Ok(_) => {}
+    }
+    match side {
+        Side::Platform => answers(report, dialer, url, limit).await,
+        Side::WebSocket => true,
+    }
+}
+
+fn passed(
+    stage: DialStage,
+    proxy_steps: usize,
+    dialer: &Dialer,
+    url: &Url,
+    outcome: &Result<larkline_client::Connection, DialError>,
+) -> (&'static str, String) {
+    let host = url.host_str().unwrap_or_default();
+    let connection = outcome.as_ref().ok();
+    match stage {
+        DialStage::Dns if matches!(url.host(), Some(Host::Domain(_))) => {
+            ("dns", format!("{host} resolves"))
+        }
+        DialStage::Dns => ("dns", format!("{host} is an address")),
+        DialStage::Tcp => {
+            let peer = connection.and_then(|c| c.peer_addr);
+            (
+                "tcp",
+                peer.map_or_else(|| "connected".to_owned(), |peer| format!("connected to {peer}")),
+            )
+        }
+        DialStage::Proxy if proxy_steps > 1 => ("tunnel", format!("the proxy connects to {host}")),
+        DialStage::Proxy => ("proxy", format!("the {} is there", dialer.route(url))),
+        DialStage::Tls => {
+            let tls = connection.and_then(|c| c.tls.as_ref());
+            let what = tls.map_or_else(
+                || "with the proxy".to_owned(),
+                |tls| format!("{} with {}, signed by {}", tls.version, tls.subject, tls.issuer),
+            );
+            ("tls", what)
+        }
+        DialStage::Address => ("address", redacted_url(url)),
+    }
+}
+
+fn refused(error: &DialError, proxy_steps: usize) -> Check {
+    let name = match error.stage() {
+        DialStage::Proxy if proxy_steps > 1 => "tunnel",
+        DialStage::Proxy => "proxy",
+        stage @ (DialStage::Address | DialStage::Dns | DialStage::Tcp | DialStage::Tls) => {
+            stage.as_str()
+        }
+    };
+    let check = Check::fail_as(name, Class::of_dial(error), &error.to_string());
+    match std::error::Error::source(error) {
+        Some(source) => check.notes(vec![source.to_string()]),
+        None => check,
+    }
+}
+
+/// Asks for the front page as `curl -I` does; whatever the status, the host answers.
+async fn answers(report: &mut Report, dialer: &Dialer, url: &Url, limit: Duration) -> bool {
+    let started = Instant::now();
+    let response = match dialer.http().head(url.clone()).timeout(limit).send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let mut root: &dyn std::error::Error = &error;
+            while let Some(source) = root.source() {
+                root = source;
+            }
+            let what = match error.is_timeout() {
+                true => format!("connected, and no HTTP answer within {limit:?}"),
+                false => format!("connected, and no HTTP answer: {root}"),
+            };
+            let class = if dialer.is_proxied(url) { Class::Proxy } else { Class::Network };
+            let next = "something on the way takes connections and does not pass them on: look at firewall and proxy";
+            report.add(Check::fail("http", class, what).next(next).took(started.elapsed()));
+            return false;
+        }
+    };
+    let status = response.status().as_u16();
+    let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+    report
+        .add(Check::pass("http", format!("answers, with status {status}")).took(started.elapsed()));
+    report.add(clock(date));
+    true
+}
+
+fn clock(date: Option<&str>) -> Check {
+    const NAME: &str = "clock";
+    let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let Some(theirs) = theirs else {
+        return Check::skip(NAME, "the answer has no date to compare with");
+    };
+    let ours = jiff::Timestamp::now().as_second();
+    let skew = ours - theirs.timestamp().as_second();
+    let side = if skew < 0 { "behind" } else { "ahead of" };
+    let found = format!("{} s {side} the platform's", skew.abs());
+    let next = "set this machine's clock (timedatectl set-ntp true)";
+    match skew.abs() {
+        0..=SKEW_LOW_S => Check::pass(NAME, found),
+        s if s <= SKEW_MAX_S => Check::warn(NAME, found).next(next),
+        _ => Check::fail(NAME, Class::LocalFault, found).next(next),
+    }
+}

@@ -1,0 +1,190 @@
+//! The lines of a diagnosis: one for each check, said as soon as it is known, and the verdict.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::json;
+
+use super::verdict::Class;
+use crate::args::Format;
+use crate::exit::ExitStatus;
+use crate::output;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    Pass,
+    Warn,
+    Fail,
+    /// It could not be made, and the text says why.
+    Skip,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Check {
+    section: String,
+    name: &'static str,
+    outcome: Outcome,
+    /// Where the fault lies; a warning with one decides the verdict when nothing failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<u64>,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+impl Check {
+    fn new(name: &'static str, outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            section: String::new(),
+            name,
+            outcome,
+            class: None,
+            ms: None,
+            detail: detail.into(),
+            next: None,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn pass(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(name, Outcome::Pass, detail)
+    }
+
+    pub(super) fn warn(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(name, Outcome::Warn, detail)
+    }
+
+    pub(super) fn skip(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(name, Outcome::Skip, detail)
+    }
+
+    pub(super) fn fail(name: &'static str, class: Class, detail: impl Into<String>) -> Self {
+        Self { class: Some(class), ..Self::new(name, Outcome::Fail, detail) }
+    }
+
+    /// A failure in the words of an error, whose part after the last semicolon says what to do.
+    pub(super) fn fail_as(name: &'static str, class: Class, error: &str) -> Self {
+        match error.rsplit_once("; ") {
+            Some((what, next)) => Self::fail(name, class, what).next(next),
+            None => Self::fail(name, class, error),
+        }
+    }
+
+    /// A warning that decides the verdict when nothing failed.
+    pub(super) fn of(self, class: Class) -> Self {
+        Self { class: Some(class), ..self }
+    }
+
+    pub(super) fn took(self, time: Duration) -> Self {
+        Self { ms: u64::try_from(time.as_millis()).ok(), ..self }
+    }
+
+    pub(super) fn took_ms(self, ms: Option<u64>) -> Self {
+        Self { ms, ..self }
+    }
+
+    pub(super) fn next(self, next: impl Into<String>) -> Self {
+        Self { next: Some(next.into()), ..self }
+    }
+
+    /// A next step where the error named none.
+    pub(super) fn or_next(self, next: &str) -> Self {
+        Self { next: self.next.or_else(|| Some(next.to_owned())), ..self }
+    }
+
+    pub(super) fn notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mark = match self.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Warn => "WARN",
+            Outcome::Fail => "FAIL",
+            Outcome::Skip => "skip",
+        };
+        let ms = self.ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
+        let mut lines = vec![format!("  {mark}  {:<14}{ms:>9}  {}", self.name, self.detail)];
+        let indent = " ".repeat(33);
+        lines.extend(self.notes.iter().map(|note| format!("{indent}{note}")));
+        lines.extend(self.next.iter().map(|next| format!("{indent}next: {next}")));
+        lines
+    }
+}
+
+/// A diagnosis under way.
+pub(super) struct Report {
+    format: Format,
+    section: String,
+    checks: Vec<Check>,
+}
+
+impl Report {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, section: String::new(), checks: Vec::new() }
+    }
+
+    /// What the checks after this are about.
+    pub(super) fn section(&mut self, title: impl Into<String>) {
+        self.section = title.into();
+        if self.format == Format::Human {
+            output::data(&self.section);
+        }
+    }
+
+    pub(super) fn add(&mut self, check: Check) {
+        let check = Check { section: self.section.clone(), ..check };
+        if self.format == Format::Human {
+            output::data(&check.lines().join("\n"));
+        }
+        self.checks.push(check);
+    }
+
+    /// The check that decides: the failure closest to this machine, since those further out
+    /// follow from it; without a failure, a warning that names another's doing.
+    fn deciding(&self) -> Option<&Check> {
+        let with = |outcome| self.checks.iter().find(|c| c.outcome == outcome && c.class.is_some());
+        with(Outcome::Fail).or_else(|| with(Outcome::Warn))
+    }
+
+    /// Says the verdict; its exit code.
+    pub(super) fn finish(self) -> Result<ExitStatus> {
+        let deciding = self.deciding();
+        let class = deciding.and_then(|check| check.class);
+        let exit = class.map_or(ExitStatus::Ok, Class::exit);
+        let word = class.map_or("healthy", Class::word);
+        let sentence = match deciding {
+            Some(Check { name, detail, next, .. }) => {
+                let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
+                let at = if *name == word { String::new() } else { format!("{name}: ") };
+                format!("{word}: {at}{detail}{next}")
+            }
+            None => match self.checks.iter().filter(|c| c.outcome == Outcome::Warn).count() {
+                0 => word.to_owned(),
+                1 => format!("{word}, with one warning above"),
+                n => format!("{word}, with {n} warnings above"),
+            },
+        };
+        match self.format {
+            Format::Human => output::data(&format!("verdict: {sentence}")),
+            Format::Json => {
+                let report = json!({
+                    "verdict": word,
+                    "exit_code": u8::from(exit),
+                    "sentence": sentence,
+                    "checks": self.checks,
+                });
+                output::data(&serde_json::to_string_pretty(&report)?);
+            }
+        }
+        Ok(exit)
+    }
+}

@@ -1,0 +1,95 @@
+//! `larkline doctor`: a fault put in, and the verdict, the exit code and the line it must lead to.
+
+mod config;
+mod live;
+mod network;
+mod platform;
+mod proxies;
+
+use serde_json::Value;
+
+use crate::rig::{Rig, text};
+
+/// What a fault has to lead to.
+#[derive(Clone, Copy)]
+struct Expected {
+    verdict: &'static str,
+    code: i32,
+    /// The check that decides.
+    check: &'static str,
+    /// Words of its line or of its next step.
+    says: &'static str,
+}
+
+/// As [`Expected`], in one line of a table.
+const fn is(verdict: &'static str, check: &'static str, says: &'static str) -> Expected {
+    let code = match verdict.as_bytes() {
+        b"healthy" => 0,
+        b"credentials" => 3,
+        b"network" => 10,
+        b"TLS" => 11,
+        b"proxy" => 12,
+        b"platform config" => 13,
+        b"other instance" => 14,
+        b"local fault" => 15,
+        _ => 16,
+    };
+    Expected { verdict, code, check, says }
+}
+
+/// A finished diagnosis.
+struct Diagnosis {
+    code: i32,
+    report: Value,
+    stderr: String,
+}
+
+impl Diagnosis {
+    /// Runs the doctor beside a rig, with further variables.
+    async fn of(rig: &Rig, env: &[(&str, &str)]) -> Self {
+        Self::with(rig, env, &["--timeout", "5"]).await
+    }
+
+    /// The same with other arguments.
+    async fn with(rig: &Rig, env: &[(&str, &str)], args: &[&str]) -> Self {
+        let mut command = rig.command();
+        command.args(["doctor", "--format", "json"]).args(args).envs(env.iter().copied());
+        let output = tokio::time::timeout(crate::rig::PATIENCE, command.output());
+        let output = output.await.unwrap().unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// The checks of one name, as JSON text.
+    fn line(&self, name: &str) -> String {
+        let checks = self.report["checks"].as_array().unwrap();
+        let lines: Vec<String> =
+            checks.iter().filter(|c| c["name"] == name).map(Value::to_string).collect();
+        lines.join("\n")
+    }
+
+    /// How a check ended: `pass`, `warn`, `fail`, `skip`; the worst when there are several.
+    fn outcome(&self, name: &str) -> &'static str {
+        let line = self.line(name);
+        let with = |outcome: &str| line.contains(&format!("\"outcome\":\"{outcome}\""));
+        ["fail", "warn", "skip", "pass"].into_iter().find(|o| with(o)).unwrap_or("absent")
+    }
+
+    fn expect(&self, what: &str, expected: Expected) {
+        let Expected { verdict, code, check, says } = expected;
+        let whole = format!("{what}: {:#}\n{}", self.report, self.stderr);
+        assert_eq!(self.report["verdict"], verdict, "{whole}");
+        assert_eq!(self.code, code, "{whole}");
+        assert_eq!(self.report["exit_code"], code, "{whole}");
+        if verdict != "healthy" {
+            let sentence = self.report["sentence"].as_str().unwrap();
+            let at = if check == verdict { String::new() } else { format!("{check}: ") };
+            assert!(sentence.starts_with(&format!("{verdict}: {at}")), "{whole}");
+            assert!(self.line(check).contains("\"next\""), "no next step: {whole}");
+        }
+        assert!(self.line(check).contains(says), "{whole}");
+    }
+}
