@@ -142,6 +142,9 @@ pub(crate) struct SimArgs {
     /// Reconnect jitter served to clients, seconds.
     #[arg(long, default_value_t = 30)]
     pub(crate) reconnect_nonce: u64,
+    /// No rate limits: for measuring a bot, which then shows its own speed.
+    #[arg(long)]
+    pub(crate) no_limits: bool,
 }
 
 #[derive(Debug, clap::Args)]

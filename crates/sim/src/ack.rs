@@ -19,6 +19,9 @@ use crate::world::World;
 impl World {
     /// Takes an ack from a client.
     pub(crate) fn ack(&mut self, now_ms: u64, conn: ConnId, frame: &Frame) {
+        if self.load_acked(now_ms, conn, frame) {
+            return;
+        }
         let id = frame.header(MESSAGE_ID).unwrap_or_default().to_owned();
         let Some(pushed) = self.deliveries.pushed.get_mut(&id) else {
             if self.deliveries.scripted.contains(&id) {

@@ -15,6 +15,7 @@ use crate::api::json_response;
 use crate::console::Console;
 use crate::fault::Fault;
 use crate::http::Call;
+use crate::load::Load;
 use crate::options::AppSpec;
 use crate::platform::{Platform, PlatformError};
 use crate::press::Press;
@@ -55,6 +56,10 @@ pub(crate) async fn handle(platform: &Platform, call: Call) -> Response<Bytes> {
         (&Method::POST, "act") => read(&call).and_then(|act| carry_out(platform, act)),
         (&Method::POST, "wait") => match read::<Wait>(&call) {
             Ok(wait) => wait_for(platform, wait).await,
+            Err(error) => Err(error),
+        },
+        (&Method::POST, "load") => match read::<Load>(&call) {
+            Ok(load) => platform.load(load).await.map(|report| to_value(&report)),
             Err(error) => Err(error),
         },
         (&Method::POST, "reset") => {

@@ -33,6 +33,7 @@ mod http;
 mod inject;
 mod ledger;
 mod limit;
+mod load;
 mod messages;
 mod multipart;
 mod once;
@@ -53,6 +54,7 @@ pub use gateway::{Gateway, Told};
 pub use ledger::{
     CallRow, ConnectionRow, Delivery, Edit, EventRow, Ledger, MessageRow, ReactionRow, Rows,
 };
+pub use load::{Load, LoadReport, Spread};
 pub use options::{
     AppSpec, ClientConfig, DEMO_APP_ID, DEMO_APP_SECRET, Limits, SimOptions, TlsFiles,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use larkline_sim::{AppSpec, ClientConfig, Sim, SimOptions};
+use larkline_sim::{AppSpec, ClientConfig, Limits, Sim, SimOptions};
 
 use crate::args::SimArgs;
 use crate::exit::{ExitStatus, Yours};
@@ -29,6 +29,7 @@ pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
             reconnect_nonce: args.reconnect_nonce,
             ..defaults.client_config
         },
+        limits: if args.no_limits { Limits::unlimited() } else { defaults.limits },
         ..defaults
     })
     .await

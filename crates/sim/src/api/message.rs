@@ -164,6 +164,9 @@ fn create(cx: &mut Context<'_>, chat: ChatId, mut sent: Sent, parent: Option<Mes
     if let Some(id) = &message.card {
         cx.world.card_is_sent(id, &message.id);
     }
+    if let Some(parent) = &message.parent {
+        cx.world.load_replied(cx.now_ms, parent);
+    }
     Ok(Reply::Data(object(cx, &message, false)))
 }
 

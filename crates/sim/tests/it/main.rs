@@ -8,6 +8,7 @@ mod client;
 mod delivery;
 mod diagnosis;
 mod faults;
+mod load;
 mod messages;
 mod page;
 mod speech;
