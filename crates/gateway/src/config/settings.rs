@@ -38,10 +38,10 @@ pub struct ChatRate {
 impl Governor {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let app_per_second =
-            section.key("app_per_second", "the platform's limit for an app").within(50, 1..=1_000);
+            section.key("app_per_second", "the platform's limit for an app").within(50, 1..=10_000);
         let app_per_minute = section
             .key("app_per_minute", "the platform's limit for an app")
-            .within(1_000, 1..=60_000);
+            .within(1_000, 1..=600_000);
         let per_second = section
             .key("chat_per_second", "the platform's limit for a chat, shared by all bots in it")
             .within(5, 1..=100);
