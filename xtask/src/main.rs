@@ -12,6 +12,7 @@ mod deps;
 mod docs;
 mod installed;
 mod process;
+mod proof;
 mod proxy;
 mod sdk;
 mod test;
@@ -24,6 +25,7 @@ const USAGE: &str = "\
 usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the tests whose name contains it
        cargo xtask tidy            the house rules that the compiler cannot check
        cargo xtask deps            licences, banned crates, C code, duplicates
+       cargo xtask crash           kills the gateway at every step, many times (docs/proof.md)
        cargo xtask docs            writes what documents repeat from the code";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn run(args: &[&str]) -> Result<bool> {
         ["test", filter] => test::run(&workspace, Some(filter)),
         ["tidy"] => Ok(report("tidy", &tidy::check(&workspace)?)),
         ["deps"] => Ok(report("deps", &deps::check(&workspace)?)),
+        ["crash", options @ ..] => proof::crash(&workspace, options),
         ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }

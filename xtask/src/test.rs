@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, process, proxy, sdk, tidy};
+use crate::{deps, process, proof, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -38,8 +38,13 @@ impl Tally {
 type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 
 /// Checks of the text; a filter skips them, because they have no tests to choose from.
-const STATIC: [Step; 4] =
-    [("fmt", fmt), ("clippy", clippy), ("tidy", tidy_step), ("deps", deps_step)];
+const STATIC: [Step; 5] = [
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("tidy", tidy_step),
+    ("deps", deps_step),
+    ("unarmed", proof::unarmed),
+];
 /// Checks of behaviour.
 const DYNAMIC: [Step; 4] =
     [("tests", tests), ("doctests", doctests), ("sdk", sdk::run), ("proxy", proxy::run)];

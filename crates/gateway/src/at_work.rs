@@ -104,7 +104,7 @@ mod tests {
         let [Accepted::New(inbox)] = accepted[..] else { panic!("{accepted:?}") };
         let task = NewTask { route: "r".into(), handler: "h".into(), lane: "l".into(), due_ms: 0 };
         let decision = Decision::Queue(vec![task]);
-        store.route(vec![RouteDecision { inbox, at_ms: 1, decision }]).await.unwrap();
+        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
         let at_work = AtWork::default();
         let lease = claim(&store, 1).await[0];
         let guard = at_work.begin(lease);

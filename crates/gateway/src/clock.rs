@@ -5,7 +5,8 @@
 #[expect(clippy::disallowed_methods, reason = "the single reader of the wall clock")]
 pub fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    let now_ms = since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+    larkline_failpoint::wall_ms(now_ms)
 }
 
 /// A duration as whole milliseconds.

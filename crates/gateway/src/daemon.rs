@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use larkline_failpoint::failpoint;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
 use larkline_store::record::{EndOfBoot, NewBoot};
@@ -72,6 +73,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
     announce(&config, &boot_id, store.as_ref(), &children).await?;
+    failpoint!("booted");
     let shared = Arc::new(Shared {
         boot_id,
         started_ms: now_ms(),
@@ -99,6 +101,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         reason = reason.word(),
         "stopping: intake first, then running work, then replies in hand"
     );
+    failpoint!("stop_begins");
     let drain = shared.config.load().limits.drain;
     let deadline = Instant::now() + drain;
     tokio::select! {
@@ -199,6 +202,7 @@ fn apply(
     }
     let needs_restart = old.needs_restart(&new);
     stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
+    failpoint!("reloading");
     for line in new.policy_lines() {
         tracing::info!("{line}");
     }
@@ -296,8 +300,10 @@ async fn end_children(children: &Children) {
 
 async fn farewell(shared: &Shared, reason: &Reason) {
     let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
+    let released = shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ());
+    failpoint!("leases_released");
     let steps = [
-        ("release_leases", shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ())),
+        ("release_leases", released),
         ("end_boot", shared.store.end_boot(end).await),
         ("close", shared.store.close().await),
     ];

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_client::{Answer, ApiError, ApiErrorKind};
+use larkline_failpoint::failpoint;
 use larkline_proto::api::{Disposition, RestMessage, RetryReason};
 use larkline_proto::id::LogId;
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
@@ -73,6 +74,7 @@ impl Delivery {
 
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, row: ClaimedOutbox) {
+        failpoint!("rows_claimed");
         let settlement = match Op::from_body(&row.body) {
             Ok(op) => self.send(&row, &op).await,
             Err(error) => OutboxSettlement::Dead {
@@ -84,6 +86,7 @@ impl Delivery {
         };
         let write = || self.shared.store.settle_outbox(row.lease, settlement.clone());
         worker::settle(&self.shared, "settle_outbox", &self.drain, write).await;
+        failpoint!("row_settled");
         self.shared.delivery.notify_waiters();
     }
 
@@ -96,12 +99,14 @@ impl Delivery {
                 return put_back("governed", self.app.governor.wait_for(&row.lane));
             }
         };
+        failpoint!("permit_taken");
         let (endpoint, result) = match op {
             Op::Reply { message_id, in_thread, message, .. } => {
                 ("reply", self.app.api.reply(message_id, message, *in_thread, &row.uuid).await)
             }
             Op::Send { to, message } => ("send", self.app.api.send(to, message, &row.uuid).await),
         };
+        failpoint!("call_answered");
         match result {
             Ok(sent) => {
                 permit.complete(Hint::Fine);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use larkline_failpoint::failpoint;
 use larkline_proto::content::{self, Outgoing};
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
@@ -81,22 +82,27 @@ impl Dispatch {
 
     /// One attempt, from claim to settlement.
     async fn work(self: Arc<Self>, task: ClaimedTask) {
+        failpoint!("tasks_claimed");
         let started = Instant::now();
         let _at_work = self.shared.at_work.begin(task.lease);
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));
-        let settlement = match self.turn(&task) {
-            Err(error) => self.given_up(&task, None, &error),
+        let turn = self.bot(&task.item.app).await.map(|bot| self.turn(&task, &bot));
+        let settlement = match turn {
+            Some(Err(error)) => self.given_up(&task, None, &error),
             // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
-            Ok(turn) if attempt > 1 && self.common.retry.attempts == 1 => {
+            Some(Ok(turn)) if attempt > 1 && self.common.retry.attempts == 1 => {
                 self.given_up(&task, Some(&turn.event), &HandlerError::interrupted())
             }
             // Ended before it began: the attempt does not count.
-            Ok(_) if self.kill.is_cancelled() => TaskSettlement::Release,
-            Ok(turn) => {
+            Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
+            None => TaskSettlement::Release,
+            Some(Ok(turn)) => {
                 tracing::debug!(handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, "attempt");
+                failpoint!("handler_begins");
                 let result = self.handler.handle(&turn).await;
+                failpoint!("handler_done");
                 let word = match &result {
                     Ok(answer) if answer.later => "later",
                     Ok(_) => "ok",
@@ -112,17 +118,17 @@ impl Dispatch {
         };
         let write = || self.shared.store.settle_task(lease, settlement.clone());
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
+        failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
         self.shared.dispatch.notify_waiters();
     }
 
-    fn turn(&self, task: &ClaimedTask) -> Result<Turn, HandlerError> {
+    fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {
         let event = Event::parse(&task.item.payload).map_err(|e| HandlerError {
             code: "event_unreadable",
             detail: e.to_string(),
             retry: Retry::Never,
         })?;
-        let bot = self.bot(&task.item.app);
         let message = event.message();
         Ok(Turn {
             app: task.item.app.clone(),
@@ -131,8 +137,8 @@ impl Dispatch {
             session: task.lane.clone(),
             task: task.lease.task,
             attempt: task.attempt,
-            text: message.map(|m| content::readable(m, &bot)).unwrap_or_default(),
-            mentioned: message.is_some_and(|m| m.mentions_bot(&bot)),
+            text: message.map(|m| content::readable(m, bot)).unwrap_or_default(),
+            mentioned: message.is_some_and(|m| m.mentions_bot(bot)),
             payload: task.item.payload.clone(),
             reply_url: self
                 .reply_base
@@ -143,9 +149,18 @@ impl Dispatch {
         })
     }
 
-    fn bot(&self, app: &str) -> OpenId {
-        let app = self.apps.iter().find(|a| a.name == app);
-        app.and_then(|a| a.bot.borrow().clone()).unwrap_or_default()
+    /// The bot, whom the message may mention. Tasks of an earlier run are here before the
+    /// platform has told it to this one; `None` when a stop comes sooner.
+    async fn bot(&self, app: &str) -> Option<OpenId> {
+        let Some(app) = self.apps.iter().find(|a| a.name == app) else {
+            return Some(OpenId::default());
+        };
+        let mut known = app.bot.subscribe();
+        tokio::select! {
+            biased;
+            bot = known.wait_for(Option::is_some) => bot.ok().and_then(|bot| bot.clone()),
+            () = self.drain.cancelled() => None,
+        }
     }
 
     fn settlement(
@@ -163,6 +178,7 @@ impl Dispatch {
                         .as_ref()
                         .map_or_else(|| "{}".to_owned(), ToString::to_string);
                     self.shared.callbacks.answer(task.item.id, Bytes::from(data));
+                    failpoint!("callback_answered");
                 }
                 let replies = self.rows(task, Some(&turn.event), "a", answer.messages);
                 match self.handler.reply_within() {

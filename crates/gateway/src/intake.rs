@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larkline_client::link::{AckToken, Answer, Delivery, LinkHandle};
+use larkline_failpoint::failpoint;
 use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::header::DataKind;
@@ -85,11 +86,14 @@ impl Intake {
         let (pending, events): (Vec<Pending>, Vec<NewEvent>) =
             batch.drain(..).map(|d| self.read(d, previews)).unzip();
         let lines: Vec<LogLine> = events.iter().map(LogLine::of).collect();
+        failpoint!("event_taken");
         match self.shared.store.accept(events).await {
             Ok(accepted) => {
+                failpoint!("accepted");
                 self.shared.store_health.recovered();
                 let journaled_ms = now_ms();
                 let acked = self.ack(pending, &accepted, journaled_ms, callbacks);
+                failpoint!("ack_queued");
                 lines
                     .into_iter()
                     .zip(&accepted)
@@ -100,6 +104,7 @@ impl Intake {
                 self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
                 self.shared.routing.notify_waiters();
                 mark_acked(&self.shared, acked).await;
+                failpoint!("ack_marked");
             }
             Err(error) => {
                 self.shared.store_health.failed("accept", &error);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
 use larkline_proto::rate::nanos;
@@ -90,20 +91,19 @@ impl Routing {
             return Some(0);
         }
         let config = self.shared.config.load_full();
-        let mut notices = Vec::new();
         let decisions: Vec<RouteDecision> =
-            items.iter().map(|item| self.decide(item, &config, bot, &mut notices)).collect();
+            items.iter().map(|item| self.decide(item, &config, bot)).collect();
         let count = decisions.len();
+        let notices = decisions.iter().any(|decision| decision.notice.is_some());
+        failpoint!("decided");
         if let Err(error) = self.shared.store.route(decisions).await {
             self.shared.store_health.failed("route", &error);
             return None;
         }
+        failpoint!("routed");
         self.shared.dispatch.notify_waiters();
-        if !notices.is_empty() {
-            match self.shared.store.enqueue(notices).await {
-                Ok(_) => self.shared.delivery.notify_waiters(),
-                Err(error) => self.shared.store_health.failed("enqueue", &error),
-            }
+        if notices {
+            self.shared.delivery.notify_waiters();
         }
         Some(count)
     }
@@ -114,14 +114,9 @@ impl Routing {
             || item.boot_id != self.shared.boot_id
     }
 
-    fn decide(
-        &self,
-        item: &InboxItem,
-        config: &Config,
-        bot: &OpenId,
-        notices: &mut Vec<NewOutbox>,
-    ) -> RouteDecision {
+    fn decide(&self, item: &InboxItem, config: &Config, bot: &OpenId) -> RouteDecision {
         let at_ms = now_ms();
+        let mut notice = None;
         let decision = match Event::parse(&item.payload) {
             Err(error) => {
                 verdict_line(&self.app.name, item, "failed", "decode");
@@ -130,14 +125,14 @@ impl Routing {
             Ok(event) => match self.routed(&event, config, bot, item.received_ms) {
                 Routed::Filtered(why) => {
                     verdict_line(&self.app.name, item, "filtered", why.word());
-                    notices.extend(self.notice(&event, why));
+                    notice = self.notice(&event, why);
                     Decision::Filtered { why: why.word() }
                 }
                 Routed::Tasks(tasks) => {
                     let handlers: Vec<&str> = tasks.iter().map(|t| t.handler.as_str()).collect();
                     tracing::info!(app = self.app.name, event_id = %item.event_id, inbox_id = item.id.0,
                         handlers = handlers.join(","), "routed");
-                    notices.extend(self.crowd_notice(&event));
+                    notice = self.crowd_notice(&event);
                     Decision::Queue(tasks)
                 }
             },
@@ -146,7 +141,7 @@ impl Routing {
             // No handler will answer a callback's ack.
             self.shared.callbacks.answer(item.id, Bytes::from_static(NEUTRAL));
         }
-        RouteDecision { inbox: item.id, at_ms, decision }
+        RouteDecision { inbox: item.id, at_ms, decision, notice }
     }
 
     fn routed(&self, event: &Event, config: &Config, bot: &OpenId, received_ms: i64) -> Routed {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
 use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
+use larkline_failpoint::failpoint;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -142,6 +143,7 @@ impl Stages {
             app.link.close();
         }
         self.intake.join(deadline).await;
+        failpoint!("intake_stopped");
         let grace = shared.config.load().limits.kill_grace;
         let work = self.work.join(deadline + grace + SETTLE);
         tokio::pin!(work);
@@ -152,9 +154,11 @@ impl Stages {
                 work.await;
             }
         }
+        failpoint!("work_stopped");
         if let Err(error) = wait_for_outbox(shared, deadline).await {
             tracing::warn!("replies stay in the outbox until the next start: {error}");
         }
+        failpoint!("outbox_empty");
         self.out.join(Instant::now() + SERVICE_STOP).await;
         self.service.join(Instant::now() + SERVICE_STOP).await;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use larkline_failpoint::failpoint;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -32,6 +33,7 @@ pub async fn take_over(
                 if !asked.contains(&holder.pid) {
                     asked.push(holder.pid);
                     ask(&holder, me).await;
+                    failpoint!("takeover_asked");
                 }
                 tokio::time::sleep(TRY_EVERY).await;
             }

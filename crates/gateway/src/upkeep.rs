@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_store::inbox::InboxItem;
 use larkline_store::outbox::NewOutbox;
@@ -76,25 +77,18 @@ impl Upkeep {
     }
 
     async fn expire(&self) {
-        match self.shared.store.expire_awaiting(now_ms()).await {
+        match self.shared.store.expire_awaiting(now_ms(), no_reply_notice).await {
             Ok(items) => {
                 for item in &items {
                     tracing::error!(app = item.app, event_id = %item.event_id, inbox_id = item.id.0,
                         verdict = "failed", why = NO_REPLY, "the handler's later answer never came; see `larkline dead`");
                 }
-                self.tell(items.iter().filter_map(no_reply_notice).collect()).await;
+                if !items.is_empty() {
+                    failpoint!("awaiting_expired");
+                    self.shared.delivery.notify_waiters();
+                }
             }
             Err(error) => self.shared.store_health.failed("expire_awaiting", &error),
-        }
-    }
-
-    async fn tell(&self, notices: Vec<NewOutbox>) {
-        if notices.is_empty() {
-            return;
-        }
-        match self.shared.store.enqueue(notices).await {
-            Ok(_) => self.shared.delivery.notify_waiters(),
-            Err(error) => self.shared.store_health.failed("enqueue", &error),
         }
     }
 
@@ -139,7 +133,7 @@ impl Upkeep {
     }
 }
 
-fn no_reply_notice(item: &InboxItem) -> Option<NewOutbox> {
+fn no_reply_notice(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
     let text = "⚠️ The announced answer did not come in time (no_reply). The operator can retry it: larkline dead";
-    outgoing::notice(&item.app, &Event::parse(&item.payload).ok()?, NO_REPLY, text, now_ms())
+    outgoing::notice(&item.app, &Event::parse(&item.payload).ok()?, NO_REPLY, text, now_ms)
 }

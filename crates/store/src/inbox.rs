@@ -3,6 +3,7 @@
 use larkline_proto::id::{ChatId, EventId, MessageId, OpenId};
 use serde::{Deserialize, Serialize};
 
+use crate::outbox::NewOutbox;
 use crate::task::NewTask;
 
 /// Row number of an accepted event; rises in order of acceptance.
@@ -122,6 +123,8 @@ pub struct RouteDecision {
     pub at_ms: i64,
     /// What was decided.
     pub decision: Decision,
+    /// What the chat is told about it, committed with it.
+    pub notice: Option<NewOutbox>,
 }
 
 /// The router's word on one event.

@@ -97,9 +97,14 @@ pub trait Store: Send + Sync + 'static {
         now_ms: i64,
     ) -> StoreFuture<'_, LateReply>;
 
-    /// Kills awaiting tasks whose time is over (`code` `no_reply`); returns them with their
-    /// events so that a notice can be sent. A bounded number a call: ask again until none is left.
-    fn expire_awaiting(&self, now_ms: i64) -> StoreFuture<'_, Vec<InboxItem>>;
+    /// Kills awaiting tasks whose time is over (`code` `no_reply`) and returns their events. What
+    /// `notice` makes of an event is committed with it: whoever was promised an answer is told.
+    /// A bounded number a call: ask again until none is left.
+    fn expire_awaiting(
+        &self,
+        now_ms: i64,
+        notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
+    ) -> StoreFuture<'_, Vec<InboxItem>>;
 
     /// Inserts outgoing messages that answer no task (`send`, notices). A repeated key
     /// (`NewOutbox::key`) inserts nothing and returns the existing id.

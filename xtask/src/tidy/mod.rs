@@ -5,6 +5,7 @@
 
 mod arrows;
 mod errors;
+mod failpoints;
 mod links;
 mod metrics;
 mod requirements;
@@ -25,6 +26,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     problems.extend(errors::check(&sources));
     problems.extend(requirements::check(&sources));
     problems.extend(metrics::check(&sources));
+    problems.extend(failpoints::check(&sources));
     problems.extend(links::check(&sources, &workspace.files()?));
     Ok(problems)
 }

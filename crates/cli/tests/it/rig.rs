@@ -1,6 +1,7 @@
 //! What the tests of the binary share: a simulator in the test's process, the real `larkline`
 //! as a child with a state directory of its own, and ways to look at both from outside.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Rig {
     pub(crate) guest: OpenId,
     pub(crate) group: ChatId,
     pub(crate) dir: TempDir,
+    /// What every command finds in its environment besides.
+    pub(crate) env: BTreeMap<&'static str, String>,
     gateway: Option<Child>,
 }
 
@@ -73,8 +76,8 @@ impl Rig {
         let owner = sim.platform().add_user("owner");
         let guest = sim.platform().add_user("guest");
         let group = sim.platform().add_group("group", &[owner.clone(), guest.clone()]);
-        let rig =
-            Self { sim, owner, guest, group, dir: tempfile::tempdir().unwrap(), gateway: None };
+        let (dir, env) = (tempfile::tempdir().unwrap(), BTreeMap::new());
+        let rig = Self { sim, owner, guest, group, dir, env, gateway: None };
         rig.configure(rest);
         rig
     }
@@ -146,6 +149,7 @@ impl Rig {
             .env("TEST_APP_SECRET", AppSpec::default().app_secret)
             .env("LARKLINE_LOCK_DIR", self.dir.path().join("locks"))
             .env("LARKLINE_CONFIG", self.config())
+            .envs(&self.env)
             .stdin(Stdio::null());
         command
     }
@@ -189,6 +193,23 @@ impl Rig {
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let mut child = self.gateway.take().unwrap();
         tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap()
+    }
+
+    /// Waits until the ledger satisfies a condition, or the gateway ends; its status if it did.
+    pub(crate) async fn ledger_or_end(
+        &mut self,
+        condition: impl FnMut(&Ledger) -> bool,
+    ) -> Option<ExitStatus> {
+        let Self { sim, gateway, .. } = self;
+        let status = tokio::select! {
+            status = gateway.as_mut().unwrap().wait() => status.unwrap(),
+            waited = sim.platform().wait_for(condition, PATIENCE) => {
+                assert!(waited.is_ok(), "neither came; log:\n{}", self.log());
+                return None;
+            }
+        };
+        self.gateway = None;
+        Some(status)
     }
 
     /// SIGTERM, and waits for the end.
@@ -260,7 +281,7 @@ impl Rig {
 
     /// Waits until nothing waits, then returns the verdicts as `{"replied": 3, "filtered/no_route": 1}`,
     /// and checks that they add up to what was received.
-    pub(crate) async fn verdicts(&self) -> std::collections::BTreeMap<String, u64> {
+    pub(crate) async fn verdicts(&self) -> BTreeMap<String, u64> {
         let count = |status: &Value| -> Vec<(String, u64)> {
             let rows = status["tally"].as_array().cloned().unwrap_or_default();
             let name = |r: &Value| {

@@ -6,7 +6,7 @@ use larkline_sim::{Answer, Fault, Limits, Said, SimOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::delivery::reply_fault;
-use crate::rig::{ECHO, Rig};
+use crate::rig::{ECHO, Rig, WORK, read};
 
 /// Answers when the test says so: a file `go` beside the configuration.
 const HELD: &str = r#"
@@ -192,4 +192,24 @@ session = "sender"
     std::fs::write(rig.path("go"), "").unwrap();
     // Four waits of a second; by the period alone it would be four of five.
     assert!(waited < Duration::from_secs(12), "{waited:?}");
+}
+
+#[tokio::test]
+async fn after_a_crash_no_handler_starts_before_the_platform_has_told_who_the_bot_is() {
+    let mut rig = Rig::start(WORK).await;
+    rig.script("work", "cat >> seen; echo done");
+    rig.env.insert("LARKLINE_FAILPOINT", "routed:1".to_owned());
+    rig.kill9().await;
+    rig.run(&[]).await;
+    let said = rig.say_in_group(&rig.guest, "words", true);
+    rig.exit().await;
+    rig.env.clear();
+    // Twice, with a second between them: the handler would have had the time.
+    let (status, code, msg) = (500, 1, "internal".to_owned());
+    let answer = Answer::Code { status, code, msg, reset_s: None };
+    rig.fault(Fault::Api { path: "/bot/".to_owned(), method: String::new(), answer, times: 2 });
+    rig.run(&[]).await;
+    assert_eq!(rig.answered(&said).await, ["done"]);
+    let turn: serde_json::Value = serde_json::from_str(&read(&rig.path("seen"))).unwrap();
+    assert_eq!((&turn["text"], &turn["mentioned"]), (&"words".into(), &true.into()));
 }

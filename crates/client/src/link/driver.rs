@@ -295,5 +295,6 @@ fn hand_over(
 #[expect(clippy::disallowed_methods, reason = "the single reader of the link's wall clock")]
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    let now_ms = since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+    larkline_failpoint::wall_ms(now_ms)
 }

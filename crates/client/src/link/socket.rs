@@ -104,7 +104,10 @@ impl Socket {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Input<'static>> {
         if self.unflushed {
             match Pin::new(&mut self.stream).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    larkline_failpoint::failpoint!("ack_flushed");
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Input::Failed(lost(&error))),
                 Poll::Pending => {}
             }

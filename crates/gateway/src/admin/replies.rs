@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use larkline_client::Secret;
+use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_store::StoreError;
 use larkline_store::task::{AwaitingTask, LateReply, TaskId};
@@ -54,8 +55,10 @@ pub(super) async fn late_reply(
     let replies = destination(&config, &waits, task)
         .map(|d| d.rows("l", answer.messages, config.log.previews, now_ms()))
         .unwrap_or_default();
+    failpoint!("late_answer_read");
     match admin.shared.store.late_reply(task, replies, now_ms()).await? {
         LateReply::Stored => {
+            failpoint!("late_answer_stored");
             admin.shared.delivery.notify_waiters();
             Ok(Json(json!({ "stored": true })))
         }

@@ -1,9 +1,9 @@
 //! Accepting and routing.
 
-use super::{APP, accepted, decide, event, new_task, verdicts};
+use super::{APP, accepted, claim_row, decide, event, message, new_task, verdicts};
 use crate::{
     Store,
-    inbox::{Accepted, Decision, InboxId},
+    inbox::{Accepted, Decision, InboxId, RouteDecision},
 };
 
 /// What was accepted can be read back: same order, same bytes, also bytes that are no text.
@@ -76,4 +76,16 @@ pub async fn a_second_decision_is_ignored(store: &dyn Store) {
     assert!(store.unrouted(APP.into(), 10).await.unwrap().is_empty());
     assert_eq!(store.depths().await.unwrap().tasks, 0);
     assert_eq!(verdicts(store).await, [("filtered".to_owned(), 1)].into());
+}
+
+/// What a chat is told about a decision is stored with it, and not with one that is ignored.
+pub async fn a_notice_comes_with_its_decision(store: &dyn Store) {
+    let inbox = accepted(store, event(1)).await;
+    for key in ["told", "ignored"] {
+        let (decision, notice) = (Decision::Filtered { why: "stale" }, message(key, "a"));
+        let notice = Some(notice);
+        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice }]).await.unwrap();
+    }
+    assert_eq!(claim_row(store, 10).await.uuid, "uuid-told");
+    assert_eq!(store.depths().await.unwrap().outbox, 1);
 }

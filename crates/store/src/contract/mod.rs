@@ -36,6 +36,7 @@ macro_rules! store_laws {
             intake::keys_belong_to_one_app,
             intake::equal_texts_are_two_events,
             intake::a_second_decision_is_ignored,
+            intake::a_notice_comes_with_its_decision,
             tasks::a_lane_runs_one_task_at_a_time_in_order_of_events,
             tasks::the_oldest_lanes_go_first,
             tasks::a_lane_belongs_to_one_handler,
@@ -127,7 +128,7 @@ async fn accepted(store: &dyn Store, event: NewEvent) -> InboxId {
 }
 
 async fn decide(store: &dyn Store, inbox: InboxId, decision: Decision) {
-    store.route(vec![RouteDecision { inbox, at_ms: 1, decision }]).await.unwrap();
+    store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
 }
 
 fn new_task(handler: &str, lane: &str, due_ms: i64) -> NewTask {

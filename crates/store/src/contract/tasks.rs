@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    inbox::Decision,
+    inbox::{Decision, InboxItem},
     task::{LateReply, TaskClaim, TaskSettlement},
 };
 
@@ -182,16 +182,18 @@ pub async fn waiting_tasks_are_counted_by_handler(store: &dyn Store) {
     assert_eq!(waiting, [(HANDLER.to_owned(), 2), ("gone".to_owned(), 1)]);
 }
 
-/// A promise that is not kept in time is a dead letter, and said so once.
+/// A promise that is not kept in time is a dead letter, and said so once: with its notice.
 pub async fn an_awaiting_task_dies_when_its_time_is_over(store: &dyn Store) {
     queued(store, 1, "a").await;
     let task = claim_one(store, 10).await;
     store.settle_task(task.lease, awaiting(100)).await.unwrap();
-    assert!(store.expire_awaiting(99).await.unwrap().is_empty());
-    let expired = store.expire_awaiting(100).await.unwrap();
+    let told = |item: &InboxItem, _| Some(message(item.event_id.as_str(), "a"));
+    assert!(store.expire_awaiting(99, told).await.unwrap().is_empty());
+    let expired = store.expire_awaiting(100, told).await.unwrap();
     assert_eq!(expired.len(), 1);
     assert_eq!(expired[0].id, task.item.id);
-    assert!(store.expire_awaiting(100).await.unwrap().is_empty());
+    assert!(store.expire_awaiting(100, told).await.unwrap().is_empty());
+    assert_eq!(claim_rows(store, 10, 100).await.len(), 1);
     assert_eq!(store.dead(10).await.unwrap()[0].code, "no_reply");
     let late = store.late_reply(task.lease.task, Vec::new(), 101).await.unwrap();
     assert_eq!(late, LateReply::NotWaiting);

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::{
     fault::Refusal,
     ledger::{self, FAILED, FILTERED, Note, WAITING},
-    sql, task,
+    outbox, sql, task,
     writer::Tx,
 };
 use crate::inbox::{Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision};
@@ -124,17 +124,18 @@ pub(super) fn unrouted(
 }
 
 pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), Refusal> {
-    for RouteDecision { inbox, at_ms, decision } in decisions {
+    for RouteDecision { inbox, at_ms, decision, notice } in decisions {
         let InboxId(id) = *inbox;
-        match decision {
+        let fresh = match decision {
             Decision::Filtered { why } => conclude(tx, id, *at_ms, FILTERED, why)?,
             Decision::Failed { why, detail } => {
-                if conclude(tx, id, *at_ms, FAILED, why)? {
+                let fresh = conclude(tx, id, *at_ms, FAILED, why)?;
+                if fresh {
                     let note =
                         Note { at_ms: *at_ms, what: "unreadable", detail, ..Note::default() };
                     ledger::note(tx, id, &note)?;
                 }
-                true
+                fresh
             }
             Decision::Queue(tasks) if tasks.is_empty() => {
                 conclude(tx, id, *at_ms, FILTERED, "no_route")?
@@ -150,6 +151,9 @@ pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), 
                 fresh
             }
         };
+        if let Some(notice) = notice.as_ref().filter(|_| fresh) {
+            outbox::insert(tx, notice, None, None)?;
+        }
     }
     Ok(())
 }

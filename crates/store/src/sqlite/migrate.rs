@@ -2,6 +2,7 @@
 //!
 //! A step that was released is never edited; a mistake in it is a new step.
 
+use larkline_failpoint::failpoint;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault;
@@ -30,7 +31,9 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         tx.execute_batch(step).map_err(sql)?;
         tx.pragma_update(None, "user_version", version).map_err(sql)?;
+        failpoint!("migration_begun");
         tx.commit().map_err(sql)?;
+        failpoint!("migrated");
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ use std::{
     thread,
 };
 
+use larkline_failpoint::failpoint;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -192,8 +193,12 @@ impl Store for SqliteStore {
         self.write("late_reply", move |tx| task::late_reply(tx, task, &replies, now_ms))
     }
 
-    fn expire_awaiting(&self, now_ms: i64) -> StoreFuture<'_, Vec<InboxItem>> {
-        self.write("expire_awaiting", move |tx| task::expire_awaiting(tx, now_ms))
+    fn expire_awaiting(
+        &self,
+        now_ms: i64,
+        notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
+    ) -> StoreFuture<'_, Vec<InboxItem>> {
+        self.write("expire_awaiting", move |tx| task::expire_awaiting(tx, now_ms, notice))
     }
 
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>> {
@@ -304,6 +309,7 @@ impl Store for SqliteStore {
             loop {
                 let bite = move |tx: &mut Tx<'_>| prune::events(tx, before_ms, after);
                 let (pruned, next) = self.write("prune", bite).await?;
+                failpoint!("pruned");
                 total.events += pruned.events;
                 total.keys += pruned.keys;
                 let Some(next) = next else { break };

@@ -267,7 +267,11 @@ fn promised(tx: &Tx<'_>, inbox: i64, task: i64, at_ms: Option<i64>) -> Result<()
     Ok(note(tx, inbox, &it)?)
 }
 
-pub(super) fn expire_awaiting(tx: &mut Tx<'_>, now_ms: i64) -> Result<Vec<InboxItem>, Refusal> {
+pub(super) fn expire_awaiting(
+    tx: &mut Tx<'_>,
+    now_ms: i64,
+    notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
+) -> Result<Vec<InboxItem>, Refusal> {
     let select = format!(
         "SELECT t.id, t.ended_ms, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
             JOIN payload p ON p.inbox = t.inbox
@@ -284,6 +288,9 @@ pub(super) fn expire_awaiting(tx: &mut Tx<'_>, now_ms: i64) -> Result<Vec<InboxI
             WHERE id = ?1";
         sql::exec(tx.conn, update, [id, now_ms])?;
         shift(tx, item.id.0, -1, 1, now_ms)?;
+        if let Some(notice) = notice(&item, now_ms) {
+            outbox::insert(tx, &notice, None, None)?;
+        }
         items.push(item);
     }
     Ok(items)

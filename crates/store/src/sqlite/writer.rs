@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use larkline_failpoint::failpoint;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -193,7 +194,9 @@ impl Writer {
             tracing::debug!(?refusal, "ack times were not written");
         }
         let Some(conn) = self.conn.take() else { return Ok(()) };
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        let written_back = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        failpoint!("checkpointed");
+        written_back
             .and_then(|()| conn.close().map_err(|(_, error)| error))
             .map_err(|error| fault::from_sqlite("close", &error))
     }
@@ -213,7 +216,9 @@ fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> R
         }
     }
     tx.ledger.write(conn)?;
+    failpoint!("commit_begins");
     sql::exec(conn, "COMMIT", [])?;
+    failpoint!("committed");
     Ok(())
 }
 

@@ -38,7 +38,7 @@ async fn child() {
         let task =
             NewTask { route: "all".into(), handler: "echo".into(), lane: "a".into(), due_ms: 0 };
         let decision = Decision::Queue(vec![task]);
-        store.route(vec![RouteDecision { inbox, at_ms: 1, decision }]).await.unwrap();
+        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
         let (owner, handler) = ("boot".to_owned(), "echo".into());
         let claim = TaskClaim { handler, limit: 1, now_ms: 1, until_ms: i64::MAX, owner };
         for task in store.claim_tasks(claim.clone()).await.unwrap() {

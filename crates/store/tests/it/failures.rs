@@ -19,7 +19,10 @@ async fn fill(store: &dyn Store) -> (i64, StoreError) {
             Ok(accepted) => match accepted[..] {
                 [Accepted::New(inbox)] => {
                     let decision = Decision::Filtered { why: "no_route" };
-                    store.route(vec![RouteDecision { inbox, at_ms: n, decision }]).await.unwrap();
+                    store
+                        .route(vec![RouteDecision { inbox, at_ms: n, decision, notice: None }])
+                        .await
+                        .unwrap();
                 }
                 ref other => panic!("{other:?}"),
             },

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use larkline_failpoint::failpoint;
 use larkline_store::task::TaskId;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::process::{Child, Command};
@@ -100,6 +101,7 @@ impl Children {
         let entry = self.enter(handler, task);
         let command = command(&argv, cwd, env, entry.mark())?;
         let mut running = Running::start(command, entry, &limits).await?;
+        failpoint!("child_started");
         let mut streams = Streams::new(&mut running.child, input, limits.output_bytes);
         let mut end = watch(&mut running.child, &mut streams, &limits, cancel).await;
         if matches!(end, End::Exited(_)) {

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use larkline_client::{Dialer, NetError, redacted_url};
+use larkline_failpoint::failpoint;
 use larkline_store::task::TaskId;
 use reqwest::Response;
 use serde_json::json;
@@ -116,6 +117,7 @@ impl Http {
             .header(signature::TIMESTAMP, now_s)
             .body(body);
         let response = request.send().await.map_err(|error| self.no_response(error))?;
+        failpoint!("service_answered");
         match response.status() {
             StatusCode::NO_CONTENT => Ok(Answer::default()),
             StatusCode::ACCEPTED => {

@@ -119,7 +119,8 @@ impl Pair {
         } else {
             Decision::Queue(tasks)
         };
-        let decision = RouteDecision { inbox: InboxId(inbox), at_ms: self.now_ms, decision };
+        let decision =
+            RouteDecision { inbox: InboxId(inbox), at_ms: self.now_ms, decision, notice: None };
         self.store.route(vec![decision]).await.unwrap();
     }
 
@@ -260,7 +261,7 @@ impl Pair {
             work.state = State::Dead;
             inboxes.push(work.inbox);
         }
-        let expired = self.store.expire_awaiting(self.now_ms).await.unwrap();
+        let expired = self.store.expire_awaiting(self.now_ms, |_, _| None).await.unwrap();
         let mut expired: Vec<_> = expired.into_iter().map(|item| item.id.0).collect();
         expired.sort_unstable();
         inboxes.sort_unstable();
