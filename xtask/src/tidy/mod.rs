@@ -8,6 +8,7 @@ mod errors;
 mod failpoints;
 mod links;
 mod metrics;
+mod pictures;
 mod requirements;
 mod sources;
 mod words;
@@ -27,7 +28,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     problems.extend(requirements::check(&sources));
     problems.extend(metrics::check(&sources));
     problems.extend(failpoints::check(&sources));
-    problems.extend(links::check(&sources, &workspace.files()?));
+    let files = workspace.files()?;
+    let size = |path: &str| workspace.root.join(path).metadata().map_or(0, |file| file.len());
+    problems.extend(links::check(&sources, &files));
+    problems.extend(pictures::check(&sources, &files, size));
     Ok(problems)
 }
 
