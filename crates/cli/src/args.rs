@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Find out what is wrong, from this machine to the developer console; one verdict.
     Doctor(DoctorArgs),
+    /// Post a nonce into a chat and time the return of an event about it.
+    Probe(ProbeArgs),
     /// Is it well: link, queues, verdicts.
     Status {
         /// Only the exit code: 0 ready, 1 not ready.
@@ -91,6 +93,19 @@ pub(crate) struct RunArgs {
     /// Use no proxy in this run, whatever the configuration or the environment says.
     #[arg(long)]
     pub(crate) no_proxy: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProbeArgs {
+    /// Where to post it (oc_…); see `larkline chats`.
+    #[arg(long)]
+    pub(crate) chat: String,
+    /// Which app, when several are configured.
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// How long to wait for the return, in seconds.
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, clap::Args)]

@@ -88,6 +88,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
+        probes: crate::probe::Probes::default(),
         routing: tokio::sync::Notify::new(),
         dispatch: tokio::sync::Notify::new(),
         delivery: tokio::sync::Notify::new(),

@@ -20,6 +20,7 @@ pub mod link_watch;
 pub mod log;
 pub mod metrics;
 pub mod outgoing;
+pub mod probe;
 pub mod reason;
 pub mod router;
 pub mod routing;

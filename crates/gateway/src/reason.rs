@@ -16,6 +16,7 @@ pub fn sentence(why: &str) -> Option<&'static str> {
         "not_mentioned" => "written in a group without @bot",
         "stale" => "older than the route's `stale_after` when it arrived; the sender was told",
         "rate_limited" => "the sender is over `governor.user_per_minute`",
+        "probe" => "part of a `larkline probe`",
         "decode" => "the payload is no event this version can read; it is kept",
         "no_reply" => "the handler promised a later answer that did not come",
         _ => return None,

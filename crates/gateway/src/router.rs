@@ -45,6 +45,8 @@ pub enum Why {
     RateLimited,
     /// The bot's own message.
     OwnMessage,
+    /// About a probe.
+    Probe,
 }
 
 impl Why {
@@ -61,6 +63,7 @@ impl Why {
             Self::Stale | Self::StaleAsk => "stale",
             Self::RateLimited => "rate_limited",
             Self::OwnMessage => "self",
+            Self::Probe => "probe",
         }
     }
 }

@@ -148,6 +148,9 @@ impl Routing {
         let Some(app) = config.apps.iter().find(|a| a.name == self.app.name) else {
             return Routed::Filtered(Why::NoRoute);
         };
+        if self.shared.probes.recognise(event, received_ms) {
+            return Routed::Filtered(Why::Probe);
+        }
         let routed = router::route(event, Context { config, app, bot, received_ms });
         let Some(message) = event.message() else { return routed };
         self.app.groups.count(message, bot);
@@ -194,7 +197,8 @@ impl Routing {
             | Why::BotLoop
             | Why::SenderNotAllowed
             | Why::NotMentioned
-            | Why::OwnMessage => return None,
+            | Why::OwnMessage
+            | Why::Probe => return None,
         };
         outgoing::notice(&self.app.name, event, why.word(), text, now_ms())
     }

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::governor::Governor;
 use crate::handler::Children;
 use crate::metrics::Metrics;
+use crate::probe::Probes;
 use crate::unanswered::Unanswered;
 
 /// Shared by all workers.
@@ -42,6 +43,8 @@ pub struct Shared {
     pub at_work: AtWork,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
+    /// Probes under way.
+    pub probes: Probes,
     /// True while more waits than the bound allows: nothing more is acked.
     pub overfull: AtomicBool,
     /// How much waits while that is more than half of the bound: chats are told; else 0.

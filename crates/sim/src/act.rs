@@ -58,6 +58,29 @@ impl World {
         }))
     }
 
+    /// Tells an app of its own reaction, when it subscribes to reactions.
+    pub(crate) fn app_reacted(
+        &mut self,
+        now_ms: u64,
+        app: AppIx,
+        message: &MessageId,
+        emoji: &str,
+    ) {
+        let kind = "im.message.reaction.created_v1";
+        let subscribed = self.app(app).spec.console.events.iter().any(|event| event == kind);
+        if !subscribed || !self.app(app).may(REACTION_SCOPES) {
+            return;
+        }
+        let event = json!({
+            "message_id": message,
+            "reaction_type": {"emoji_type": emoji},
+            "operator_type": "app",
+            "app_id": self.app_id(app),
+            "action_time": now_ms.to_string(),
+        });
+        self.send_event(now_ms, app, kind, &event, None);
+    }
+
     pub(crate) fn menu(
         &mut self,
         now_ms: u64,

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 mod lists;
+mod probe;
 mod run;
 mod send;
 mod sim;
@@ -28,6 +29,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Sim(sim) => sim::run(sim).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(config, format, doctor)).await,
+        Command::Probe(probe) => probe::run(config, format, probe).await,
         Command::Status { check } => status::run(config, format, check).await,
         Command::Messages(messages) => lists::messages(config, format, messages).await,
         Command::Chats => lists::chats(config, format).await,

@@ -21,6 +21,7 @@ mod governor;
 mod guide;
 mod instance;
 mod line;
+mod probe;
 mod proof;
 mod reload;
 mod rig;

@@ -10,6 +10,7 @@
 //! | `GET /v1/messages`, `/v1/chats`, `/v1/dead`, `/v1/story` | socket | lists |
 //! | `POST /v1/dead/{item}/retry`, `/drop` | socket | dead letters |
 //! | `POST /v1/send` | socket | a message through the outbox |
+//! | `POST /v1/probe`, `GET /v1/probe/{app}/{nonce}` | socket | a nonce out, and its return |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
 //!
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
@@ -17,9 +18,11 @@
 
 pub mod client;
 mod lists;
+mod probe;
 mod replies;
 mod send;
 mod server;
 
+pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendRequest};
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};

@@ -54,12 +54,7 @@ pub(super) async fn send(
 
 fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal> {
     let bad = |text: String| Refusal(StatusCode::BAD_REQUEST, text);
-    let app = match (&request.app, admin.apps.as_slice()) {
-        (Some(name), apps) => apps.iter().find(|a| a.name == *name),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    }
-    .ok_or_else(|| bad("name one of the configured apps with --app".to_owned()))?;
+    let app = admin.app(request.app.as_deref())?;
     if request.text.trim().is_empty() {
         return Err(bad("the text is empty; give one as argument or on stdin".to_owned()));
     }

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{lists, replies, send};
+use super::{lists, probe, replies, send};
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -33,6 +33,21 @@ pub struct Admin {
     pub apps: Arc<Vec<Arc<AppRuntime>>>,
     /// To the daemon's main loop.
     pub commands: mpsc::Sender<Command>,
+}
+
+impl Admin {
+    /// The app of this name; the one there is when none is named.
+    pub(super) fn app(&self, name: Option<&str>) -> Result<&Arc<AppRuntime>, Refusal> {
+        match (name, self.apps.as_slice()) {
+            (Some(name), apps) => apps.iter().find(|a| a.name == name),
+            (None, [app]) => Some(app),
+            (None, _) => None,
+        }
+        .ok_or_else(|| {
+            let text = "name one of the configured apps with --app".to_owned();
+            Refusal(StatusCode::BAD_REQUEST, text)
+        })
+    }
 }
 
 /// What the API asks of the daemon.
@@ -83,6 +98,8 @@ fn operator() -> Router<Admin> {
         .route("/v1/dead/{item}/drop", post(lists::drop_dead))
         .route("/v1/story", get(lists::story))
         .route("/v1/send", post(send::send))
+        .route("/v1/probe", post(probe::start))
+        .route("/v1/probe/{app}/{nonce}", get(probe::look))
         .route("/v1/reload", post(reload))
         .route("/v1/stop", post(stop))
 }

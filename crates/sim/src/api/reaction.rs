@@ -63,11 +63,13 @@ pub(super) fn add(cx: &mut Context<'_>) -> Result {
     };
     let rows_max = cx.world.options.ledger_rows_max;
     let row = Some(cx.world.ledger.reactions.push(row, rows_max));
-    let reaction = Reaction { id, by, emoji, at_ms: cx.now_ms, row };
+    let reaction = Reaction { id, by, emoji: emoji.clone(), at_ms: cx.now_ms, row };
     let data = object(cx.world, &reaction);
-    if let Some(message) = cx.world.messages.get_mut(&message) {
-        message.reactions.push(reaction);
+    if let Some(known) = cx.world.messages.get_mut(&message) {
+        known.reactions.push(reaction);
     }
+    // A bot hears of its own reactions too (reference 5.3).
+    cx.world.app_reacted(cx.now_ms, cx.app, &message, &emoji);
     Ok(Reply::Data(data))
 }
 
