@@ -145,16 +145,19 @@ pub(crate) struct SimArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:7800")]
     pub(crate) listen: SocketAddr,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Divide the redelivery schedule and the acks' patience by this.
-    #[arg(long, default_value_t = 1.0)]
-    pub(crate) speed: f64,
-    /// Reconnect interval served to clients, seconds.
+    /// Seed of everything random [default: the script's, or 1].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Run the platform's clock this many times faster [default: the script's, or 1].
+    #[arg(long)]
+    pub(crate) speed: Option<f64>,
+    /// Play this script to whoever connects, print what became of it, exit 0 or 1.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+    /// Reconnect interval served to clients, seconds of the platform's clock.
     #[arg(long, default_value_t = 120)]
     pub(crate) reconnect_interval: u64,
-    /// Reconnect jitter served to clients, seconds.
+    /// Reconnect jitter served to clients, seconds of the platform's clock.
     #[arg(long, default_value_t = 30)]
     pub(crate) reconnect_nonce: u64,
     /// No rate limits: for measuring a bot, which then shows its own speed.

@@ -36,7 +36,7 @@ impl World {
         if pushed.acked {
             return self.violation(format!("connection {conn}: second ack of message {id}"));
         }
-        if self.faults.take(|f| matches!(f, Fault::DropAcks { .. }).then_some(())).is_some() {
+        if self.faults.strikes(conn, |f| matches!(f, Fault::DropAcks { .. })) {
             return;
         }
         pushed.acked = true;

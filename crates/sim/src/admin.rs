@@ -183,6 +183,13 @@ fn send_event(platform: &Platform, new: NewEvent) -> Outcome {
     Ok(json!({ "event_id": event_id }))
 }
 
+/// Carries out an act in its JSON form.
+pub(crate) fn act(platform: &Platform, act: Value) -> Outcome {
+    let act = serde_json::from_value(act)
+        .map_err(|e| PlatformError::Refused(format!("the act does not fit: {e}")))?;
+    carry_out(platform, act)
+}
+
 fn carry_out(platform: &Platform, act: Act) -> Outcome {
     let event_ids = match act {
         Act::Recall { message } => platform.recall(&message)?,

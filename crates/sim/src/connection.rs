@@ -45,6 +45,8 @@ pub(crate) enum Out {
     Freeze,
     /// End with a TCP reset.
     Reset,
+    /// Write what is waiting, then end with a TCP reset.
+    Cut,
     /// Write this close frame and end.
     Close(Bytes, String),
 }
@@ -124,7 +126,7 @@ impl Session {
         let mut closing = None;
         // TLS may hold written bytes back until it is flushed.
         let mut unflushed = false;
-        let idle = self.platform.with(|world, _| world.options.idle_timeout);
+        let idle = self.platform.with(|world, _| world.options.silence());
         let mut last_read = Instant::now();
         let silence = tokio::time::sleep(idle);
         tokio::pin!(silence);
@@ -148,6 +150,7 @@ impl Session {
                     Some(Out::Bytes(_)) => {}
                     Some(Out::Freeze) => frozen = true,
                     Some(Out::Reset) => break End::Reset,
+                    Some(Out::Cut) => closing = Some(End::Reset),
                     Some(Out::Close(bytes, why)) => {
                         self.out.extend_from_slice(&bytes);
                         closing = Some(End::Because(why));
@@ -215,7 +218,8 @@ impl Session {
             ws::Incoming::Ping(payload) => self.platform.with(|world, _| {
                 world.count_bytes(id, read, written);
                 world.count(id, |row| row.ws_pings += 1);
-                (!world.faults.no_ws_pong).then(|| ws::pong(payload))
+                let silent = world.faults.no_ws_pong || world.faults.no_ws_pong_on.contains(&id);
+                (!silent).then(|| ws::pong(payload))
             }),
             ws::Incoming::Pong => None,
             ws::Incoming::Close(code) => {
@@ -296,16 +300,16 @@ impl World {
         if frame.service != service {
             self.violation(format!("connection {conn}: ping for service {}", frame.service));
         }
-        if self.faults.no_pong {
+        if self.faults.no_pong || self.faults.no_pong_on.contains(&conn) {
             return None;
         }
-        let scripted = self.faults.take(|f| {
+        let scripted = self.faults.take_on(Some(conn), |f| {
             let Fault::PongConfig { json, .. } = f else { return None };
             Some(json.to_string())
         });
         let config = match scripted {
             Some(text) => text,
-            None => serde_json::to_string(&self.options.client_config).ok()?,
+            None => serde_json::to_string(&self.options.served_config()).ok()?,
         };
         let pong = Frame::control(service, "pong", Some(config.into()));
         Some(ws::binary(pong.into_bytes()))

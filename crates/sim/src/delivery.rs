@@ -14,10 +14,11 @@ use larkline_proto::header::{MESSAGE_ID, SEQ, SUM, TRACE_ID, TYPE};
 use larkline_proto::id::{EventId, MessageId};
 use tokio::sync::mpsc;
 
+use crate::armed::FragmentRule;
 use crate::connection::{ConnId, Out};
-use crate::fault::FragmentRule;
 use crate::ledger::{Delivery, EventRow};
 use crate::press::{Callback, CallbackEnd};
+use crate::timer::Timer;
 use crate::world::{AppIx, World};
 use crate::ws;
 
@@ -34,20 +35,13 @@ pub(crate) struct Conn {
     pub(crate) row: u64,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    AckTimeout(String),
-    Redeliver(EventId, usize),
-    StopStreaming(String),
-}
-
 /// An event the platform still knows.
 pub(crate) struct Stored {
     app: AppIx,
     pub(crate) row: u64,
     payload: Bytes,
-    attempts: usize,
-    settled: bool,
+    pub(crate) attempts: usize,
+    pub(crate) settled: bool,
     pub(crate) callback: Option<Callback>,
     pub(crate) is_callback: bool,
 }
@@ -71,8 +65,10 @@ pub(crate) struct Deliveries {
     settled_order: VecDeque<EventId>,
     pub(crate) pushed: HashMap<String, Pushed>,
     pushed_order: VecDeque<String>,
-    timers: BinaryHeap<Reverse<(u64, Timer)>>,
+    pub(crate) timers: BinaryHeap<Reverse<(u64, Timer)>>,
     frames: u64,
+    /// Pushes held back so that others can overtake them.
+    pub(crate) held: Vec<EventId>,
     /// Ids of malformed frames: a client may ack those it could read.
     pub(crate) scripted: VecDeque<String>,
 }
@@ -99,6 +95,9 @@ impl Deliveries {
     /// Forgets what is under way; acks that are still on their way are nobody's fault.
     pub(crate) fn clear(&mut self) {
         let old = std::mem::replace(self, Self { frames: self.frames, ..Self::default() });
+        let cards =
+            old.timers.into_iter().filter(|Reverse((_, t))| matches!(t, Timer::StopStreaming(_)));
+        self.timers = cards.collect();
         let under_way = old.pushed.into_iter().filter(|(_, p)| !p.acked).map(|(id, _)| id);
         under_way.for_each(|id| self.expect_ack(id));
     }
@@ -141,8 +140,15 @@ impl World {
         self.push(now_ms, &event.event_id);
     }
 
-    /// One attempt: to a random connection of the app.
+    /// One attempt, unless a fault has other plans.
     pub(crate) fn push(&mut self, now_ms: u64, event: &EventId) {
+        if !self.faults.touch_pushes() || !self.detour(now_ms, event) {
+            self.push_straight(now_ms, event);
+        }
+    }
+
+    /// One attempt: to a random connection of the app.
+    pub(crate) fn push_straight(&mut self, now_ms: u64, event: &EventId) {
         let Some(app) = self.deliveries.events.get(event).map(|s| s.app) else { return };
         let live: Vec<_> =
             self.conns.iter().filter(|(_, c)| c.app == app).map(|(id, _)| *id).collect();
@@ -150,6 +156,10 @@ impl World {
             return self.push_to_nobody(now_ms, event);
         };
         let frames = self.push_frames(now_ms, event, conn);
+        let faulty = self.faults.touch_pushes();
+        if faulty && self.is_dropped(conn) {
+            return;
+        }
         let Some(tx) = self.conns.get(&conn).map(|c| c.tx.clone()) else { return };
         for frame in frames {
             if tx.try_send(Out::Bytes(frame)).is_err() {
@@ -158,9 +168,12 @@ impl World {
                 tracing::debug!(conn_id = %conn, "the connection's queue is full; a frame is lost");
             }
         }
+        if faulty {
+            self.cut_behind_push(conn);
+        }
     }
 
-    fn push_to_nobody(&mut self, now_ms: u64, event: &EventId) {
+    pub(crate) fn push_to_nobody(&mut self, now_ms: u64, event: &EventId) {
         let rows = &mut self.ledger.events;
         if let Some(stored) = self.deliveries.events.get_mut(event) {
             stored.attempts += 1;
@@ -224,7 +237,7 @@ impl World {
         {
             row.frames_out += frames.len() as u64;
         }
-        let due = now_ms + millis(self.options.ack_timeout);
+        let due = now_ms + self.options.ack_patience_ms();
         self.deliveries.timers.push(Reverse((due, Timer::AckTimeout(frame_id.clone()))));
         let pushed = Pushed {
             event: event.clone(),
@@ -283,30 +296,6 @@ impl World {
     /// The payload of a known event and its app.
     pub(crate) fn event_payload(&self, event: &EventId) -> Option<(AppIx, Bytes)> {
         self.deliveries.events.get(event).map(|s| (s.app, s.payload.clone()))
-    }
-
-    /// Runs every timer that is due.
-    pub(crate) fn run_timers(&mut self, now_ms: u64) {
-        while self.deliveries.next_due_ms().is_some_and(|due| due <= now_ms) {
-            let Some(Reverse((_, timer))) = self.deliveries.timers.pop() else { return };
-            match timer {
-                Timer::AckTimeout(frame_id) => {
-                    let Some(pushed) = self.deliveries.pushed.get_mut(&frame_id) else { continue };
-                    if !pushed.acked {
-                        pushed.expired = true;
-                        let event = pushed.event.clone();
-                        self.failed(now_ms, &event, || CallbackEnd::TimedOut);
-                    }
-                }
-                Timer::StopStreaming(card) => self.stop_streaming(now_ms, &card),
-                Timer::Redeliver(event, attempts) => {
-                    let stored = self.deliveries.events.get(&event);
-                    if stored.is_some_and(|s| !s.settled && s.attempts == attempts) {
-                        self.push(now_ms, &event);
-                    }
-                }
-            }
-        }
     }
 
     pub(crate) fn failed(

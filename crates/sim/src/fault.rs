@@ -1,7 +1,8 @@
 //! Everything that can be made to go wrong, as data: a test or `POST /_sim/fault` injects one.
 //!
 //! Three sorts. *At once*: it happens to the connections that are live now. *Switches*: stay
-//! until [`Fault::Clear`]. *Armed*: the next `times` occasions get it, then it is spent.
+//! until [`Fault::Clear`]. *Armed*: the next `times` occasions get it, then it is spent. Two forms
+//! wrap another fault: [`Fault::On`] for one connection, [`Fault::Chance`] for some occasions.
 
 use larkline_proto::id::EventId;
 use serde::{Deserialize, Serialize};
@@ -143,8 +144,84 @@ pub enum Fault {
         /// By how much; negative is behind.
         seconds: i64,
     },
+    /// Switch: connections live and pong, and no event arrives.
+    Deaf {
+        /// Another instance of the app takes and acknowledges them; else they are lost.
+        #[serde(default)]
+        stolen: bool,
+    },
+    /// Switch: pushes wait for each other and leave in random order.
+    Reorder {
+        /// How many change places.
+        #[serde(default = "few")]
+        window: usize,
+    },
+    /// Switch: a new connection gets events of the recent past again.
+    ReplayOnConnect {
+        /// How far back.
+        ms: u64,
+        /// The same messages under new event ids.
+        #[serde(default)]
+        new_event_id: bool,
+    },
+    /// Switch: the month's quota; after so many calls every API answers 99991403.
+    Quota {
+        /// Calls left.
+        left: u64,
+    },
+    /// Armed: an event is lost on its way to the client, and comes again by the schedule.
+    DropPush {
+        /// How many pushes.
+        #[serde(default = "once")]
+        times: u32,
+    },
+    /// Armed: an event is pushed two times.
+    DuplicatePush {
+        /// How many pushes.
+        #[serde(default = "once")]
+        times: u32,
+    },
+    /// Armed: the connection is reset when the event has left, before its ack can come.
+    CutOnPush {
+        /// How many pushes.
+        #[serde(default = "once")]
+        times: u32,
+    },
+    /// Armed: the settings in the answer of discovery.
+    EndpointConfig {
+        /// Any JSON: partial, absurd, null.
+        json: Value,
+        /// How many requests.
+        #[serde(default = "once")]
+        times: u32,
+    },
+    /// Another fault, for one connection: its id is in the ledger.
+    On {
+        /// The connection's `device_id`.
+        conn: String,
+        /// Which fault.
+        fault: Box<Self>,
+    },
+    /// An armed fault that comes by chance.
+    Chance {
+        /// From 0 to 1, rolled at each occasion.
+        probability: f64,
+        /// How often it may strike; without end when absent.
+        #[serde(default = "always")]
+        times: u32,
+        /// Which fault; its own `times` does not count.
+        fault: Box<Self>,
+    },
     /// Ends every switch and disarms everything.
     Clear,
+}
+
+fn few() -> usize {
+    4
+}
+
+fn always() -> u32 {
+    u32::MAX
 }
 
 fn once() -> u32 {
@@ -229,59 +306,42 @@ pub enum Malformed {
     NoHeaders,
 }
 
-/// The faults in force.
-#[derive(Debug, Default)]
-pub(crate) struct Faults {
-    pub(crate) offline: bool,
-    pub(crate) no_pong: bool,
-    pub(crate) no_ws_pong: bool,
-    pub(crate) fragment: Option<FragmentRule>,
-    pub(crate) online_count: Option<u32>,
-    pub(crate) clock_skew_s: i64,
-    armed: Vec<(Fault, u32)>,
-}
-
-/// How payloads are cut into parts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FragmentRule {
-    pub(crate) bytes: usize,
-    pub(crate) shuffle: bool,
-    pub(crate) duplicate: bool,
-}
-
-impl Faults {
-    /// Arms a fault for a number of occasions.
-    pub(crate) fn arm(&mut self, fault: Fault, times: u32) {
-        if times > 0 {
-            self.armed.push((fault, times));
+impl Fault {
+    /// For how many occasions a fault is armed; `None` for those that wait for none.
+    pub(crate) fn times(&self) -> Option<u32> {
+        match self {
+            Self::RefuseHandshake { times, .. }
+            | Self::HangUpgrade { times }
+            | Self::PushWithUpgrade { times }
+            | Self::Endpoint { times, .. }
+            | Self::EndpointConfig { times, .. }
+            | Self::Api { times, .. }
+            | Self::LoseAnswer { times, .. }
+            | Self::PongConfig { times, .. }
+            | Self::DropAcks { times }
+            | Self::DropPush { times }
+            | Self::DuplicatePush { times }
+            | Self::CutOnPush { times } => Some(*times),
+            Self::HalfOpen
+            | Self::Rst
+            | Self::Close { .. }
+            | Self::Malformed { .. }
+            | Self::RevokeTokens
+            | Self::Duplicate { .. }
+            | Self::RedeliverNow
+            | Self::Offline
+            | Self::NoPong
+            | Self::NoWsPong
+            | Self::Fragment { .. }
+            | Self::OnlineCount { .. }
+            | Self::ClockSkew { .. }
+            | Self::Deaf { .. }
+            | Self::Reorder { .. }
+            | Self::ReplayOnConnect { .. }
+            | Self::Quota { .. }
+            | Self::On { .. }
+            | Self::Chance { .. }
+            | Self::Clear => None,
         }
-    }
-
-    /// What is in force now, for people.
-    pub(crate) fn describe(&self) -> Value {
-        let armed: Vec<_> = self
-            .armed
-            .iter()
-            .map(|(fault, left)| serde_json::json!({"fault": fault, "left": left}))
-            .collect();
-        serde_json::json!({
-            "offline": self.offline,
-            "no_pong": self.no_pong,
-            "no_ws_pong": self.no_ws_pong,
-            "fragment": self.fragment.map(|f| f.bytes),
-            "armed": armed,
-        })
-    }
-
-    /// Uses up one occasion of the oldest armed fault that `pick` wants.
-    pub(crate) fn take<T>(&mut self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        let (index, taken) =
-            self.armed.iter().enumerate().find_map(|(i, (fault, _))| Some((i, pick(fault)?)))?;
-        let left = &mut self.armed[index].1;
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            self.armed.remove(index);
-        }
-        Some(taken)
     }
 }

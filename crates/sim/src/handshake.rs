@@ -69,6 +69,7 @@ pub(crate) fn handshake(world: &mut World, now_ms: u64, head: &Head) -> Handshak
             }
         }
     }
+    world.replay(now_ms, app);
     Handshake::Accepted { id, orders, bytes }
 }
 

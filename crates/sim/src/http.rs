@@ -100,7 +100,7 @@ async fn handle(
     match outcome {
         Outcome::Answer(response) => Ok(dated(&platform, response)),
         Outcome::Late(by, response) => {
-            tokio::time::sleep(by).await;
+            tokio::time::sleep(platform.real(by)).await;
             Ok(dated(&platform, response))
         }
         Outcome::Hang => std::future::pending().await,

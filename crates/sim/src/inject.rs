@@ -5,9 +5,10 @@ use larkline_proto::frame::{Frame, Header, METHOD_DATA};
 use larkline_proto::id::EventId;
 use serde_json::{Value, json};
 
+use crate::armed::{Deaf, FragmentRule, Replay, Scope};
 use crate::connection::{ConnId, Out};
 use crate::delivery::NewEvent;
-use crate::fault::{Fault, Faults, FragmentRule, Malformed};
+use crate::fault::{Fault, Malformed};
 use crate::platform::PlatformError;
 use crate::world::World;
 use crate::ws;
@@ -17,55 +18,118 @@ const LARGE_BYTES: usize = 2 * 1024 * 1024;
 
 impl World {
     pub(crate) fn inject(&mut self, now_ms: u64, fault: Fault) -> Result<(), PlatformError> {
+        self.inject_on(now_ms, fault, Scope::default())
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other fault is asked for its occasions"
+    )]
+    fn inject_on(&mut self, now_ms: u64, fault: Fault, scope: Scope) -> Result<(), PlatformError> {
         match fault {
-            Fault::HalfOpen => self.order_all(|| Out::Freeze),
-            Fault::Rst => self.order_all(|| Out::Reset),
-            Fault::Close { code, reason } => {
-                let frame = ws::close(code, &reason);
-                self.order_all(|| {
-                    Out::Close(frame.clone(), format!("closed by fault with {code}"))
-                });
+            Fault::On { conn, fault } => {
+                let known = self.conns.keys().find(|id| id.to_string() == conn).copied();
+                let conn = known.ok_or_else(|| PlatformError::unknown("connection", conn))?;
+                return self.inject_on(now_ms, *fault, Scope { conn: Some(conn), ..scope });
             }
-            Fault::Malformed { shape } => self.send_malformed(shape),
-            Fault::RevokeTokens => self.tokens.revoke_all(),
-            Fault::Duplicate { event_id, new_event_id } => {
-                return self.duplicate(now_ms, &event_id, new_event_id);
-            }
-            Fault::RedeliverNow => {
-                for event in self.waiting(None) {
-                    self.push(now_ms, &event);
+            Fault::Chance { probability, times, fault } => {
+                if !(0.0..=1.0).contains(&probability) {
+                    let text = "the probability of a fault lies from 0 to 1".to_owned();
+                    return Err(PlatformError::Refused(text));
                 }
+                let (probability, times) = (Some(probability), Some(times));
+                return self.inject_on(now_ms, *fault, Scope { probability, times, ..scope });
             }
-            Fault::Offline => self.faults.offline = true,
-            Fault::NoPong => self.faults.no_pong = true,
-            Fault::NoWsPong => self.faults.no_ws_pong = true,
-            Fault::Fragment { bytes, shuffle, duplicate } => {
-                self.faults.fragment = Some(FragmentRule { bytes, shuffle, duplicate });
-            }
-            Fault::OnlineCount { count } => self.faults.online_count = Some(count),
-            Fault::ClockSkew { seconds } => self.faults.clock_skew_s = seconds,
-            Fault::Clear => self.faults = Faults::default(),
-            Fault::RefuseHandshake { times, .. }
-            | Fault::HangUpgrade { times }
-            | Fault::PushWithUpgrade { times }
-            | Fault::Endpoint { times, .. }
-            | Fault::Api { times, .. }
-            | Fault::LoseAnswer { times, .. }
-            | Fault::PongConfig { times, .. }
-            | Fault::DropAcks { times } => self.faults.arm(fault, times),
+            fault => match fault.times() {
+                Some(times) => self.faults.arm(fault, scope.times.unwrap_or(times), scope),
+                None if scope.probability.is_some() => {
+                    let text = "only a fault that waits for an occasion can come by chance";
+                    return Err(PlatformError::Refused(text.to_owned()));
+                }
+                None => return self.strike(now_ms, fault, scope.conn),
+            },
         }
         Ok(())
     }
 
-    fn order_all(&self, order: impl Fn() -> Out) {
-        for (id, conn) in &self.conns {
-            if conn.tx.try_send(order()).is_err() {
+    /// What happens at once, and the switches.
+    fn strike(
+        &mut self,
+        now_ms: u64,
+        fault: Fault,
+        conn: Option<ConnId>,
+    ) -> Result<(), PlatformError> {
+        match (fault, conn) {
+            (Fault::HalfOpen, conn) => self.order(conn, || Out::Freeze),
+            (Fault::Rst, conn) => self.order(conn, || Out::Reset),
+            (Fault::Close { code, reason }, conn) => {
+                let frame = ws::close(code, &reason);
+                let why = format!("closed by fault with {code}");
+                self.order(conn, || Out::Close(frame.clone(), why.clone()));
+            }
+            (Fault::Malformed { shape }, conn) => self.send_malformed(shape, conn),
+            (Fault::NoPong, Some(conn)) => {
+                self.faults.no_pong_on.insert(conn);
+            }
+            (Fault::NoWsPong, Some(conn)) => {
+                self.faults.no_ws_pong_on.insert(conn);
+            }
+            (_, Some(_)) => {
+                let text = "this fault is no matter of one connection".to_owned();
+                return Err(PlatformError::Refused(text));
+            }
+            (Fault::RevokeTokens, None) => self.tokens.revoke_all(),
+            (Fault::Duplicate { event_id, new_event_id }, None) => {
+                return self.duplicate(now_ms, &event_id, new_event_id);
+            }
+            (Fault::RedeliverNow, None) => {
+                for event in self.waiting(None) {
+                    self.push(now_ms, &event);
+                }
+            }
+            (switch, None) => self.switch(now_ms, switch),
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is no switch never comes here")]
+    fn switch(&mut self, now_ms: u64, fault: Fault) {
+        let faults = &mut self.faults;
+        match fault {
+            Fault::Offline => faults.offline = true,
+            Fault::NoPong => faults.no_pong = true,
+            Fault::NoWsPong => faults.no_ws_pong = true,
+            Fault::Fragment { bytes, shuffle, duplicate } => {
+                faults.fragment = Some(FragmentRule { bytes, shuffle, duplicate });
+            }
+            Fault::OnlineCount { count } => faults.online_count = Some(count),
+            Fault::ClockSkew { seconds } => faults.clock_skew_s = seconds,
+            Fault::Deaf { stolen } => {
+                faults.deaf = Some(if stolen { Deaf::Stolen } else { Deaf::Lost });
+            }
+            Fault::Reorder { window } => faults.reorder = Some(window),
+            Fault::ReplayOnConnect { ms, new_event_id } => {
+                faults.replay = Some(Replay { ms, new_event_id });
+            }
+            Fault::Quota { left } => faults.quota = Some(left),
+            // Clear; everything else has been dealt with.
+            _ => {
+                faults.clear();
+                self.release(now_ms);
+            }
+        }
+    }
+
+    /// Gives an order to one connection, or to all.
+    fn order(&self, conn: Option<ConnId>, order: impl Fn() -> Out) {
+        for (id, known) in self.conns.iter().filter(|(id, _)| conn.is_none_or(|c| c == **id)) {
+            if known.tx.try_send(order()).is_err() {
                 tracing::warn!(conn_id = %id, "the connection's queue is full; the fault does not reach it");
             }
         }
     }
 
-    fn duplicate(
+    pub(crate) fn duplicate(
         &mut self,
         now_ms: u64,
         event_id: &EventId,
@@ -94,8 +158,9 @@ impl World {
         Ok(())
     }
 
-    fn send_malformed(&mut self, shape: Malformed) {
-        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+    fn send_malformed(&mut self, shape: Malformed, only: Option<ConnId>) {
+        let conns: Vec<ConnId> =
+            self.conns.keys().copied().filter(|id| only.is_none_or(|o| o == *id)).collect();
         for conn in conns {
             let bytes = self.malformed(conn, shape);
             let sent = self.conns.get(&conn).map(|c| c.tx.try_send(Out::Bytes(bytes)));

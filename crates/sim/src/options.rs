@@ -1,7 +1,7 @@
 //! What a simulated platform is started with.
 //!
 //! Defaults are the real platform's numbers; a test compresses the ones it wants to wait for
-//! (redelivery, the patience for an ack, the `uuid` window). Faults are not options: they are
+//! (redelivery, the patience for an ack, the `uuid` window), or all of them by the clock's speed. Faults are not options: they are
 //! injected while it runs, see [`crate::Fault`].
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,6 +25,9 @@ pub struct SimOptions {
     pub listen: SocketAddr,
     /// Seed of every id and every random choice.
     pub seed: u64,
+    /// How fast the platform's clock runs: 60 makes an hour of it a minute. Redelivery, windows,
+    /// tokens, cards and the settings served follow; a client still has a second to ack.
+    pub speed: f64,
     /// Waits before each redelivery of an event that was not acknowledged with 200.
     pub redelivery: Vec<Duration>,
     /// Patience for an ack, and for the answer to a callback.
@@ -57,6 +60,7 @@ impl Default for SimOptions {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             seed: 1,
+            speed: 1.0,
             redelivery: [15, 5 * 60, 60 * 60, 6 * 60 * 60].map(Duration::from_secs).to_vec(),
             ack_timeout: Duration::from_secs(3),
             apps: vec![AppSpec::default()],

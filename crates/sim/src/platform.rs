@@ -10,8 +10,8 @@ use std::time::Duration;
 use larkline_proto::id::{AppId, ChatId, EventId, MessageId, OpenId};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::delivery::millis;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
@@ -52,8 +52,7 @@ pub struct Platform {
     world: Mutex<World>,
     changed: watch::Sender<u64>,
     timers: Notify,
-    started: Instant,
-    started_ms: u64,
+    clock: Clock,
     gateway: OnceLock<Arc<dyn Gateway>>,
 }
 
@@ -66,22 +65,26 @@ impl fmt::Debug for Platform {
 impl Platform {
     pub(crate) fn new(options: SimOptions, tls: bool) -> Self {
         Self {
+            clock: Clock::new(options.speed),
             world: Mutex::new(World::new(options, tls)),
             changed: watch::Sender::new(0),
             timers: Notify::new(),
-            started: Instant::now(),
-            started_ms: wall_ms(),
             gateway: OnceLock::new(),
         }
     }
 
-    /// Wall-clock milliseconds on a clock that never jumps.
+    /// Milliseconds of the platform's own clock, which never jumps and may run fast.
     pub fn now_ms(&self) -> u64 {
-        self.started_ms + millis(self.started.elapsed())
+        self.clock.now_ms()
+    }
+
+    /// How long a time of the platform's own clock takes outside.
+    pub fn real(&self, wait: Duration) -> Duration {
+        self.clock.real(millis(wait))
     }
 
     /// Looks at the faults in force, without waking anyone.
-    pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&crate::fault::Faults) -> T) -> T {
+    pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&crate::armed::Faults) -> T) -> T {
         self.look(|world| look(&world.faults))
     }
 
@@ -112,7 +115,7 @@ impl Platform {
 
     /// Tells this run of the simulator from an earlier one.
     pub(crate) fn started_ms(&self) -> u64 {
-        self.started_ms
+        self.clock.started_ms
     }
 
     /// Names the gateway that the page may ask for stories. A second one is not taken.
@@ -136,7 +139,7 @@ impl Platform {
         match due {
             None => changed.await,
             Some(due) => {
-                let wait = Duration::from_millis(due.saturating_sub(self.now_ms()));
+                let wait = self.clock.real(due.saturating_sub(self.now_ms()));
                 tokio::select! {
                     () = changed => {}
                     () = tokio::time::sleep(wait) => {}
@@ -349,16 +352,11 @@ impl Platform {
     pub fn reset(&self) {
         self.with(|world, _| {
             world.ledger.clear();
-            world.faults = crate::fault::Faults::default();
+            world.faults.clear();
             world.deliveries.clear();
             world.windows = crate::limit::Windows::default();
             world.sent_once = crate::once::SentOnce::default();
             world.card_tokens = crate::card::CardTokens::default();
         });
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the crate's one wall clock, read once at start")]
-fn wall_ms() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, millis)
 }

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::clock::is_speed;
 use crate::options::{SimOptions, TlsFiles};
 use crate::platform::Platform;
 use crate::stream::Stream;
@@ -32,6 +33,9 @@ pub enum SimError {
         #[source]
         source: io::Error,
     },
+    /// The clock cannot run like that.
+    #[error("the clock cannot run at speed {0}; give a number from 0.01 to 1000000")]
+    Speed(f64),
     /// The certificate or key cannot be used.
     #[error(
         "the TLS files {cert} and {key} cannot be used: {reason}; give a PEM chain and its key"
@@ -63,6 +67,9 @@ impl Sim {
     /// # Errors
     /// [`SimError`] when the address or the TLS files cannot be used.
     pub async fn start(options: SimOptions) -> Result<Self, SimError> {
+        if !is_speed(options.speed) {
+            return Err(SimError::Speed(options.speed));
+        }
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let listen = |source| SimError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;

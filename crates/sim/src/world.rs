@@ -9,10 +9,10 @@ use bytes::Bytes;
 use larkline_proto::id::{AppId, ChatId, MessageId, OpenId, ThreadId};
 use serde_json::{Value, json};
 
+use crate::armed::Faults;
 use crate::card::{CardTokens, Cards};
 use crate::connection::ConnId;
 use crate::delivery::{Conn, Deliveries};
-use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::limit::Windows;
 use crate::messages::Messages;
@@ -183,7 +183,7 @@ impl World {
             rng: fastrand::Rng::with_seed(options.seed),
             apps: Vec::new(),
             ledger: Ledger::default(),
-            faults: Faults::default(),
+            faults: Faults::new(options.seed),
             users: Vec::new(),
             chats: BTreeMap::new(),
             messages: Messages::default(),

@@ -1,29 +1,61 @@
 //! `larkline sim`: the platform in a box, for testing any bot.
 
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use larkline_sim::{AppSpec, ClientConfig, Limits, Sim, SimOptions};
+use larkline_sim::{AppSpec, ClientConfig, Limits, Script, Sim, SimError, SimOptions};
 
 use crate::args::SimArgs;
 use crate::exit::{ExitStatus, Yours};
 use crate::output;
 
-/// Serves until Ctrl-C. The URL is the one line on stdout.
+/// Serves until Ctrl-C, or until a script has ended. Without a script the URL is the one line on
+/// stdout, with one it is the script's report.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or the script cannot be read.
 pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
-    if !(args.speed.is_finite() && args.speed > 0.0) {
-        return Err(Yours("--speed needs a number above 0".to_owned()).into());
+    let script = args.script.as_deref().map(read).transpose()?;
+    let sim = start(&args, script.as_ref()).await?;
+    let app = AppSpec::default();
+    output::note(&format!("app_id = {}, app_secret = {}", app.app_id, app.app_secret));
+    let Some(script) = script else {
+        output::note("the chat page is at this address, the admin API under /_sim; Ctrl-C ends");
+        output::data(&sim.url());
+        tokio::signal::ctrl_c().await.context("cannot receive signals")?;
+        sim.stop().await;
+        return Ok(ExitStatus::Ok);
+    };
+    output::note(&format!("domain = {}", sim.url()));
+    let report = tokio::select! {
+        report = script.run(sim.platform()) => report,
+        end = tokio::signal::ctrl_c() => {
+            end.context("cannot receive signals")?;
+            return Err(Yours("the script was ended before its last step".to_owned()).into());
+        }
+    };
+    sim.stop().await;
+    output::data(&serde_json::to_string_pretty(&report)?);
+    if let (Some(line), Some(why)) = (report.line, &report.why) {
+        output::note(&format!("line {line}: {why}"));
     }
+    Ok(if report.ok { ExitStatus::Ok } else { ExitStatus::Yours })
+}
+
+fn read(path: &Path) -> Result<Script> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Yours(format!("cannot read {}: {e}; give a file of JSON lines", path.display()))
+    })?;
+    Script::parse(&text).map_err(|e| Yours(format!("{}: {e}", path.display())).into())
+}
+
+async fn start(args: &SimArgs, script: Option<&Script>) -> Result<Sim> {
     let defaults = SimOptions::default();
-    let fast = |d: Duration| d.div_f64(args.speed);
-    let sim = Sim::start(SimOptions {
+    let defaults = script.map_or_else(|| defaults.clone(), |s| s.setup.options(defaults.clone()));
+    let options = SimOptions {
         listen: args.listen,
-        seed: args.seed,
-        redelivery: defaults.redelivery.iter().copied().map(fast).collect(),
-        ack_timeout: fast(defaults.ack_timeout),
+        seed: args.seed.unwrap_or(defaults.seed),
+        speed: args.speed.unwrap_or(defaults.speed),
         client_config: ClientConfig {
             reconnect_interval: args.reconnect_interval,
             reconnect_nonce: args.reconnect_nonce,
@@ -31,16 +63,11 @@ pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
         },
         limits: if args.no_limits { Limits::unlimited() } else { defaults.limits },
         ..defaults
-    })
-    .await
-    .with_context(|| {
-        format!("cannot serve on {}; choose another address with --listen", args.listen)
-    })?;
-    let app = AppSpec::default();
-    output::note(&format!("app_id = {}, app_secret = {}", app.app_id, app.app_secret));
-    output::note("the chat page is at this address, the admin API under /_sim; Ctrl-C ends");
-    output::data(&sim.url());
-    tokio::signal::ctrl_c().await.context("cannot receive signals")?;
-    sim.stop().await;
-    Ok(ExitStatus::Ok)
+    };
+    match Sim::start(options).await {
+        Err(error @ SimError::Speed(_)) => Err(Yours(error.to_string()).into()),
+        started => started.with_context(|| {
+            format!("cannot serve on {}; choose another address with --listen", args.listen)
+        }),
+    }
 }

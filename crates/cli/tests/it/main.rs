@@ -26,6 +26,7 @@ mod proof;
 mod reload;
 mod rig;
 mod routes;
+mod scripts;
 mod signs;
 mod start;
 mod stop;

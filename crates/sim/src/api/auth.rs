@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::reply::{Refusal, Reply, Result};
 use crate::delivery::millis;
+use crate::fault::Fault;
 use crate::http::Call;
 use crate::world::{App, AppIx, World};
 
@@ -47,7 +48,12 @@ pub(super) fn discovery(world: &mut World, call: &Call) -> Result {
          &service_id={service_id}&ticket={ticket}",
         call.header("host"),
     );
-    let config = serde_json::to_value(&world.options.client_config).unwrap_or_default();
+    let scripted = world.faults.take(|f| {
+        let Fault::EndpointConfig { json, .. } = f else { return None };
+        Some(json.clone())
+    });
+    let served = || serde_json::to_value(world.options.served_config()).unwrap_or_default();
+    let config = scripted.unwrap_or_else(served);
     Ok(Reply::Data(json!({"URL": url, "ClientConfig": config})))
 }
 
@@ -75,6 +81,7 @@ pub(super) fn token(world: &mut World, now_ms: u64, call: &Call, of_app: bool) -
     let lifetime_ms = millis(world.options.token_lifetime);
     let fresh = format!("t-{}", world.hex(40));
     let (token, expire) = world.tokens.issue(app, now_ms, lifetime_ms, || fresh);
+    let expire = world.options.real_s(expire * 1000);
     let mut body = json!({"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire});
     if of_app {
         body["app_access_token"] = json!(token);

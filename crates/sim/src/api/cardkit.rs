@@ -202,7 +202,7 @@ fn operate(
     let admitted = cx.world.windows.entity.admit(card_id.clone(), cx.now_ms, &windows);
     admitted.map_err(|wait_ms| Refusal {
         status: 429,
-        reset_s: Some(wait_ms.div_ceil(1000).max(1)),
+        reset_s: Some(cx.world.options.real_s(wait_ms).max(1)),
         ..Refusal::new(99_991_400, "request trigger frequency limit")
     })?;
     let actions = actions(cx.param("element_id"), &asked)?;

@@ -239,12 +239,25 @@ fn run(world: &mut World, now_ms: u64, call: &Call) -> Result {
             continue;
         }
         let app = auth::gate(world, now_ms, call, scopes)?;
+        quota(world)?;
         rate(world, now_ms, app, method, pattern)?;
         return run(&mut Context { world, now_ms, app, call, params });
     }
     match wrong_method {
         true => Err(Refusal::new(99_991_301, "wrong http method")),
         false => Err(Refusal { status: 404, ..Refusal::new(99_991_201, "path not found") }),
+    }
+}
+
+/// Counts a call against the month's quota.
+fn quota(world: &mut World) -> std::result::Result<(), Refusal> {
+    match &mut world.faults.quota {
+        None => Ok(()),
+        Some(0) => Err(Refusal::new(99_991_403, "This month's API call quota has been exceeded.")),
+        Some(left) => {
+            *left -= 1;
+            Ok(())
+        }
     }
 }
 
@@ -260,7 +273,7 @@ fn rate(
     let key = (app, method_key(method), pattern);
     world.windows.api.admit(key, now_ms, &windows).map_err(|wait_ms| Refusal {
         status: 429,
-        reset_s: Some(wait_ms.div_ceil(1000).max(1)),
+        reset_s: Some(world.options.real_s(wait_ms).max(1)),
         ..Refusal::new(99_991_400, "request trigger frequency limit")
     })
 }

@@ -56,9 +56,10 @@ async fn the_count_and_the_date_can_be_made_to_lie() {
     let count = api.call(Method::GET, "/open-apis/event/v1/connection", &Value::Null).await.1;
     assert_eq!(count["data"]["online_instance_cnt"], 7);
     sim.platform().fault(Fault::ClockSkew { seconds: 86_400 * 400 }).unwrap();
-    let skewed = http().get(sim.url()).send().await.unwrap();
+    let path = format!("{}/open-apis/bot/v3/info", sim.url());
+    let skewed = http().get(&path).send().await.unwrap();
     sim.platform().fault(Fault::Clear).unwrap();
-    let honest = http().get(sim.url()).send().await.unwrap();
+    let honest = http().get(&path).send().await.unwrap();
     let year = |answer: &reqwest::Response| -> u32 {
         let date = answer.headers()["date"].to_str().unwrap().to_owned();
         date.split(' ').nth(3).unwrap().parse().unwrap()
