@@ -10,6 +10,10 @@ use super::text;
 use crate::workspace::Source;
 
 const PATH: &str = "docs/requirements.md";
+/// A page that names tests by their function alone.
+const PROTOCOL: &str = "docs/protocol.md";
+/// Names with fewer are settings.
+const UNDERSCORES_MIN: usize = 3;
 /// The columns of its table.
 const HEADER: [&str; 3] = ["id", "how it is met", "test"];
 /// Fewer words are a label, and no sentence that says how.
@@ -58,7 +62,24 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
             }
         }
     }
+    problems.extend(named(sources));
     problems
+}
+
+/// The tests that the page on the protocol names by their function exist.
+fn named(sources: &[Source]) -> Vec<String> {
+    let page = text(sources, PROTOCOL).unwrap_or_default();
+    let words = page.split('`').skip(1).step_by(2);
+    let is_test = |word: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        word.matches('_').count() >= UNDERSCORES_MIN && word.chars().all(plain)
+    };
+    let exists = |word: &&str| {
+        let declared = format!("fn {word}(");
+        sources.iter().any(|s| s.path.ends_with(".rs") && s.text.contains(&declared))
+    };
+    let missing = words.filter(is_test).filter(|word| !exists(word));
+    missing.map(|word| format!("{PROTOCOL}: there is no test `{word}`")).collect()
 }
 
 /// One or two capital letters, perhaps a dash, digits.
@@ -153,6 +174,14 @@ mod tests {
         for header in ["| id | how | test |", "| id | how it is met |", row] {
             assert!(problems_under(header, row).contains("the table begins with"), "{header}");
         }
+    }
+
+    #[test]
+    fn tests_that_the_protocol_page_names_exist() {
+        let code = ("crates/x/tests/it/a.rs", "fn a_link_stays_up() {}");
+        let problems = |page: &str| named(&tree(&[code, (PROTOCOL, page)])).join("\n");
+        assert_eq!(problems("`a_link_stays_up`, `probe_timeout`, `LinkHandle`"), "");
+        assert!(problems("`a_link_stays_down`").contains("no test `a_link_stays_down`"));
     }
 
     #[test]
