@@ -23,6 +23,7 @@ use crate::clock::{ms, now_ms};
 use crate::config::Common;
 use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
+use crate::line::Line;
 use crate::outgoing::Destination;
 use crate::shared::{AppRuntime, Shared};
 use crate::worker;
@@ -43,6 +44,8 @@ pub struct Dispatch {
     pub drain: CancellationToken,
     /// Cancelled: the drain's deadline has passed, end running tasks.
     pub kill: CancellationToken,
+    /// Who waits while the cap is reached, and was told.
+    pub line: Line,
     /// The address of late replies, when handlers may answer later.
     pub reply_base: Option<String>,
 }
@@ -62,6 +65,7 @@ impl Dispatch {
         }
         let limit = self.common.concurrency.saturating_sub(running);
         if limit == 0 {
+            self.line.tell(&self.shared, &self.name, now).await;
             return Vec::new();
         }
         let claim = TaskClaim {

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod at_work;
 pub mod callback;
+pub mod chat_watch;
 pub mod clock;
 pub mod config;
 pub mod daemon;
@@ -16,6 +17,7 @@ pub mod identity;
 pub mod inbound;
 pub mod instance;
 pub mod intake;
+pub mod line;
 pub mod link_watch;
 pub mod log;
 pub mod metrics;

@@ -93,19 +93,18 @@ impl Routing {
         let config = self.shared.config.load_full();
         let decisions: Vec<RouteDecision> =
             items.iter().map(|item| self.decide(item, &config, bot)).collect();
-        let count = decisions.len();
-        let notices = decisions.iter().any(|decision| decision.notice.is_some());
         failpoint!("decided");
-        if let Err(error) = self.shared.store.route(decisions).await {
+        // Decided one time: a person that was counted and told is not to be so again.
+        while let Err(error) = self.shared.store.route(decisions.clone()).await {
             self.shared.store_health.failed("route", &error);
-            return None;
+            tokio::time::sleep(STORE_PAUSE).await;
         }
         failpoint!("routed");
         self.shared.dispatch.notify_waiters();
-        if notices {
+        if decisions.iter().any(|decision| decision.notice.is_some()) {
             self.shared.delivery.notify_waiters();
         }
-        Some(count)
+        Some(decisions.len())
     }
 
     /// Committed events are visible before intake has logged them and registered their acks.
@@ -122,20 +121,25 @@ impl Routing {
                 verdict_line(&self.app.name, item, "failed", "decode");
                 Decision::Failed { why: "decode", detail: error.to_string() }
             }
-            Ok(event) => match self.routed(&event, config, bot, item.received_ms) {
-                Routed::Filtered(why) => {
-                    verdict_line(&self.app.name, item, "filtered", why.word());
-                    notice = self.notice(&event, why);
-                    Decision::Filtered { why: why.word() }
-                }
-                Routed::Tasks(tasks) => {
-                    let handlers: Vec<&str> = tasks.iter().map(|t| t.handler.as_str()).collect();
-                    tracing::info!(app = self.app.name, event_id = %item.event_id, inbox_id = item.id.0,
+            Ok(event) => {
+                self.app.chats.see(&event);
+                match self.routed(&event, config, bot, item.received_ms) {
+                    Routed::Filtered(why) => {
+                        verdict_line(&self.app.name, item, "filtered", why.word());
+                        notice = self.notice(&event, why);
+                        notice = notice.map(|n| NewOutbox { inbox: Some(item.id), ..n });
+                        Decision::Filtered { why: why.word() }
+                    }
+                    Routed::Tasks(tasks) => {
+                        let handlers: Vec<&str> =
+                            tasks.iter().map(|t| t.handler.as_str()).collect();
+                        tracing::info!(app = self.app.name, event_id = %item.event_id, inbox_id = item.id.0,
                         handlers = handlers.join(","), "routed");
-                    notice = self.crowd_notice(&event);
-                    Decision::Queue(tasks)
+                        notice = self.crowd_notice(&event);
+                        Decision::Queue(tasks)
+                    }
                 }
-            },
+            }
         };
         if !matches!(decision, Decision::Queue(_)) {
             // No handler will answer a callback's ack.

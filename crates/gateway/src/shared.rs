@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
+use crate::chat_watch::SeenChats;
 use crate::config::Config;
 use crate::governor::Governor;
 use crate::handler::Children;
@@ -85,6 +86,8 @@ pub struct AppRuntime {
     /// Newest event of this run that has its log line and, for a callback, its waiting ack;
     /// routing passes none that is newer.
     pub announced: AtomicI64,
+    /// Chats seen in this run.
+    pub chats: SeenChats,
     /// The bot's own open id, once the platform has told it.
     pub bot: watch::Sender<Option<OpenId>>,
     /// Messages in groups since the start.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::admin::{self, Admin, Command};
+use crate::chat_watch::{ChatWatch, SeenChats};
 use crate::config::{self, App, Config, Server};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
@@ -21,6 +22,7 @@ use crate::governor::Governor;
 use crate::handler::{Handler, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
+use crate::line::Line;
 use crate::link_watch::LinkWatch;
 use crate::routing::Routing;
 use crate::run_error::RunError;
@@ -110,6 +112,7 @@ impl Stages {
                 async move { cancel.run_until_cancelled_owned(watch).await.unwrap_or(()) }
             });
         }
+        stages.start_chat_watch(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -124,6 +127,18 @@ impl Stages {
             async move { cancel.run_until_cancelled_owned(watcher.run()).await.unwrap_or(()) }
         });
         Ok(stages)
+    }
+
+    fn start_chat_watch(&mut self, shared: &Arc<Shared>) {
+        for app in Arc::clone(&self.apps).iter() {
+            let watch = ChatWatch { shared: Arc::clone(shared), app: Arc::clone(app) };
+            let cancel = self.service.cancel_token();
+            self.service.spawn(format!("chat-watch/{}", app.name), move || {
+                // Boxed: it holds a whole call of the API.
+                let (watch, cancel) = (Box::pin(watch.clone().run()), cancel.clone());
+                async move { cancel.run_until_cancelled_owned(watch).await.unwrap_or(()) }
+            });
+        }
     }
 
     /// Resolves when a vital worker ended or a start-up condition failed for good.
@@ -209,6 +224,7 @@ impl Stages {
             governor: Governor::new(rates),
             link: handle,
             announced: AtomicI64::new(0),
+            chats: SeenChats::default(),
             bot: watch::Sender::new(None),
             groups: crate::shared::Groups::default(),
         });
@@ -270,6 +286,7 @@ impl Stages {
                 common,
                 drain: current.clone(),
                 kill: self.kill.clone(),
+                line: Line::default(),
                 reply_base: self.reply_base.clone(),
             });
             self.work.spawn_until(current.clone(), format!("dispatch/{name}"), move || {

@@ -123,7 +123,8 @@ pub struct RouteDecision {
     pub at_ms: i64,
     /// What was decided.
     pub decision: Decision,
-    /// What the chat is told about it, committed with it.
+    /// What the chat is told about it, committed with it; part of the event's story when it
+    /// names the event.
     pub notice: Option<NewOutbox>,
 }
 

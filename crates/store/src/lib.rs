@@ -134,6 +134,10 @@ pub trait Store: Send + Sync + 'static {
     /// Counts since the store was made, by app and verdict.
     fn tally(&self) -> StoreFuture<'_, Vec<Tally>>;
 
+    /// The events whose tasks one handler would be given next, in that order, at most `limit`:
+    /// one of each lane that is free.
+    fn next_in_line(&self, handler: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
+
     /// Handlers for which tasks wait, with their number: names that the configuration no
     /// longer knows stand out.
     fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>>;

@@ -32,13 +32,13 @@ pub(crate) async fn messages(
     };
     output::show(format, &records, |records| {
         output::table(
-            &["TIME", "RUN", "", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
+            &["TIME", "RUN", "DIRECTION", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
             records.iter().map(|r| {
-                let arrow = if r.direction == "in" { "→" } else { "←" };
+                let direction = if r.direction == "in" { "inbound" } else { "outbound" };
                 vec![
                     output::local_time(r.at_ms),
                     if r.boot_id == boot { "this" } else { "earlier" }.to_owned(),
-                    arrow.to_owned(),
+                    direction.to_owned(),
                     r.chat_id.clone(),
                     r.message_id.clone(),
                     outcome(r),

@@ -22,6 +22,7 @@ mod guide;
 mod instance;
 mod line;
 mod probe;
+mod lists;
 mod proof;
 mod reload;
 mod rig;

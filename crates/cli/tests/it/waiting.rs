@@ -114,11 +114,14 @@ retry = {{ attempts = 20, first = "1s", max = "1s" }}
     .await;
     rig.run(&[]).await;
     rig.ready().await;
+    let pid = rig.pid();
     let waits = rig.say_in_group(&rig.guest, "for the service", false);
     rig.logged("to be tried again").await;
     let live = rig.say(&rig.guest, "live");
     assert_eq!(rig.answered(&live).await, ["live"]);
     assert_eq!(rig.json(&["dead"]).await, serde_json::json!([]));
+    let status = rig.status().await.unwrap();
+    assert_eq!((&status["ready"], &status["pid"]), (&true.into(), &pid.into()), "no restart");
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     let serve = async {
         loop {
@@ -137,6 +140,8 @@ retry = {{ attempts = 20, first = "1s", max = "1s" }}
         () = serve => {}
         answers = rig.answered(&waits) => assert_eq!(answers, ["up again"]),
     }
+    assert!(rig.metrics().await.contains("larkline_worker_restarts 0"));
+    assert_eq!(rig.log().matches("larkline starts").count(), 1);
 }
 
 #[tokio::test]
@@ -149,6 +154,35 @@ async fn answers_wait_while_the_platform_is_down_and_arrive_in_order_after_it() 
     rig.answered(&said[2]).await;
     assert_eq!(rig.said_in(&said[0].chat_id), ["0", "1", "2"]);
     assert_eq!(rig.verdicts().await, [("replied".to_owned(), 3)].into());
+}
+
+#[tokio::test]
+async fn beyond_a_handlers_cap_tasks_queue_and_their_chats_hear_their_positions() {
+    let capped = format!("{HELD}concurrency = 2\n[limits]\ntell_position_after = \"1s\"\n");
+    let mut rig = Rig::new(&capped).await;
+    rig.script("held", HELD_SCRIPT);
+    rig.run(&[]).await;
+    rig.ready().await;
+    let people: Vec<_> =
+        (0..5).map(|n| rig.sim.platform().add_user(&format!("person {n}"))).collect();
+    let said: Vec<Said> = people.iter().map(|person| rig.say(person, "my turn?")).collect();
+    running(&rig, 2).await;
+    for (place, said) in (1..).zip(&said[2..]) {
+        let [told] = &rig.answered(said).await[..] else { panic!("one word on the position") };
+        assert!(told.contains(&format!("it is number {place} in the queue")), "{told}");
+    }
+    assert!(said[..2].iter().all(|said| rig.answers(&said.message_id).is_empty()));
+    // A process that starts anew says nothing twice.
+    rig.kill9().await;
+    rig.run(&[]).await;
+    running(&rig, 2).await;
+    std::fs::write(rig.path("go"), "").unwrap();
+    rig.ready().await;
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 5)].into());
+    for said in &said[2..] {
+        let answers = rig.answers(&said.message_id);
+        assert_eq!((answers.len(), answers[1].as_str()), (2, "done"), "{answers:?}");
+    }
 }
 
 #[tokio::test]

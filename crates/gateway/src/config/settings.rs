@@ -171,6 +171,8 @@ pub struct Limits {
     pub kill_grace: Duration,
     /// How long a claimed item is ours without a sign of life.
     pub lease: Duration,
+    /// How long a message waits for a handler at its cap before its chat is told its position.
+    pub tell_position_after: Duration,
 }
 
 impl Limits {
@@ -192,6 +194,13 @@ impl Limits {
             lease: section
                 .key("lease", "a claimed item without a sign of life is free again after this")
                 .within(secs(60), secs(5)..=Duration::from_hours(1)),
+            tell_position_after: section
+                .key(
+                    "tell_position_after",
+                    "while a handler is at its `concurrency`, a chat that waits so long is told \
+                    its position, one time a message",
+                )
+                .within(secs(10), secs(1)..=Duration::from_hours(24)),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{APP, accepted, claim_row, decide, event, message, new_task, verdicts
 use crate::{
     Store,
     inbox::{Accepted, Decision, InboxId, RouteDecision},
+    outbox::NewOutbox,
 };
 
 /// What was accepted can be read back: same order, same bytes, also bytes that are no text.
@@ -82,10 +83,12 @@ pub async fn a_second_decision_is_ignored(store: &dyn Store) {
 pub async fn a_notice_comes_with_its_decision(store: &dyn Store) {
     let inbox = accepted(store, event(1)).await;
     for key in ["told", "ignored"] {
-        let (decision, notice) = (Decision::Filtered { why: "stale" }, message(key, "a"));
-        let notice = Some(notice);
+        let decision = Decision::Filtered { why: "stale" };
+        let notice = Some(NewOutbox { inbox: Some(inbox), ..message(key, "a") });
         store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice }]).await.unwrap();
     }
     assert_eq!(claim_row(store, 10).await.uuid, "uuid-told");
     assert_eq!(store.depths().await.unwrap().outbox, 1);
+    let history = store.history(inbox).await.unwrap().unwrap();
+    assert_eq!((history.outbox.len(), history.record.outcome.as_str()), (1, "filtered"));
 }

@@ -50,6 +50,7 @@ macro_rules! store_laws {
             tasks::a_second_run_repeats_no_reply,
             tasks::a_late_reply_completes_its_task_once,
             tasks::waiting_tasks_are_counted_by_handler,
+            tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,

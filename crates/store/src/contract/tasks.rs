@@ -182,6 +182,24 @@ pub async fn waiting_tasks_are_counted_by_handler(store: &dyn Store) {
     assert_eq!(waiting, [(HANDLER.to_owned(), 2), ("gone".to_owned(), 1)]);
 }
 
+/// The line before a handler is what it would be given, in that order; what is in hand or behind
+/// its own lane's head is not in it.
+pub async fn those_next_in_line_are_told_in_order(store: &dyn Store) {
+    for (n, lane) in [(1, "a"), (2, "a"), (3, "b"), (4, "c")] {
+        queued(store, n, lane).await;
+    }
+    let line = async |limit| {
+        let items = store.next_in_line(HANDLER.into(), limit).await.unwrap();
+        items.into_iter().map(|item| item.received_ms).collect::<Vec<_>>()
+    };
+    assert_eq!(line(10).await, [1, 3, 4]);
+    let first = claim(store, 1, 10).await.remove(0);
+    assert_eq!(line(10).await, [3, 4]);
+    assert_eq!(line(1).await, [3]);
+    store.settle_task(first.lease, done(Vec::new(), 11)).await.unwrap();
+    assert_eq!(line(10).await, [2, 3, 4]);
+}
+
 /// A promise that is not kept in time is a dead letter, and said so once: with its notice.
 pub async fn an_awaiting_task_dies_when_its_time_is_over(store: &dyn Store) {
     queued(store, 1, "a").await;

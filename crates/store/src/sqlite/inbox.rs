@@ -152,7 +152,7 @@ pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), 
             }
         };
         if let Some(notice) = notice.as_ref().filter(|_| fresh) {
-            outbox::insert(tx, notice, None, None)?;
+            outbox::enqueue(tx, std::slice::from_ref(notice))?;
         }
     }
     Ok(())

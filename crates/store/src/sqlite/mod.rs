@@ -233,6 +233,10 @@ impl Store for SqliteStore {
         self.read("tally", list::tally)
     }
 
+    fn next_in_line(&self, handler: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>> {
+        self.read("next_in_line", move |conn| task::next_in_line(conn, &handler, limit))
+    }
+
     fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>> {
         self.read("waiting_handlers", task::waiting_handlers)
     }

@@ -223,6 +223,19 @@ fn put_back(tx: &Tx<'_>, held: &Held, due_ms: i64, attempts: i64) -> Result<(), 
     Ok(())
 }
 
+pub(super) fn next_in_line(
+    conn: &Connection,
+    handler: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<InboxItem>> {
+    let select = format!(
+        "SELECT {ITEM} FROM task t INDEXED BY task_ready
+            JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
+        WHERE t.ready_ms = 0 AND t.handler = ?1 ORDER BY t.inbox, t.id LIMIT ?2"
+    );
+    sql::all(conn, &select, params![handler, sql::limit(limit)], |row| inbox::item(row, 0))
+}
+
 pub(super) fn waiting_handlers(conn: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let select = "SELECT handler, count(*) FROM task INDEXED BY task_lane
         WHERE state = 'queued' GROUP BY handler ORDER BY handler";

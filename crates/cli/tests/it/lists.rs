@@ -1,0 +1,66 @@
+//! What people read when they look for a message or a chat.
+
+use crate::rig::{ECHO, Rig, text};
+
+#[tokio::test]
+async fn the_last_messages_of_a_chat_have_local_time_direction_and_outcome() {
+    let rig = Rig::start(ECHO).await;
+    let elsewhere = rig.say(&rig.owner, "elsewhere");
+    rig.answered(&elsewhere).await;
+    let aside = rig.say_in_group(&rig.guest, "to nobody", false);
+    let said = rig.say_in_group(&rig.guest, "to the bot", true);
+    rig.answered(&said).await;
+    rig.verdicts().await;
+    let list = async |limit: &str| {
+        let mut command = rig.command();
+        command.args(["messages", "--chat", rig.group.as_str(), "--limit", limit]);
+        let output = command.env("TZ", "TEST-5:30").output().await.unwrap();
+        text(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = list("3").await;
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    let expected = [
+        ["outbound", "delivered", "to the bot"],
+        ["inbound", "replied", "to the bot"],
+        ["inbound", "filtered (not_mentioned)", "to nobody"],
+    ];
+    for (line, parts) in lines[1..].iter().zip(expected) {
+        let time = line.split_whitespace().next().unwrap();
+        assert!(time.ends_with("+05:30"), "{line}: local time");
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}: {parts:?}");
+        assert!(line.contains(rig.group.as_str()), "{line}");
+    }
+    assert!(lines[3].contains(aside.message_id.as_str()));
+    assert_eq!(list("1").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_chat_that_writes_is_shown_with_id_and_name_ready_to_paste() {
+    let mut rig = Rig::start(ECHO).await;
+    rig.say_in_group(&rig.guest, "hello", false);
+    let direct = rig.say(&rig.guest, "hello").chat_id;
+    for chat in [&rig.group, &direct] {
+        rig.logged(&format!("chats = [\"{chat}\"]")).await;
+    }
+    let log = rig.log();
+    let line = log.lines().find(|l| l.contains(&format!("chats = [\"{}\"]", rig.group))).unwrap();
+    assert!(line.contains("name=\"group\""), "{line}");
+    let named = async || text(&rig.cli(&["chats"]).await.stdout);
+    rig.until("the names", async || named().await.contains("direct chat with")).await;
+    let shown = named().await;
+    let row = shown.lines().find(|l| l.contains(rig.group.as_str())).unwrap();
+    assert!(row.ends_with(" group"), "{shown}");
+    let row = shown.lines().find(|l| l.contains(direct.as_str())).unwrap();
+    assert!(row.ends_with(&format!("direct chat with {}", rig.guest)), "{shown}");
+    // Known is known, over restarts too: no second line, no second call.
+    rig.kill9().await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say_in_group(&rig.guest, "again", true);
+    rig.answered(&said).await;
+    assert_eq!(rig.log().matches("seen for the first time").count(), 2);
+    let asked = format!("/chats/{}", rig.group);
+    let calls =
+        rig.sim.platform().read(|l| l.calls.iter().filter(|c| c.path.ends_with(&asked)).count());
+    assert_eq!(calls, 1);
+}
