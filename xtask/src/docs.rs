@@ -19,6 +19,6 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         cargo.args(["test", "--locked", "--quiet", "--lib", "-p", package, tests]);
         workspace::output(cargo.env(WRITE, "1"))?;
     }
-    println!("docs: docs/configuration.md is what the code says");
+    println!("docs: docs/configuration.md and docs/larkline.schema.json are what the code says");
     Ok(())
 }

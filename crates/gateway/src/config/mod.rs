@@ -32,6 +32,8 @@ mod problem;
 #[cfg(test)]
 mod reference;
 mod route;
+#[cfg(test)]
+mod schema;
 mod secret;
 mod section;
 mod settings;

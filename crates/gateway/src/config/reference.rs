@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::change::is_used_at_start;
 use super::problem::Origin;
-use super::{Config, Setting, Sources};
+use super::{Config, Setting, Sources, schema};
 
 /// Every section and every kind of handler, with nothing but the required keys.
 const MINIMAL: &str = r#"
@@ -166,6 +166,26 @@ fn keys_that_documents_name_exist() {
     }
     assert!(wrong.is_empty(), "no such keys: {wrong:#?}");
     assert!(seen > 20, "{seen} keys found: the documents are read wrongly");
+}
+
+#[test]
+fn the_schema_for_editors_is_what_the_code_says_and_covers_the_sample() {
+    let made = schema::schema(&known_keys());
+    let path = repository().join("docs/larkline.schema.json");
+    let wanted = format!("{made:#}\n");
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let there = std::fs::read_to_string(path).unwrap();
+    assert!(
+        there == wanted,
+        "docs/larkline.schema.json is not what the code says: cargo xtask docs"
+    );
+    for setting in load(repository().join("larkline.sample.toml")).settings {
+        let path = setting.path.replace(|c: char| c == '[' || c == ']' || c.is_ascii_digit(), "");
+        let path: Vec<&str> = path.split('.').collect();
+        assert!(schema::at(&made, &path).is_some(), "no schema for {}", setting.path);
+    }
 }
 
 #[test]
