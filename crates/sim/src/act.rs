@@ -4,10 +4,14 @@ use larkline_proto::id::{AppId, ChatId, EventId, MessageId, OpenId};
 use serde_json::{Value, json};
 
 use crate::platform::PlatformError;
-use crate::world::{AppIx, Reaction, Sender, TENANT, World};
+use crate::world::{AppIx, ChatKind, Reaction, Sender, TENANT, UserIx, World};
 
 const RECALL_SCOPES: &[&str] = &["im:message", "im:message:readonly"];
 const REACTION_SCOPES: &[&str] = &["im:message.reactions:read", "im:message:readonly"];
+const MEMBER_SCOPES: &[&str] =
+    &["im:chat", "im:chat:readonly", "im:chat:read", "im:chat.members:read"];
+const CREATED: &str = "im.message.reaction.created_v1";
+const DELETED: &str = "im.message.reaction.deleted_v1";
 
 impl World {
     pub(crate) fn recall_by_user(
@@ -46,8 +50,34 @@ impl World {
             let (by, emoji) = (Sender::User(user), emoji.to_owned());
             message.reactions.push(Reaction { id, by, emoji, at_ms: now_ms, row: None });
         }
-        let kind = "im.message.reaction.created_v1";
-        Ok(self.tell_chat(now_ms, &chat, kind, REACTION_SCOPES, |world, app| {
+        Ok(self.tell_reaction(now_ms, &chat, CREATED, user, message, emoji))
+    }
+
+    pub(crate) fn unreact_by_user(
+        &mut self,
+        now_ms: u64,
+        user: &OpenId,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let (user, _) = self.person(user)?;
+        let chat = self.message(message)?.chat.clone();
+        if let Some(message) = self.messages.get_mut(message) {
+            message.reactions.retain(|r| r.by != Sender::User(user) || r.emoji != emoji);
+        }
+        Ok(self.tell_reaction(now_ms, &chat, DELETED, user, message, emoji))
+    }
+
+    fn tell_reaction(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+        kind: &str,
+        user: UserIx,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Vec<EventId> {
+        self.tell_chat(now_ms, chat, kind, REACTION_SCOPES, |world, app| {
             json!({
                 "message_id": message,
                 "reaction_type": {"emoji_type": emoji},
@@ -55,6 +85,100 @@ impl World {
                 "user_id": world.user_ids(user, app),
                 "action_time": now_ms.to_string(),
             })
+        })
+    }
+
+    /// A person reads a message; the app that sent it to them alone hears of it.
+    pub(crate) fn read_by_user(
+        &mut self,
+        now_ms: u64,
+        user: &OpenId,
+        message: &MessageId,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let (ix, _) = self.person(user)?;
+        let (chat, sender) = {
+            let known = self.message(message)?;
+            (known.chat.clone(), known.sender)
+        };
+        if let Some(known) = self.messages.get_mut(message)
+            && known.read_by.iter().all(|(reader, _)| *reader != ix)
+        {
+            known.read_by.push((ix, now_ms));
+        }
+        let Sender::App(app) = sender else { return Ok(Vec::new()) };
+        let alone = self.chats.get(&chat).is_some_and(|c| matches!(c.kind, ChatKind::P2p { .. }));
+        if !alone || !self.app(app).may(RECALL_SCOPES) {
+            return Ok(Vec::new());
+        }
+        let event = json!({
+            "reader": {
+                "reader_id": self.user_ids(ix, app),
+                "read_time": now_ms.to_string(),
+                "tenant_key": TENANT,
+            },
+            "message_id_list": [message],
+        });
+        Ok(vec![self.send_event(now_ms, app, "im.message.message_read_v1", &event, None)])
+    }
+
+    /// A person opens the direct chat.
+    pub(crate) fn enter(
+        &mut self,
+        now_ms: u64,
+        user: &OpenId,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let (ix, app) = self.person(user)?;
+        let chat = self.p2p(ix, app);
+        let last = self.history(&chat).last().map(|m| (m.id.clone(), m.at_ms));
+        let mut event = json!({"chat_id": chat, "operator_id": self.user_ids(ix, app)});
+        if let Some((id, at_ms)) = last {
+            event["last_message_id"] = json!(id);
+            event["last_message_create_time"] = json!(at_ms.to_string());
+        }
+        let kind = "im.chat.access_event.bot_p2p_chat_entered_v1";
+        Ok(vec![self.send_event(now_ms, app, kind, &event, None)])
+    }
+
+    /// A person comes into a group, or leaves it.
+    pub(crate) fn change_member(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+        user: &OpenId,
+        joins: bool,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let (ix, _) = self.person(user)?;
+        let known = self.chat_mut(chat)?;
+        known.members.retain(|member| *member != ix);
+        if joins {
+            known.members.push(ix);
+        }
+        let kind =
+            if joins { "im.chat.member.user.added_v1" } else { "im.chat.member.user.deleted_v1" };
+        Ok(self.tell_chat(now_ms, chat, kind, MEMBER_SCOPES, |world, app| {
+            let mut event = world.chat_event(chat, app);
+            let name = &world.user(ix).name;
+            event["users"] =
+                json!([{"name": name, "tenant_key": TENANT, "user_id": world.user_ids(ix, app)}]);
+            event
+        }))
+    }
+
+    /// A group gets another name.
+    pub(crate) fn rename(
+        &mut self,
+        now_ms: u64,
+        chat: &ChatId,
+        name: &str,
+    ) -> Result<Vec<EventId>, PlatformError> {
+        let known = self.chat_mut(chat)?;
+        let before = std::mem::replace(&mut known.name, name.to_owned());
+        let kind = "im.chat.updated_v1";
+        Ok(self.tell_chat(now_ms, chat, kind, MEMBER_SCOPES, |world, app| {
+            let mut event = world.chat_event(chat, app);
+            event["before_change"] = json!({ "name": before });
+            event["after_change"] = json!({ "name": name });
+            event
         }))
     }
 
@@ -65,8 +189,9 @@ impl World {
         app: AppIx,
         message: &MessageId,
         emoji: &str,
+        added: bool,
     ) {
-        let kind = "im.message.reaction.created_v1";
+        let kind = if added { CREATED } else { DELETED };
         let subscribed = self.app(app).spec.console.events.iter().any(|event| event == kind);
         if !subscribed || !self.app(app).may(REACTION_SCOPES) {
             return;

@@ -19,6 +19,7 @@ use crate::load::Load;
 use crate::options::AppSpec;
 use crate::platform::{Platform, PlatformError};
 use crate::press::Press;
+use crate::registration::Scan;
 use crate::talk::Say;
 
 /// Longest wait of `/_sim/wait`.
@@ -45,8 +46,13 @@ pub(crate) async fn handle(platform: &Platform, call: Call) -> Response<Bytes> {
             let open_id = platform.add_user(&new.name);
             json!({ "open_id": open_id })
         }),
-        (&Method::POST, "groups") => read::<NewGroup>(&call)
-            .map(|new| json!({"chat_id": platform.add_group(&new.name, &new.members)})),
+        (&Method::POST, "groups") => read::<NewGroup>(&call).map(|new| {
+            let chat_id = match new.topics {
+                true => platform.add_topic_group(&new.name, &new.members),
+                false => platform.add_group(&new.name, &new.members),
+            };
+            json!({ "chat_id": chat_id })
+        }),
         (&Method::POST, "p2p") => read::<OfUser>(&call)
             .and_then(|of| platform.p2p(&of.user))
             .map(|chat_id| json!({ "chat_id": chat_id })),
@@ -95,6 +101,9 @@ struct NewGroup {
     name: String,
     #[serde(default)]
     members: Vec<OpenId>,
+    /// A topic group.
+    #[serde(default)]
+    topics: bool,
 }
 
 #[derive(Deserialize)]
@@ -141,7 +150,14 @@ impl NewConsole {
 enum Act {
     Recall { message: MessageId },
     React { user: OpenId, message: MessageId, emoji: String },
+    Unreact { user: OpenId, message: MessageId, emoji: String },
+    Read { user: OpenId, message: MessageId },
+    Enter { user: OpenId },
     Menu { user: OpenId, event_key: String },
+    AddMember { chat: ChatId, user: OpenId },
+    RemoveMember { chat: ChatId, user: OpenId },
+    Rename { chat: ChatId, name: String },
+    Scan { device_code: String, user: OpenId, answer: Scan, app: Option<AppId> },
     AddBot { chat: ChatId, app: AppId },
     RemoveBot { chat: ChatId, app: AppId },
     Mute { chat: ChatId, muted: bool },
@@ -194,6 +210,24 @@ fn carry_out(platform: &Platform, act: Act) -> Outcome {
     let event_ids = match act {
         Act::Recall { message } => platform.recall(&message)?,
         Act::React { user, message, emoji } => platform.react(&user, &message, &emoji)?,
+        Act::Unreact { user, message, emoji } => {
+            platform.with(|w, now| w.unreact_by_user(now, &user, &message, &emoji))?
+        }
+        Act::Read { user, message } => {
+            platform.with(|w, now| w.read_by_user(now, &user, &message))?
+        }
+        Act::Enter { user } => platform.with(|w, now| w.enter(now, &user))?,
+        Act::AddMember { chat, user } => {
+            platform.with(|w, now| w.change_member(now, &chat, &user, true))?
+        }
+        Act::RemoveMember { chat, user } => {
+            platform.with(|w, now| w.change_member(now, &chat, &user, false))?
+        }
+        Act::Rename { chat, name } => platform.with(|w, now| w.rename(now, &chat, &name))?,
+        Act::Scan { device_code, user, answer, app } => {
+            platform.with(|w, _| w.scan(&device_code, &user, answer, app.as_ref()))?;
+            Vec::new()
+        }
         Act::Menu { user, event_key } => vec![platform.menu(&user, &event_key)?],
         Act::AddBot { chat, app } => vec![platform.add_bot(&chat, &app)?],
         Act::RemoveBot { chat, app } => vec![platform.remove_bot(&chat, &app)?],

@@ -2,7 +2,7 @@
 //!
 //! Faithful enough that the official SDKs run against it unmodified, scriptable enough that a
 //! test can make anything go wrong. Its own chat page is at `/`. What is deliberately not here:
-//! app registration, webhooks.
+//! events pushed to webhooks.
 //!
 //! ```no_run
 //! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +42,10 @@ mod multipart;
 mod once;
 mod options;
 mod page;
+mod people;
 mod platform;
 mod press;
+mod registration;
 mod script;
 mod server;
 mod stream;
@@ -65,6 +67,7 @@ pub use options::{
 };
 pub use platform::{Platform, PlatformError};
 pub use press::{Press, PressResult};
+pub use registration::Scan;
 pub use script::{Report, Script, ScriptError, Setup};
 pub use server::{Sim, SimError};
 pub use talk::{Attachment, RawContent, Said, Say};

@@ -202,7 +202,16 @@ impl Platform {
         self.with(|world, _| {
             let members =
                 members.iter().filter_map(|id| world.by_open_id(id)).map(|(u, _)| u).collect();
-            world.add_group(name, members)
+            world.add_group(name, members, false)
+        })
+    }
+
+    /// Opens a topic group: every message that answers none begins a thread.
+    pub fn add_topic_group(&self, name: &str, members: &[OpenId]) -> ChatId {
+        self.with(|world, _| {
+            let members =
+                members.iter().filter_map(|id| world.by_open_id(id)).map(|(u, _)| u).collect();
+            world.add_group(name, members, true)
         })
     }
 

@@ -44,6 +44,8 @@ pub struct Say {
     pub in_thread: bool,
     /// A message type other than text, with its content as received.
     pub raw: Option<RawContent>,
+    /// How long ago it was written; the event comes now, as late as that.
+    pub ago_ms: u64,
     /// An image or file instead of words.
     pub attachment: Option<Attachment>,
 }
@@ -133,7 +135,8 @@ impl World {
         let mentions = self.mentions(&say, &chat)?;
         let id = self.message_id();
         let (msg_type, received) = self.spoken(&say, mentions.len());
-        let thread = self.thread(parent.as_ref(), say.in_thread);
+        let thread = self.thread(&chat, parent.as_ref(), say.in_thread);
+        let at_ms = now_ms.saturating_sub(say.ago_ms);
         let message = Message {
             id: id.clone(),
             chat: chat.clone(),
@@ -145,12 +148,13 @@ impl World {
             root: parent.as_ref().map(|p| p.root.clone().unwrap_or_else(|| p.id.clone())),
             parent: parent.map(|p| p.id),
             thread: thread.clone(),
-            at_ms: now_ms,
-            updated_ms: now_ms,
+            at_ms,
+            updated_ms: at_ms,
             updated: false,
             edits: 0,
             recalled: false,
             reactions: Vec::new(),
+            read_by: Vec::new(),
             card: None,
             row: None,
         };
@@ -163,7 +167,7 @@ impl World {
                 app,
                 "im.message.receive_v1",
                 &event,
-                Some(id.clone()),
+                Some((id.clone(), at_ms)),
                 None,
             );
             event_ids.push(id);
@@ -211,9 +215,18 @@ impl World {
         ("text".to_owned(), json!({ "text": text }).to_string())
     }
 
-    /// The thread of an answer: the parent's, or a new one when asked for.
-    pub(crate) fn thread(&mut self, parent: Option<&Message>, open: bool) -> Option<ThreadId> {
-        let parent = parent?;
+    /// The thread of an answer: the parent's, or a new one when asked for; in a topic group every
+    /// other message begins one.
+    pub(crate) fn thread(
+        &mut self,
+        chat: &ChatId,
+        parent: Option<&Message>,
+        open: bool,
+    ) -> Option<ThreadId> {
+        let Some(parent) = parent else {
+            let topics = self.chats.get(chat).is_some_and(|c| c.topics);
+            return topics.then(|| ThreadId::new(format!("omt_{}", self.hex(16))));
+        };
         if parent.thread.is_some() {
             return parent.thread.clone();
         }
@@ -294,12 +307,14 @@ impl World {
         app: AppIx,
         event_type: &str,
         event: &Value,
-        message_id: Option<MessageId>,
+        about: Option<(MessageId, u64)>,
         callback: Option<Callback>,
     ) -> EventId {
         let event_id = EventId::new(self.hex(32));
         // Callbacks carry microseconds there (open API, 5.6).
-        let create_time = if callback.is_some() { now_ms * 1000 } else { now_ms };
+        let (message_id, at_ms) = about.unzip();
+        let at_ms = at_ms.unwrap_or(now_ms);
+        let create_time = if callback.is_some() { at_ms * 1000 } else { at_ms };
         let envelope = json!({
             "schema": "2.0",
             "header": {

@@ -18,6 +18,7 @@ use crate::limit::Windows;
 use crate::messages::Messages;
 use crate::once::SentOnce;
 use crate::options::{AppSpec, SimOptions};
+use crate::registration::Registrations;
 use crate::token::Tokens;
 
 /// Tickets kept: each is used once, and 10 000 unused ones are a client that never dials.
@@ -73,6 +74,8 @@ pub(crate) struct Chat {
     pub(crate) name: String,
     pub(crate) members: Vec<UserIx>,
     pub(crate) bots: BTreeSet<AppIx>,
+    /// A topic group: every message that answers none begins a thread.
+    pub(crate) topics: bool,
     pub(crate) muted: bool,
     pub(crate) dissolved: bool,
     pub(crate) number: u64,
@@ -121,6 +124,8 @@ pub(crate) struct Message {
     pub(crate) edits: u32,
     pub(crate) recalled: bool,
     pub(crate) reactions: Vec<Reaction>,
+    /// Who has read it, and when.
+    pub(crate) read_by: Vec<(UserIx, u64)>,
     /// The card entity it shows.
     pub(crate) card: Option<String>,
     /// Row in the ledger, for messages of apps.
@@ -169,11 +174,12 @@ pub(crate) struct World {
     pub(crate) windows: Windows,
     pub(crate) sent_once: SentOnce,
     pub(crate) deliveries: Deliveries,
+    pub(crate) registrations: Registrations,
     pub(crate) cards: Cards,
     pub(crate) card_tokens: CardTokens,
     pub(crate) load: Option<crate::load::Run>,
-    by_open_id: HashMap<OpenId, (UserIx, AppIx)>,
-    p2ps: HashMap<(UserIx, AppIx), ChatId>,
+    pub(crate) by_open_id: HashMap<OpenId, (UserIx, AppIx)>,
+    pub(crate) p2ps: HashMap<(UserIx, AppIx), ChatId>,
     number: u64,
 }
 
@@ -195,6 +201,7 @@ impl World {
             windows: Windows::default(),
             sent_once: SentOnce::default(),
             deliveries: Deliveries::default(),
+            registrations: Registrations::default(),
             cards: Cards::default(),
             card_tokens: CardTokens::default(),
             load: None,
@@ -205,13 +212,7 @@ impl World {
             tls,
         };
         for spec in world.options.apps.clone() {
-            let app = App {
-                spec,
-                bot: OpenId::new(format!("ou_{}", world.hex(32))),
-                service_id: world.rng.i32(1_000_000..i32::MAX),
-                access_key: world.hex(32),
-            };
-            world.apps.push(app);
+            world.add_app(spec);
         }
         world
     }
@@ -259,60 +260,6 @@ impl World {
         tracing::warn!(violation = %text, "a real server would object");
         let rows_max = self.options.ledger_rows_max;
         self.ledger.violations.push(text, rows_max);
-    }
-
-    pub(crate) fn add_user(&mut self, name: &str) -> UserIx {
-        let user = UserIx(self.users.len());
-        let open_ids: Vec<_> =
-            (0..self.apps.len()).map(|_| OpenId::new(format!("ou_{}", self.hex(32)))).collect();
-        for (app, id) in open_ids.iter().enumerate() {
-            self.by_open_id.insert(id.clone(), (user, AppIx(app)));
-        }
-        let union_id = format!("on_{}", self.hex(32));
-        let user_id = self.hex(8);
-        let name = name.to_owned();
-        self.users.push(User { name, union_id, user_id, open_ids, available: true });
-        user
-    }
-
-    pub(crate) fn add_group(&mut self, name: &str, members: Vec<UserIx>) -> ChatId {
-        let bots = (0..self.apps.len()).map(AppIx).collect();
-        self.add_chat(ChatKind::Group, name, members, bots)
-    }
-
-    /// The direct chat of a user and an app, created when there is none.
-    pub(crate) fn p2p(&mut self, user: UserIx, app: AppIx) -> ChatId {
-        if let Some(known) = self.p2ps.get(&(user, app)) {
-            return known.clone();
-        }
-        let kind = ChatKind::P2p { app, user };
-        let id = self.add_chat(kind, "", vec![user], BTreeSet::from([app]));
-        self.p2ps.insert((user, app), id.clone());
-        id
-    }
-
-    fn add_chat(
-        &mut self,
-        kind: ChatKind,
-        name: &str,
-        members: Vec<UserIx>,
-        bots: BTreeSet<AppIx>,
-    ) -> ChatId {
-        let id = ChatId::new(format!("oc_{}", self.hex(32)));
-        let number = self.next_number();
-        let name = name.to_owned();
-        let chat = Chat {
-            id: id.clone(),
-            kind,
-            name,
-            members,
-            bots,
-            muted: false,
-            dissolved: false,
-            number,
-        };
-        self.chats.insert(id.clone(), chat);
-        id
     }
 
     /// Keeps a message; the oldest goes when too many are kept.

@@ -13,6 +13,8 @@ pub(super) const DISCOVERY: &str = "/callback/ws/endpoint";
 pub(super) const TENANT_TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 pub(super) const APP_TOKEN: &str = "/open-apis/auth/v3/app_access_token/internal";
 
+pub(super) const REGISTRATION: &str = "/oauth/v1/app/registration";
+
 /// The body of discovery; the keyless variant sends an assertion instead of the secret.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -87,6 +89,12 @@ pub(super) fn token(world: &mut World, now_ms: u64, call: &Call, of_app: bool) -
         body["app_access_token"] = json!(token);
     }
     Ok(Reply::Raw(body))
+}
+
+/// `POST /oauth/v1/app/registration`: a form, answered without an envelope.
+pub(super) fn registration(world: &mut World, now_ms: u64, call: &Call) -> Reply {
+    let (status, body) = world.register(now_ms, call.header("host"), &call.body);
+    Reply::Status(status, body)
 }
 
 /// Whose call this is, when its token and the app's scopes allow it.

@@ -15,7 +15,7 @@ pub(super) fn get(cx: &mut Context<'_>) -> Result {
         "avatar": "",
         "name": chat.name,
         "description": "",
-        "chat_mode": if group { "group" } else { "p2p" },
+        "chat_mode": if chat.topics { "topic" } else if group { "group" } else { "p2p" },
         "external": false,
         "tenant_key": TENANT,
         "user_count": chat.members.len().to_string(),
@@ -27,7 +27,9 @@ pub(super) fn get(cx: &mut Context<'_>) -> Result {
     }
     if group {
         data["chat_type"] = json!("private");
-        data["group_message_type"] = json!("chat");
+        if !chat.topics {
+            data["group_message_type"] = json!("chat");
+        }
         data["moderation_permission"] =
             json!(if chat.muted { "only_owner" } else { "all_members" });
         data["owner_id_type"] = json!("open_id");
@@ -96,18 +98,6 @@ pub(super) fn is_in_chat(cx: &mut Context<'_>) -> Result {
     Ok(Reply::Data(json!({"is_in_chat": chat.bots.contains(&cx.app)})))
 }
 
-/// `GET /open-apis/contact/v3/users/:user_id`: open ids.
-pub(super) fn user(cx: &mut Context<'_>) -> Result {
-    let id = cx.param("user_id");
-    let known = cx.world.by_open_id(&id.as_str().into()).filter(|(_, app)| *app == cx.app);
-    let (user, app) = known.ok_or_else(|| Refusal::new(41_012, "user id invalid"))?;
-    let mut data = cx.world.user_ids(user, app);
-    if cx.world.app(app).may(&["contact:user.base:readonly"]) {
-        data["name"] = json!(cx.world.user(user).name);
-    }
-    Ok(Reply::Data(json!({ "user": data })))
-}
-
 fn find<'a>(cx: &'a Context<'_>) -> std::result::Result<&'a Chat, Refusal> {
     let id = cx.param("chat_id");
     if !id.starts_with("oc_") {
@@ -133,14 +123,25 @@ pub(super) fn page<T>(
     size: usize,
     size_max: usize,
 ) -> std::result::Result<(Vec<T>, Option<usize>), Refusal> {
+    let token = cx.call.query("page_token").filter(|t| !t.is_empty());
+    let start: usize =
+        token.map_or(Ok(0), str::parse).map_err(|_| Refusal::invalid("invalid page_token"))?;
+    page_from(cx, rows, start, size, size_max)
+}
+
+/// Cuts the page out of a list that begins at a row.
+pub(super) fn page_from<T>(
+    cx: &Context<'_>,
+    rows: Vec<T>,
+    start: usize,
+    size: usize,
+    size_max: usize,
+) -> std::result::Result<(Vec<T>, Option<usize>), Refusal> {
     let size = cx.call.query("page_size").map_or(Ok(size), str::parse);
     let size = size.map_err(|_| Refusal::invalid("The page_size exceeds the limit"))?;
     if size == 0 || size > size_max {
         return Err(Refusal::invalid("The page_size exceeds the limit"));
     }
-    let token = cx.call.query("page_token").filter(|t| !t.is_empty());
-    let start: usize =
-        token.map_or(Ok(0), str::parse).map_err(|_| Refusal::invalid("invalid page_token"))?;
     let more = rows.len() > start.saturating_add(size);
     let page = rows.into_iter().skip(start).take(size).collect();
     Ok((page, more.then_some(start + size)))

@@ -6,12 +6,16 @@ use serde_json::{Value, json};
 use super::message::target;
 use super::reply::{Refusal, Reply, Result};
 use super::{Context, chat};
-use crate::world::{Mentioned, Message, Sender, TENANT, World};
+use crate::world::{ChatKind, Mentioned, Message, Sender, TENANT, World};
+
+/// What reading the messages of a group takes besides.
+const GROUP_SCOPES: &[&str] = &["im:message.group_msg", "im:message.group_msg:readonly"];
 
 /// `GET /open-apis/im/v1/messages/:message_id`: `items` has one message.
 pub(super) fn get(cx: &mut Context<'_>) -> Result {
     let message = target(cx)?;
     in_chat(cx, &message.chat)?;
+    may_read(cx, &message.chat)?;
     Ok(Reply::Data(json!({"items": [object(cx, message, raw_cards(cx))]})))
 }
 
@@ -31,22 +35,73 @@ pub(super) fn list(cx: &mut Context<'_>) -> Result {
     };
     let chat = chat.ok_or_else(|| Refusal::invalid("invalid container_id"))?;
     in_chat(cx, &chat)?;
-    let seconds = |name: &str| cx.call.query(name).and_then(|t| t.parse::<u64>().ok());
-    let from_ms = seconds("start_time").map_or(0, |s| s.saturating_mul(1000));
-    let until_ms = seconds("end_time").map_or(u64::MAX, |s| s.saturating_mul(1000));
+    may_read(cx, &chat)?;
+    let from_ms = time(cx, "start_time", by_thread)?.unwrap_or(0);
+    let until_ms = time(cx, "end_time", by_thread)?.unwrap_or(u64::MAX);
+    if until_ms < from_ms {
+        return Err(Refusal::invalid("The end_time is earlier than the start_time"));
+    }
     let inside = |m: &&Message| {
         let in_thread = m.thread.as_ref().is_some_and(|t| t.as_str() == id);
         let of_container =
             if by_thread { in_thread } else { m.thread.is_none() || m.root.is_none() };
-        of_container && (by_thread || (from_ms..=until_ms).contains(&m.at_ms))
+        of_container && (from_ms..=until_ms).contains(&m.at_ms)
     };
     let mut messages: Vec<_> = cx.world.history(&chat).filter(inside).collect();
-    if cx.call.query("sort_type") == Some("ByCreateTimeDesc") {
-        messages.reverse();
+    match cx.call.query("sort_type") {
+        None | Some("ByCreateTimeAsc") => {}
+        Some("ByCreateTimeDesc") => messages.reverse(),
+        Some(_) => return Err(Refusal::invalid("invalid sort_type")),
     }
-    let (page, next) = chat::page(cx, messages, 20, 50)?;
-    let items = page.into_iter().map(|m| object(cx, m, raw_cards(cx))).collect();
-    Ok(Reply::Data(chat::paged(items, next)))
+    let (page, next) = chat::page_from(cx, messages, resumed(cx)?, 20, 50)?;
+    let items: Vec<_> = page.into_iter().map(|m| object(cx, m, raw_cards(cx))).collect();
+    let mut data = json!({"items": items, "has_more": next.is_some()});
+    if let Some(next) = next {
+        data["page_token"] = json!(format!("{next}-{}", asked(cx)));
+    }
+    Ok(Reply::Data(data))
+}
+
+/// Messages of groups need a scope of their own.
+fn may_read(cx: &Context<'_>, chat: &ChatId) -> std::result::Result<(), Refusal> {
+    let group = cx.world.chats.get(chat).is_some_and(|c| c.kind == ChatKind::Group);
+    match group && !cx.world.app(cx.app).may(GROUP_SCOPES) {
+        true => Err(Refusal::new(230_027, "Lack of necessary permissions.")),
+        false => Ok(()),
+    }
+}
+
+/// A time of the filter, which threads do not have.
+fn time(
+    cx: &Context<'_>,
+    name: &str,
+    by_thread: bool,
+) -> std::result::Result<Option<u64>, Refusal> {
+    let Some(text) = cx.call.query(name).filter(|t| !t.is_empty()) else { return Ok(None) };
+    let seconds = text.parse::<u64>().ok().filter(|_| !by_thread);
+    let seconds = seconds.ok_or_else(|| Refusal::invalid(&format!("invalid {name}")))?;
+    Ok(Some(seconds.saturating_mul(1000)))
+}
+
+/// The row a page token stands for, when the question is still the same.
+fn resumed(cx: &Context<'_>) -> std::result::Result<usize, Refusal> {
+    let Some(token) = cx.call.query("page_token").filter(|t| !t.is_empty()) else { return Ok(0) };
+    let (row, of) = token.split_once('-').ok_or_else(|| Refusal::invalid("invalid page_token"))?;
+    if of != asked(cx) {
+        let ext = "the request parameters have changed, page_token is invalid";
+        return Err(Refusal::invalid(ext));
+    }
+    row.parse().map_err(|_| Refusal::invalid("invalid page_token"))
+}
+
+/// What a page token is bound to.
+fn asked(cx: &Context<'_>) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    for name in ["container_id_type", "container_id", "start_time", "end_time", "sort_type"] {
+        cx.call.query(name).hash(&mut hasher);
+    }
+    format!("{:x}", hasher.finish())
 }
 
 fn raw_cards(cx: &Context<'_>) -> bool {

@@ -142,7 +142,7 @@ fn create(cx: &mut Context<'_>, chat: ChatId, mut sent: Sent, parent: Option<Mes
     cx.world.windows.chat.admit(chat.clone(), cx.now_ms, &windows).map_err(|_| frequency())?;
     let message = Message {
         id: cx.world.message_id(),
-        thread: cx.world.thread(parent.as_ref(), sent.reply_in_thread.unwrap_or_default()),
+        thread: cx.world.thread(&chat, parent.as_ref(), sent.reply_in_thread.unwrap_or_default()),
         chat,
         sender: Sender::App(cx.app),
         msg_type: sent.msg_type,
@@ -157,6 +157,7 @@ fn create(cx: &mut Context<'_>, chat: ChatId, mut sent: Sent, parent: Option<Mes
         edits: 0,
         recalled: false,
         reactions: Vec::new(),
+        read_by: Vec::new(),
         card,
         row: None,
     };

@@ -69,7 +69,7 @@ pub(super) fn add(cx: &mut Context<'_>) -> Result {
         known.reactions.push(reaction);
     }
     // A bot hears of its own reactions too (reference 5.3).
-    cx.world.app_reacted(cx.now_ms, cx.app, &message, &emoji);
+    cx.world.app_reacted(cx.now_ms, cx.app, &message, &emoji, true);
     Ok(Reply::Data(data))
 }
 
@@ -82,14 +82,45 @@ pub(super) fn remove(cx: &mut Context<'_>) -> Result {
     if reaction.by != Sender::App(cx.app) {
         return Err(Refusal::new(231_007, "The reaction is not yours."));
     }
-    let (data, row) = (object(cx.world, reaction), reaction.row);
+    let (data, row, emoji) = (object(cx.world, reaction), reaction.row, reaction.emoji.clone());
     if let Some(message) = cx.world.messages.get_mut(&message) {
         message.reactions.retain(|r| r.id != id);
     }
     if let Some(row) = row.and_then(|row| cx.world.ledger.reactions.get_mut(row)) {
         row.removed_ms = Some(cx.now_ms);
     }
+    cx.world.app_reacted(cx.now_ms, cx.app, &message, &emoji, false);
     Ok(Reply::Data(data))
+}
+
+/// `POST /open-apis/im/v1/messages/reactions/batch_query`: up to twenty messages.
+pub(super) fn batch(cx: &mut Context<'_>) -> Result {
+    #[derive(Deserialize)]
+    struct Of {
+        message_id: MessageId,
+    }
+    #[derive(Deserialize)]
+    struct Queries {
+        queries: Vec<Of>,
+        #[serde(default = "page_size")]
+        page_size_per_message: usize,
+    }
+    fn page_size() -> usize {
+        10
+    }
+    let asked: Queries = cx.json()?;
+    let sizes = 1..=10;
+    if !(1..=20).contains(&asked.queries.len()) || !sizes.contains(&asked.page_size_per_message) {
+        return Err(Refusal::new(99_992_402, "field validation failed: queries"));
+    }
+    let of_message = |query: &Of| {
+        let all = of(cx, &query.message_id);
+        let items: Vec<_> =
+            all.iter().take(asked.page_size_per_message).map(|r| object(cx.world, r)).collect();
+        json!({"message_id": query.message_id, "items": items, "has_more": items.len() < all.len()})
+    };
+    let items: Vec<_> = asked.queries.iter().map(of_message).collect();
+    Ok(Reply::Data(json!({ "success_msg_reactions": items })))
 }
 
 /// Lists a message's reactions.

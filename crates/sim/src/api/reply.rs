@@ -19,6 +19,8 @@ pub(super) enum Reply {
     Data(Value),
     /// A body of its own shape.
     Raw(Value),
+    /// The same with an HTTP status.
+    Status(u16, Value),
     /// A download.
     Bytes { name: String, content_type: &'static str, bytes: Bytes },
     /// A page that is no JSON, with its status.
@@ -75,6 +77,7 @@ pub(super) fn response(result: Result, log_id: &LogId) -> (Finished, Option<i64>
             let code = body.get("code").and_then(Value::as_i64);
             (json_response(200, &body), code)
         }
+        Ok(Reply::Status(status, body)) => (json_response(status, &body), None),
         Ok(Reply::Bytes { name, content_type, bytes }) => {
             (download(&name, content_type, bytes), None)
         }

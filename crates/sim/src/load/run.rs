@@ -205,6 +205,7 @@ impl World {
             edits: 0,
             recalled: false,
             reactions: Vec::new(),
+            read_by: Vec::new(),
             card: None,
             row: None,
         });

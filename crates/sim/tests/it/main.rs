@@ -12,5 +12,6 @@ mod faults;
 mod load;
 mod messages;
 mod page;
+mod people;
 mod scripts;
 mod speech;

@@ -1,0 +1,173 @@
+//! An app by QR code: a device flow in which a person allows a program to have one.
+//!
+//! Reference: app registration. What the person does is an act, `scan`; there is no page.
+
+use std::collections::{HashMap, VecDeque};
+
+use larkline_proto::id::{AppId, OpenId};
+use serde_json::{Value, json};
+
+use crate::options::AppSpec;
+use crate::platform::PlatformError;
+use crate::world::{AppIx, UserIx, World};
+
+/// How long a code can be used.
+const LIFE_MS: u64 = 600 * 1000;
+/// Seconds between two polls, to begin with.
+const INTERVAL_S: u64 = 5;
+/// Seconds more for whoever polls too soon.
+const SLOWER_S: u64 = 5;
+/// Codes kept; the oldest goes.
+const CODES_MAX: usize = 1_000;
+
+/// What became of a code.
+enum State {
+    Pending,
+    Denied,
+    /// The app is there; a person on the other brand is told of apart, before.
+    Allowed {
+        app: AppIx,
+        by: UserIx,
+        tell_brand: bool,
+    },
+}
+
+struct Code {
+    state: State,
+    until_ms: u64,
+    interval_s: u64,
+    polled_ms: Option<u64>,
+}
+
+/// The codes given out.
+#[derive(Default)]
+pub(crate) struct Registrations {
+    codes: HashMap<String, Code>,
+    order: VecDeque<String>,
+}
+
+/// How the person answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scan {
+    /// Allows it.
+    Allow,
+    /// Allows it, from the other brand: the program has to ask there from now on.
+    AllowOnLark,
+    /// Refuses.
+    Deny,
+}
+
+impl World {
+    /// One call of the flow: HTTP status and body.
+    pub(crate) fn register(&mut self, now_ms: u64, host: &str, form: &[u8]) -> (u16, Value) {
+        let form: HashMap<_, _> = url::form_urlencoded::parse(form).into_owned().collect();
+        let field = |name: &str| form.get(name).map_or("", String::as_str);
+        match field("action") {
+            "init" => (200, json!({"supported_auth_methods": ["client_secret"]})),
+            "begin" if field("auth_method") != "client_secret" => {
+                refused("invalid_request", "auth_method must be client_secret")
+            }
+            "begin" => (200, self.begin(now_ms, host)),
+            "poll" => self.poll(now_ms, field("device_code")),
+            _ => refused("invalid_request", "action must be init, begin or poll"),
+        }
+    }
+
+    fn begin(&mut self, now_ms: u64, host: &str) -> Value {
+        let (device, user) = (self.hex(40), self.hex(8).to_uppercase());
+        let registrations = &mut self.registrations;
+        if registrations.order.len() >= CODES_MAX
+            && let Some(oldest) = registrations.order.pop_front()
+        {
+            registrations.codes.remove(&oldest);
+        }
+        registrations.order.push_back(device.clone());
+        let code = Code {
+            state: State::Pending,
+            until_ms: now_ms + LIFE_MS,
+            interval_s: INTERVAL_S,
+            polled_ms: None,
+        };
+        registrations.codes.insert(device.clone(), code);
+        let scheme = if self.tls { "https" } else { "http" };
+        json!({
+            "device_code": device,
+            "verification_uri_complete": format!("{scheme}://{host}/page/launcher?user_code={user}"),
+            "interval": self.options.real_s(INTERVAL_S * 1000),
+            "expires_in": self.options.real_s(LIFE_MS),
+        })
+    }
+
+    fn poll(&mut self, now_ms: u64, device: &str) -> (u16, Value) {
+        let known = self.registrations.codes.get_mut(device);
+        let Some(code) = known.filter(|code| now_ms < code.until_ms) else {
+            return refused("expired_token", "the code has expired, begin again");
+        };
+        let early = code.polled_ms.is_some_and(|before| now_ms < before + code.interval_s * 1000);
+        // The program is told the interval in seconds of its own, which are rounded up.
+        code.polled_ms = Some(now_ms);
+        match &mut code.state {
+            State::Denied => refused("access_denied", "the person refused"),
+            State::Pending if early => {
+                code.interval_s += SLOWER_S;
+                refused("slow_down", "the program polls too often")
+            }
+            State::Pending => refused("authorization_pending", "nobody has answered yet"),
+            State::Allowed { tell_brand, .. } if *tell_brand => {
+                *tell_brand = false;
+                (200, json!({"user_info": {"tenant_brand": "lark"}}))
+            }
+            State::Allowed { app, by, .. } => {
+                let (app, by) = (*app, *by);
+                let spec = &self.apps[app.0].spec;
+                let open_id = self.users[by.0].open_ids.get(app.0);
+                let user = json!({"open_id": open_id, "tenant_brand": "feishu"});
+                let body = json!({
+                    "client_id": spec.app_id,
+                    "client_secret": spec.app_secret,
+                    "user_info": user,
+                });
+                (200, body)
+            }
+        }
+    }
+
+    /// A person scans a code and answers; an app that is there already can be named.
+    pub(crate) fn scan(
+        &mut self,
+        device: &str,
+        user: &OpenId,
+        answer: Scan,
+        app: Option<&AppId>,
+    ) -> Result<(), PlatformError> {
+        let (by, _) = self.person(user)?;
+        if !self.registrations.codes.contains_key(device) {
+            return Err(PlatformError::unknown("device code", device));
+        }
+        let state = match (answer, app) {
+            (Scan::Deny, _) => State::Denied,
+            (Scan::Allow | Scan::AllowOnLark, known) => {
+                let app = match known {
+                    Some(id) => {
+                        self.app_ix(id.as_str()).ok_or_else(|| PlatformError::unknown("app", id))?
+                    }
+                    None => {
+                        let app_id = AppId::new(format!("cli_{}", self.hex(16)));
+                        let (app_secret, name) = (self.hex(32), "Registered".to_owned());
+                        self.add_app(AppSpec { app_id, app_secret, name, ..AppSpec::default() })
+                    }
+                };
+                State::Allowed { app, by, tell_brand: answer == Scan::AllowOnLark }
+            }
+        };
+        if let Some(code) = self.registrations.codes.get_mut(device) {
+            code.state = state;
+        }
+        Ok(())
+    }
+}
+
+fn refused(error: &str, description: &str) -> (u16, Value) {
+    (400, json!({"error": error, "error_description": description}))
+}
