@@ -170,8 +170,8 @@ pub(crate) struct MessagesArgs {
     /// Only this chat.
     #[arg(long)]
     pub(crate) chat: Option<String>,
-    /// Only events with this verdict: waiting, replied, filtered, failed.
-    #[arg(long)]
+    /// Only events with this verdict.
+    #[arg(long, value_parser = ["waiting", "replied", "filtered", "failed"])]
     pub(crate) verdict: Option<String>,
     /// Only those whose first words contain this.
     #[arg(long)]

@@ -54,3 +54,12 @@ fn show_prints_values_with_their_sources_and_no_secret() {
     assert!(out.contains("limits.drain = \"30s\""), "{out}");
     assert!(!out.contains("l1teral-s3cret") && !err.contains("l1teral-s3cret"));
 }
+
+#[test]
+fn a_verdict_that_does_not_exist_is_refused_with_those_that_do() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let output = command.args(["messages", "--verdict", "answered"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("[possible values: waiting, replied, filtered, failed]"), "{said}");
+}
