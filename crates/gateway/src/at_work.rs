@@ -90,8 +90,14 @@ mod tests {
 
     async fn claim(store: &dyn Store, now_ms: i64) -> Vec<TaskLease> {
         let until_ms = now_ms + ms(LEASE);
-        let claim =
-            TaskClaim { handler: "h".into(), limit: 9, now_ms, until_ms, owner: "me".into() };
+        let claim = TaskClaim {
+            handler: "h".into(),
+            limit: 9,
+            now_ms,
+            until_ms,
+            owner: "me".into(),
+            once: false,
+        };
         store.claim_tasks(claim).await.unwrap().into_iter().map(|t| t.lease).collect()
     }
 

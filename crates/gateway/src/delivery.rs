@@ -87,7 +87,6 @@ impl Delivery {
         let write = || self.shared.store.settle_outbox(row.lease, settlement.clone());
         worker::settle(&self.shared, "settle_outbox", &self.drain, write).await;
         failpoint!("row_settled");
-        self.shared.delivery.notify_waiters();
     }
 
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {

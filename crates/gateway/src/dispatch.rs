@@ -74,6 +74,7 @@ impl Dispatch {
             now_ms: now,
             until_ms: now + ms(lease),
             owner: self.shared.boot_id.clone(),
+            once: self.common.retry.attempts == 1,
         };
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => tasks,
@@ -124,7 +125,6 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
-        self.shared.dispatch.notify_waiters();
     }
 
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {

@@ -52,7 +52,8 @@ impl Routing {
             // Registered before the look, so that a hint in between is not missed.
             let woken = self.shared.routing.notified();
             match self.round(&bot).await {
-                Some(0) => {
+                // Less than a whole batch was all there is.
+                Some(count) if count < BATCH_MAX => {
                     tokio::select! {
                         () = woken => {}
                         () = tokio::time::sleep(PERIOD) => {}

@@ -14,11 +14,15 @@ use crate::shared::Shared;
 
 /// A worker looks at the store at least this often; hints only make it sooner.
 const PERIOD: Duration = Duration::from_secs(5);
+/// After a look nothing but hints is waited for during so long: while work comes and goes, the
+/// store is not asked what will be due.
+const QUIET: Duration = Duration::from_millis(20);
 /// First and longest pause while the store refuses.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Claims and works until drained, then waits for what runs. `claim` is given the moment of
-/// the look and how much is in hand already.
+/// the look and how much is in hand already; it takes all that it may. The end of any work is
+/// a hint of its own.
 pub async fn run<Item, Claimed, Worked>(
     shared: &Shared,
     hint: &Notify,
@@ -34,20 +38,23 @@ pub async fn run<Item, Claimed, Worked>(
         // Registered before the look, so that a hint in between is not missed.
         let woken = hint.notified();
         let looked_ms = now_ms();
-        let items = claim(looked_ms, running.len()).await;
-        if !items.is_empty() {
-            for item in items {
-                running.spawn(work(item));
-            }
-            continue;
+        // What is claimable now is in hand, or there is no room for it: either way the next look
+        // can wait for a hint, for the end of some work, or for what becomes due.
+        for item in claim(looked_ms, running.len()).await {
+            running.spawn(work(item));
         }
-        let wait = until_due(shared, looked_ms).await;
+        let rest = async {
+            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(until_due(shared, looked_ms).await).await;
+        };
         tokio::select! {
             () = drain.cancelled() => {}
             () = woken => {}
             Some(_) = running.join_next() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = rest => {}
         }
+        // Work that ended together is looked after by one look.
+        while running.try_join_next().is_some() {}
     }
     while running.join_next().await.is_some() {}
 }

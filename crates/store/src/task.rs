@@ -36,6 +36,9 @@ pub struct TaskClaim {
     pub until_ms: i64,
     /// Who claims: the boot id.
     pub owner: String,
+    /// The work is to be done at most once: the claim is on disk before it is given out. Without,
+    /// a power cut (no other death) may forget a claim of the last moments.
+    pub once: bool,
 }
 
 /// Proof of a claim; every write of the task carries its epoch as a fence.

@@ -147,7 +147,10 @@ async fn queued(store: &dyn Store, n: i64, lane: &str) -> InboxId {
 async fn claim(store: &dyn Store, limit: usize, now_ms: i64) -> Vec<ClaimedTask> {
     let (handler, owner) = (HANDLER.into(), "boot-1".into());
     let until_ms = now_ms + 1_000;
-    store.claim_tasks(TaskClaim { handler, limit, now_ms, until_ms, owner }).await.unwrap()
+    store
+        .claim_tasks(TaskClaim { handler, limit, now_ms, until_ms, owner, once: false })
+        .await
+        .unwrap()
 }
 
 /// Claims the one task that can be had.

@@ -51,7 +51,7 @@ pub async fn a_lane_belongs_to_one_handler(store: &dyn Store) {
     decide(store, inbox, Decision::Queue(both)).await;
     assert_eq!(claim_one(store, 10).await.handler, "echo");
     let (handler, owner) = ("mail".into(), "boot-1".into());
-    let rest = TaskClaim { handler, limit: 10, now_ms: 10, until_ms: 20, owner };
+    let rest = TaskClaim { handler, limit: 10, now_ms: 10, until_ms: 20, owner, once: true };
     assert_eq!(store.claim_tasks(rest).await.unwrap().len(), 1);
 }
 

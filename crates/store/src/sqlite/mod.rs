@@ -8,6 +8,7 @@ mod dead;
 mod fault;
 mod history;
 mod inbox;
+mod late;
 mod ledger;
 mod list;
 mod migrate;
@@ -44,6 +45,7 @@ use crate::{
     task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
 };
 use fault::Refusal;
+use late::LateSync;
 use reader::Reader;
 use writer::{Acks, Tx, Writer};
 
@@ -80,23 +82,51 @@ impl SqliteStore {
         let conn = open::writer(&path, &options)?;
         let acks = Acks::default();
         let (writer, orders) = mpsc::channel(writer::QUEUE);
-        let state =
-            Writer { path: path.clone(), options, conn: Some(conn), orders, acks: acks.clone() };
+        let (late, syncing) = LateSync::new(&path);
+        spawn("store-sync", syncing)?;
+        let state = Writer {
+            path: path.clone(),
+            options,
+            conn: Some(conn),
+            syncing: true,
+            late,
+            orders,
+            acks: acks.clone(),
+        };
         spawn("store-writer", move || state.run())?;
         let (readers, orders) = mpsc::channel(reader::QUEUE);
         spawn_readers(&path, orders)?;
         Ok(Self { writer, readers, acks })
     }
 
-    /// Queues an operation for the writer. `body` may run twice and keeps its input.
+    /// Queues an operation for the writer. `body` may run twice and keeps its input. The answer
+    /// comes when the disk has it.
     fn write<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    {
+        self.queue(during, true, body)
+    }
+
+    /// Queues an operation that would be done again, with the same outcome, if a power cut
+    /// undid it: the answer does not wait for the disk.
+    fn write_behind<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
+    {
+        self.queue(during, false, body)
+    }
+
+    fn queue<T, F>(&self, during: &'static str, durable: bool, body: F) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            let call = writer::Call { during, body, answer: None, reply };
+            let call = writer::Call { during, durable, body, answer: None, reply };
             let order = writer::Order::Job(Box::new(call));
             self.writer.send(order).await.map_err(|_| StoreError::Closed)?;
             answer.await.unwrap_or(Err(StoreError::Closed))
@@ -157,15 +187,15 @@ impl Store for SqliteStore {
     }
 
     fn route(&self, decisions: Vec<RouteDecision>) -> StoreFuture<'_, ()> {
-        self.write("route", move |tx| inbox::route(tx, &decisions))
+        self.write_behind("route", move |tx| inbox::route(tx, &decisions))
     }
 
     fn claim_tasks(&self, claim: TaskClaim) -> StoreFuture<'_, Vec<ClaimedTask>> {
-        self.write("claim_tasks", move |tx| task::claim(tx, &claim))
+        self.queue("claim_tasks", claim.once, move |tx| task::claim(tx, &claim))
     }
 
     fn extend_task(&self, lease: TaskLease, until_ms: i64) -> StoreFuture<'_, ()> {
-        self.write("extend_task", move |tx| task::extend(tx, lease, until_ms))
+        self.write_behind("extend_task", move |tx| task::extend(tx, lease, until_ms))
     }
 
     fn settle_task(
@@ -206,7 +236,7 @@ impl Store for SqliteStore {
     }
 
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>> {
-        self.write("claim_outbox", move |tx| outbox::claim(tx, &claim))
+        self.write_behind("claim_outbox", move |tx| outbox::claim(tx, &claim))
     }
 
     fn settle_outbox(
@@ -214,7 +244,7 @@ impl Store for SqliteStore {
         lease: OutboxLease,
         settlement: OutboxSettlement,
     ) -> StoreFuture<'_, Option<Concluded>> {
-        self.write("settle_outbox", move |tx| {
+        self.write_behind("settle_outbox", move |tx| {
             tx.concluded = None;
             outbox::settle(tx, lease, &settlement)?;
             Ok(tx.concluded.take())
@@ -312,7 +342,7 @@ impl Store for SqliteStore {
             let mut after = 0;
             loop {
                 let bite = move |tx: &mut Tx<'_>| prune::events(tx, before_ms, after);
-                let (pruned, next) = self.write("prune", bite).await?;
+                let (pruned, next) = self.write_behind("prune", bite).await?;
                 failpoint!("pruned");
                 total.events += pruned.events;
                 total.keys += pruned.keys;
@@ -320,7 +350,8 @@ impl Store for SqliteStore {
                 after = next;
             }
             loop {
-                let gone = self.write("prune", move |tx| prune::alone(tx, before_ms)).await?;
+                let gone =
+                    self.write_behind("prune", move |tx| prune::alone(tx, before_ms)).await?;
                 total.outbox += gone;
                 if gone == 0 {
                     return Ok(total);

@@ -1,6 +1,7 @@
 //! Connections: how the file is opened, and what every connection is told.
 //!
-//! `synchronous=FULL` is not a setting: an ack promises that the event is on disk.
+//! `synchronous=FULL` is not a setting: an ack promises that the event is on disk. The writer
+//! leaves it for groups in which nothing is promised, see [`super::late`].
 
 use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
 

@@ -1,6 +1,7 @@
 //! The one thread that writes: takes what is queued, runs it as one transaction, answers.
 //!
-//! A group shares one sync of the disk. If any of it fails, the group is rolled back and each
+//! A group shares one sync of the disk, and does without when none of it asks for one (see
+//! [`super::late`]). If any of it fails, the group is rolled back and each
 //! operation runs alone, so that a caller sees its own error and never another's; operations
 //! therefore keep their input and can run twice. A panic counts as a failure of that operation.
 
@@ -18,6 +19,7 @@ use super::{
     SqliteOptions,
     fault::{self, Refusal},
     inbox,
+    late::LateSync,
     ledger::Ledger,
     open, sql,
 };
@@ -65,6 +67,8 @@ pub(super) trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Refusal>;
     /// Replaces the answer by an error.
     fn refuse(&mut self, refusal: Refusal);
+    /// Whether its answer promises that a power cut does not undo it.
+    fn is_durable(&self) -> bool;
     /// Sends the answer.
     fn answer(self: Box<Self>);
 }
@@ -80,6 +84,7 @@ pub(super) enum Order {
 /// The usual [`Job`]: a closure that keeps its input.
 pub(super) struct Call<T, F> {
     pub(super) during: &'static str,
+    pub(super) durable: bool,
     pub(super) body: F,
     pub(super) answer: Option<Result<T, StoreError>>,
     pub(super) reply: oneshot::Sender<Result<T, StoreError>>,
@@ -99,6 +104,10 @@ where
         self.answer = Some(Err(refusal.into_error(self.during)));
     }
 
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     fn answer(self: Box<Self>) {
         if let Some(answer) = self.answer {
             // A caller that went away needs no answer; its write stands.
@@ -113,6 +122,9 @@ pub(super) struct Writer {
     pub(super) options: SqliteOptions,
     /// `None` after a failure that a new connection may not have.
     pub(super) conn: Option<Connection>,
+    /// Whether its commits wait for the disk now; a new connection does.
+    pub(super) syncing: bool,
+    pub(super) late: LateSync,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) acks: Acks,
 }
@@ -169,9 +181,19 @@ impl Writer {
     fn transact(&mut self, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open::writer(&self.path, &self.options).map_err(Refusal::NoConnection)?,
+            None => {
+                self.syncing = true;
+                open::writer(&self.path, &self.options).map_err(Refusal::NoConnection)?
+            }
         };
-        let outcome = attempt(&conn, jobs, acks);
+        let sync = jobs.iter().any(|job| job.is_durable());
+        let outcome = self
+            .wait_for_disk(&conn, sync)
+            .map_err(Refusal::from)
+            .and_then(|()| attempt(&conn, jobs, acks));
+        if outcome.is_ok() {
+            self.late.committed(sync);
+        }
         if let Err(refusal) = &outcome {
             if !conn.is_autocommit() {
                 // Fails only when SQLite has rolled back by itself, which is what is wanted.
@@ -183,6 +205,15 @@ impl Writer {
         }
         self.conn = Some(conn);
         outcome
+    }
+
+    /// Makes the commits to come wait for the disk, or not.
+    fn wait_for_disk(&mut self, conn: &Connection, sync: bool) -> rusqlite::Result<()> {
+        if sync != self.syncing {
+            conn.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?;
+            self.syncing = sync;
+        }
+        Ok(())
     }
 
     /// Writes the WAL back into the file and lets go of it.
@@ -269,5 +300,31 @@ mod tests {
     #[tokio::test]
     async fn a_panicking_operation_leaves_its_group_and_the_writer_alone() {
         beside_a_good_write(|_| panic!("on purpose")).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_waits_for_the_disk_when_one_of_it_does() {
+        const WAITS: i64 = 2;
+        const DOES_NOT: i64 = 1;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.db");
+        let store = SqliteStore::open(path, SqliteOptions::default()).unwrap();
+        let look = |tx: &mut super::Tx<'_>| {
+            Ok(tx.conn.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+        };
+        for _ in 0..2 {
+            assert_eq!(store.write("look", look).await.unwrap(), WAITS);
+            assert_eq!(store.write_behind("look", look).await.unwrap(), DOES_NOT);
+        }
+        let (go, held_up) = mpsc::sync_channel::<()>(0);
+        let (held_up, behind, waiting, ()) = tokio::join!(
+            store.write_behind("hold up", move |_| Ok(held_up.recv().is_err())),
+            store.write_behind("look", look),
+            store.write("look", look),
+            // Runs after the three above were queued.
+            async move { drop(go) },
+        );
+        assert!(held_up.unwrap());
+        assert_eq!((behind.unwrap(), waiting.unwrap()), (WAITS, WAITS));
     }
 }
