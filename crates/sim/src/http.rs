@@ -90,7 +90,7 @@ async fn handle(
         body,
     };
     if let Some(response) = page::handle(&platform, &request).await {
-        return Ok(response);
+        return Ok(dated(&platform, response));
     }
     let outcome = if request.path.starts_with("/_sim/") {
         Outcome::Answer(admin::handle(&platform, request).await)
@@ -98,10 +98,10 @@ async fn handle(
         platform.with(|world, now| api::handle(world, now, &request))
     };
     match outcome {
-        Outcome::Answer(response) => Ok(dated(&platform, response)),
+        Outcome::Answer(response) => Ok(dated(&platform, response.map(whole))),
         Outcome::Late(by, response) => {
             tokio::time::sleep(platform.real(by)).await;
-            Ok(dated(&platform, response))
+            Ok(dated(&platform, response.map(whole)))
         }
         Outcome::Hang => std::future::pending().await,
         Outcome::Cut => Err(Cut),
@@ -109,8 +109,7 @@ async fn handle(
 }
 
 /// Says the platform's time, which a fault may have moved; hyper says the machine's otherwise.
-fn dated(platform: &Platform, response: Response<Bytes>) -> Response<Body> {
-    let mut response = response.map(whole);
+fn dated(platform: &Platform, mut response: Response<Body>) -> Response<Body> {
     let skew_s = platform.with_faults(|faults| faults.clock_skew_s);
     let now_s = i64::try_from(platform.now_ms() / 1000).unwrap_or_default();
     if skew_s != 0
