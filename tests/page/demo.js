@@ -1,7 +1,10 @@
 // The demo as a process, and a browser on its page: what the laws and the screenshots share.
 
 import { spawn } from "node:child_process";
-import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+
+/** By NODE_PATH, which `import` does not know: the package lies in `.cache/`. */
+const { chromium } = createRequire(import.meta.url)("playwright-core");
 
 /** Chromium without sandbox (CI runs as root) and without talk of its own to the network. */
 const FLAGS = [
@@ -53,7 +56,7 @@ export const simulator = (program) => start(program, ["sim", "--listen", "127.0.
 export const launch = (executablePath) => chromium.launch({ executablePath, args: FLAGS, headless: true });
 
 /** A page that remembers whatever went wrong in it. */
-export async function open(browser, url, options = {}) {
+export async function open(browser, url, options = {}, there = ".chat") {
   const context = await browser.newContext({ locale: "en-US", colorScheme: "light", viewport: { width: 1360, height: 860 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
@@ -66,7 +69,7 @@ export async function open(browser, url, options = {}) {
     document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
   });
   await page.goto(url);
-  await page.locator(".chat").first().waitFor({ state: "attached" });
+  await page.locator(there).first().waitFor({ state: "attached" });
   return { page, context, wrong };
 }
 
@@ -77,6 +80,15 @@ export async function say(page, words) {
 }
 
 /** The newest message of a person that holds these words. */
-export const mine = (page, words) => page.locator(".message:not(.bot)", { hasText: words }).last();
+export const mine = (page, words) => page.locator(".message:not(.bot)", { has: page.locator(".bubble", { hasText: words }) }).last();
 /** The newest message of the bot that holds these words. */
-export const bot = (page, words) => page.locator(".message.bot", { hasText: words }).last();
+export const bot = (page, words) => page.locator(".message.bot", { has: page.locator(".bubble, .card", { hasText: words }) }).last();
+
+/** Looks until something is so. */
+export async function until(page, holds) {
+  const end = Date.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error("it did not come");
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+  }
+}

@@ -45,16 +45,18 @@ pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The folder of the packages of `tests/sdk/package-lock.json`; `node` itself is on the path.
-pub(crate) fn node_modules(workspace: &Workspace) -> Result<PathBuf> {
-    let home = workspace.cache().join("node");
+/// The folder of the packages of `tests/<folder>/package-lock.json`; `node` itself is on the path.
+pub(crate) fn node_modules(workspace: &Workspace, folder: &str) -> Result<PathBuf> {
+    let home = workspace.cache().join("node").join(folder);
     let modules = home.join("node_modules");
-    let pins = workspace.root.join("tests/sdk");
+    let pins = workspace.root.join("tests").join(folder);
     let wanted = fs::read_to_string(pins.join("package-lock.json"))?;
     if is_installed(&home, &wanted) {
         return Ok(modules);
     }
-    println!("installing the packages of tests/sdk/package-lock.json into .cache/node");
+    println!(
+        "installing the packages of tests/{folder}/package-lock.json into .cache/node/{folder}"
+    );
     clear(&home)?;
     let missing = |program: &str| !succeeds(Command::new(program).arg("--version"));
     if missing("node") || missing("npm") {
@@ -68,6 +70,22 @@ pub(crate) fn node_modules(workspace: &Workspace) -> Result<PathBuf> {
     workspace::output(&mut npm).context("npm cannot install; it needs npmjs.com or a mirror")?;
     mark_installed(&home, &wanted)?;
     Ok(modules)
+}
+
+/// A Chromium, and fonts in which a page can be judged; the laws of the page are written for one.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    let found = || {
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        names.into_iter().find_map(|name| {
+            let path = workspace::output(Command::new("which").arg(name)).ok()?;
+            Some(PathBuf::from(path.trim()))
+        })
+    };
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    apt_install(&["chromium", "fonts-inter", "fonts-noto-cjk", "fonts-noto-color-emoji"])?;
+    found().context("chromium was installed and is not on the path; put it there")
 }
 
 /// A program of a Debian package, from the path or unpacked into `.cache/`.

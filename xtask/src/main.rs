@@ -11,6 +11,7 @@ use anyhow::Result;
 mod deps;
 mod docs;
 mod installed;
+mod page;
 mod process;
 mod proof;
 mod proxy;
@@ -26,7 +27,8 @@ usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the test
        cargo xtask tidy            the house rules that the compiler cannot check
        cargo xtask deps            licences, banned crates, C code, duplicates
        cargo xtask crash           kills the gateway at every step, many times (docs/proof.md)
-       cargo xtask docs            writes what documents repeat from the code";
+       cargo xtask docs            writes what documents repeat from the code
+       cargo xtask screenshots     takes the pictures of the chat page in docs/images anew";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +52,7 @@ fn run(args: &[&str]) -> Result<bool> {
         ["tidy"] => Ok(report("tidy", &tidy::check(&workspace)?)),
         ["deps"] => Ok(report("deps", &deps::check(&workspace)?)),
         ["crash", options @ ..] => proof::crash(&workspace, options),
+        ["screenshots"] => page::screenshots(&workspace),
         ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }

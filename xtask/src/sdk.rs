@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> 
             continue;
         }
         let python = installed::python(workspace)?;
-        let modules = installed::node_modules(workspace)?;
+        let modules = installed::node_modules(workspace, "sdk")?;
         let interpreter = if script == "bot.py" { python.clone() } else { PathBuf::from("node") };
         let simulator = simulator(workspace)?;
         let mut judge = Command::new(python);

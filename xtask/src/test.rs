@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, process, proof, proxy, sdk, tidy};
+use crate::{deps, page, process, proof, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -46,8 +46,13 @@ const STATIC: [Step; 5] = [
     ("unarmed", proof::unarmed),
 ];
 /// Checks of behaviour.
-const DYNAMIC: [Step; 4] =
-    [("tests", tests), ("doctests", doctests), ("sdk", sdk::run), ("proxy", proxy::run)];
+const DYNAMIC: [Step; 5] = [
+    ("tests", tests),
+    ("doctests", doctests),
+    ("sdk", sdk::run),
+    ("proxy", proxy::run),
+    ("page", page::run),
+];
 
 /// Runs the steps and prints the closing line; `true` if nothing failed and something ran.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {

@@ -9,9 +9,10 @@ import * as header from "./header.js";
 import * as keys from "./keys.js";
 import * as log from "./log.js";
 import * as sidebar from "./sidebar.js";
+import * as story from "./story.js";
 
 fill();
-for (const part of [header, sidebar, log, composer, faults, keys]) part.start();
+for (const part of [header, sidebar, log, composer, faults, keys, story]) part.start();
 onLanguage(() => {
   for (const part of [header, sidebar, composer, faults]) part.redraw();
   log.redrawAll();

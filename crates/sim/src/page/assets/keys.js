@@ -23,7 +23,7 @@ const SHORTCUTS = [
 export function showHelp() {
   const help = byId("help");
   help.replaceChildren(
-    el("div", { class: "panel-head" }, el("h2", { id: "help-title", text: t("shortcuts") }), iconButton("close", t("close"), () => help.close())),
+    el("div", { class: "panel-head" }, el("h2", { text: t("shortcuts") }), iconButton("close", t("close"), () => help.close())),
     el("dl", { class: "shortcuts" }, SHORTCUTS.flatMap(([keys, words]) => [el("dt", {}, keys.split(" ").map((key) => (key === "·" ? " " : el("kbd", { text: key })))), el("dd", { text: t(words) })])));
   help.showModal();
 }

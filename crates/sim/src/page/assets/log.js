@@ -2,7 +2,7 @@
 
 import { byId, el, icon, iconButton, refill } from "./dom.js";
 import { shownName, t } from "./i18n.js";
-import { answer, avatar, messageView, pick, recall } from "./message.js";
+import { answer, avatar, excerpt, messageView, pick, recall } from "./message.js";
 import { refresh, toggle } from "./story.js";
 import { chat, chooseChat, messagesOf, nameOf, on, state } from "./store.js";
 import { focusWords } from "./composer.js";
@@ -72,6 +72,11 @@ function redraw(message) {
 
 function takeMessage({ message, isNew }) {
   if (shown(message)) redraw(message);
+  // The log itself is not live: a message is drawn anew when its verdict changes, and one that
+  // was read aloud would be read again.
+  if (isNew && shown(message) && message.sender.open_id !== state.me) {
+    byId("spoken").textContent = `${shownName(message.sender.name)}: ${excerpt(message)}`;
+  }
   const parent = message.parent_id && state.messages.get(message.parent_id);
   if (isNew && parent && shown(parent)) redraw(parent);
   refresh([message.id, ...(parent ? [parent.id] : [])]);

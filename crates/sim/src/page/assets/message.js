@@ -95,7 +95,7 @@ function bubble(message) {
     case "interactive":
       return cardView(message, (action) => press(message, action));
     case "image":
-      return el("a", { class: "shot", href: fileUrl(content.image_key), target: "_blank", rel: "noopener" }, picture(content.image_key, t("image")));
+      return el("a", { class: "shot", "aria-label": t("image"), href: fileUrl(content.image_key), target: "_blank", rel: "noopener" }, picture(content.image_key, t("image")));
     case "file":
       return el("a", { class: "bubble file", href: fileUrl(content.file_key), download: content.file_name ?? "" }, icon("file", 22), el("span", { text: content.file_name ?? t("file") }));
     default:
@@ -200,8 +200,9 @@ export async function recall(message) {
 export function pick(message, near) {
   document.querySelector(".picker")?.remove();
   const close = () => {
-    picker.remove();
+    // Moving the focus away closes it; see below.
     near.focus();
+    picker.remove();
   };
   const choose = (name) => async () => {
     close();
@@ -220,7 +221,7 @@ export function pick(message, near) {
     event.stopPropagation();
   });
   picker.addEventListener("focusout", (event) => !picker.contains(event.relatedTarget) && picker.remove());
-  near.closest(".message-body").append(picker);
+  near.closest(".message").querySelector(".message-body").append(picker);
   picker.firstChild.focus();
 }
 

@@ -41,8 +41,10 @@ export function take(kind, data) {
     tell("chat");
   } else if (kind === "people") {
     state.people = data;
+    const before = state.chat;
     settle();
     tell("people");
+    if (state.chat !== before) tell("chat");
   } else if (kind === "message") {
     const isNew = !state.messages.has(data.id);
     state.messages.set(data.id, data);

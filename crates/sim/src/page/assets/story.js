@@ -5,6 +5,8 @@ import { clock, maybe, span, t } from "./i18n.js";
 import { answerTo, state, tell } from "./store.js";
 import { get } from "./api.js";
 
+const LOOK_EVERY_MS = 1000;
+
 /** Stories that were told, until something changes. */
 const told = new Map();
 
@@ -70,8 +72,14 @@ async function ask(id) {
   } catch (error) {
     story = { platform: [], gateway: null, note: String(error.message) };
   }
+  const same = JSON.stringify(story) === JSON.stringify(told.get(id));
   told.set(id, story);
-  tell("redraw", id);
+  if (!same) tell("redraw", id);
+}
+
+/** An open story goes on: a second delivery, say, changes no verdict, and nobody tells of it. */
+export function start() {
+  setInterval(() => state.stories.forEach(ask), LOOK_EVERY_MS);
 }
 
 function draw(node, message, story) {
