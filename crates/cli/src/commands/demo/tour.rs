@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use larkline_proto::id::{ChatId, MessageId, OpenId};
-use larkline_sim::{Fault, Ledger, Platform, Said, Say};
+use larkline_sim::{Answer, Fault, Ledger, Platform, Said, Say};
 use tokio::time::Instant;
 
 use super::rig::{LOOK_EVERY, Rig};
@@ -54,12 +54,16 @@ pub(super) async fn play(rig: &mut Rig) -> Result<()> {
     let said = tour.say(&tour.owner, None, "said while the line was down", false)?;
     tour.answered(&said, "said while the line was down").await?;
 
-    title("6. kill -9 in the middle: what was acked is kept");
+    title("6. kill -9 while an answer leaves: sent again under the same uuid, said once");
+    // The platform has taken the answer, and the gateway never hears so.
+    let answer = Answer::Slow { ms: 60_000 };
+    let (path, method) = ("/reply".to_owned(), String::new());
+    tour.platform.fault(Fault::Api { path, method, answer, times: 1 })?;
     let said = tour.say(&tour.owner, None, "said before the kill", false)?;
+    tour.answered(&said, "said before the kill").await?;
     rig.kill_gateway().await?;
     line("gateway", "killed with -9, started again");
     rig.start_gateway().await?;
-    tour.answered(&said, "said before the kill").await?;
 
     settled(rig).await?;
     title("The story of the last message");
