@@ -234,7 +234,8 @@ async fn answer_callback(
     mark_acked(&shared, vec![AckTimes { acked_ms: now_ms(), ..times }]).await;
 }
 
-fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
+/// Fills in what the journal wants to know of an event.
+pub(crate) fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
     new.event_id = event.id.clone();
     // The platform replays messages under new event ids: both ids recognise a redelivery.
     let event_id = Some(&event.id).filter(|id| !id.is_empty()).map(|id| event_key(id.as_str()));

@@ -23,6 +23,7 @@ pub mod log;
 pub mod metrics;
 pub mod outgoing;
 pub mod probe;
+pub mod proof;
 pub mod reason;
 pub mod router;
 pub mod routing;

@@ -1,9 +1,5 @@
-//! What a link's own state machine cannot know: whether its troubles deserve a person, and
-//! whether another instance of the app is online.
-//!
-//! The platform gives each event to one of an app's connections at random, so a second
-//! instance takes part of them without a sign on this side. The platform's own count tells;
-//! it is asked once, after the start, because its calls are metered.
+//! What a link's own state machine cannot know: whether its troubles deserve a person. Whether it
+//! hears is in `proof`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +22,7 @@ impl LinkWatch {
     /// Watches until its owner drops it.
     pub async fn run(self) {
         let mut link = self.app.link.status();
-        let (mut alarmed, mut counted, mut retry_ms) = (false, false, None);
+        let (mut alarmed, mut retry_ms) = (false, None);
         let mut recoveries = Recoveries::default();
         loop {
             let status = link.borrow_and_update().clone();
@@ -34,9 +30,6 @@ impl LinkWatch {
             if status.is_verified() {
                 if std::mem::take(&mut alarmed) {
                     tracing::info!(app = self.app.name, "the link is back");
-                }
-                if !std::mem::replace(&mut counted, true) {
-                    self.count_connections().await;
                 }
             } else {
                 alarmed = self.alarm(&status, alarmed);
@@ -75,23 +68,6 @@ impl LinkWatch {
         let wait_ms = status.next_retry_ms.map_or(0, |at| at - now_ms());
         let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
         self.shared.metrics.reconnect_wait_seconds.observe(wait.as_secs_f64());
-    }
-
-    async fn count_connections(&self) {
-        match self.app.api.connection_count().await {
-            Ok(answer) if answer.data > 1 => tracing::warn!(
-                app = self.app.name,
-                online = answer.data,
-                "the platform counts other connections of this app: another instance takes part of the events; stop it, or wait a minute if this one was just restarted"
-            ),
-            Ok(answer) => {
-                tracing::debug!(app = self.app.name, online = answer.data, "no other connection")
-            }
-            // Older deployments do not know the call.
-            Err(error) => {
-                tracing::debug!(app = self.app.name, code = %error.code(), "no connection count: {error}")
-            }
-        }
     }
 }
 

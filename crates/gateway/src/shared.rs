@@ -20,6 +20,7 @@ use crate::governor::Governor;
 use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
+use crate::proof::Proofs;
 use crate::unanswered::Unanswered;
 
 /// Shared by all workers.
@@ -92,6 +93,8 @@ pub struct AppRuntime {
     pub bot: watch::Sender<Option<OpenId>>,
     /// Messages in groups since the start.
     pub groups: Groups,
+    /// What the platform was asked for as proof that the link hears.
+    pub proofs: Proofs,
 }
 
 /// People's messages in groups since the start: many without a mention of the bot among them

@@ -24,6 +24,7 @@ use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
 use crate::line::Line;
 use crate::link_watch::LinkWatch;
+use crate::proof::ProofWatch;
 use crate::routing::Routing;
 use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Shared};
@@ -93,26 +94,13 @@ impl Stages {
             apps.push(stages.start_app(shared, app, &dialer, &wishes)?);
         }
         stages.apps = Arc::new(apps);
-        for app in Arc::clone(&stages.apps).iter() {
-            let identity = Identity { app: Arc::clone(app), keep_going, fail: fail.clone() };
-            let cancel = stages.service.cancel_token();
-            stages.service.spawn(format!("identity/{}", app.name), move || {
-                let (identity, cancel) = (identity.clone(), cancel.clone());
-                // Boxed: it holds a whole call of the API.
-                let work = Box::pin(identity.run());
-                async move { cancel.run_until_cancelled_owned(work).await.unwrap_or(()) }
-            });
-        }
-        for app in Arc::clone(&stages.apps).iter() {
-            let watch = LinkWatch { shared: Arc::clone(shared), app: Arc::clone(app) };
-            let cancel = stages.service.cancel_token();
-            stages.service.spawn(format!("link-watch/{}", app.name), move || {
-                // Boxed: it holds a whole call of the API.
-                let (watch, cancel) = (Box::pin(watch.clone().run()), cancel.clone());
-                async move { cancel.run_until_cancelled_owned(watch).await.unwrap_or(()) }
-            });
-        }
-        stages.start_chat_watch(shared);
+        let told = fail.clone();
+        stages.watch("identity", shared, move |_, app| {
+            Identity { app, keep_going, fail: told.clone() }.run()
+        });
+        stages.watch("link-watch", shared, |shared, app| LinkWatch { shared, app }.run());
+        stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
+        stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -129,14 +117,23 @@ impl Stages {
         Ok(stages)
     }
 
-    fn start_chat_watch(&mut self, shared: &Arc<Shared>) {
+    /// Starts a watcher for each app, which a stop ends at once.
+    fn watch<Work>(
+        &mut self,
+        what: &str,
+        shared: &Arc<Shared>,
+        work: impl Fn(Arc<Shared>, Arc<AppRuntime>) -> Work + Clone + Send + 'static,
+    ) where
+        Work: Future<Output = ()> + Send + 'static,
+    {
         for app in Arc::clone(&self.apps).iter() {
-            let watch = ChatWatch { shared: Arc::clone(shared), app: Arc::clone(app) };
+            let (shared, app, work) = (Arc::clone(shared), Arc::clone(app), work.clone());
             let cancel = self.service.cancel_token();
-            self.service.spawn(format!("chat-watch/{}", app.name), move || {
-                // Boxed: it holds a whole call of the API.
-                let (watch, cancel) = (Box::pin(watch.clone().run()), cancel.clone());
-                async move { cancel.run_until_cancelled_owned(watch).await.unwrap_or(()) }
+            self.service.spawn(format!("{what}/{}", app.name), move || {
+                // Boxed: it holds whole calls of the API.
+                let work = Box::pin(work(Arc::clone(&shared), Arc::clone(&app)));
+                let cancel = cancel.clone();
+                async move { cancel.run_until_cancelled_owned(work).await.unwrap_or(()) }
             });
         }
     }
@@ -227,6 +224,7 @@ impl Stages {
             chats: SeenChats::default(),
             bot: watch::Sender::new(None),
             groups: crate::shared::Groups::default(),
+            proofs: crate::proof::Proofs::default(),
         });
         let name = &app.name;
         let (fail, app_name) = (wishes.fail.clone(), app.name.clone());

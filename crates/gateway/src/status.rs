@@ -13,6 +13,7 @@ use crate::clock::{ms, now_ms};
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::ChildInfo;
+use crate::proof::{self, Proof};
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
 use crate::unanswered::UnansweredMessage;
@@ -63,6 +64,8 @@ pub struct AppStatus {
     pub bot: String,
     /// The connection.
     pub link: LinkView,
+    /// Whether the link hears, proofs of rising strength.
+    pub proofs: Vec<Proof>,
     /// People's messages in groups since the start.
     pub group_messages: u64,
     /// Those of them that mention the bot.
@@ -252,12 +255,14 @@ impl Status {
 
 impl AppStatus {
     fn take(app: &AppRuntime) -> Self {
+        // Copied out: holding the borrow would hold up the link's own task.
+        let link = app.link.status().borrow().clone();
         Self {
+            proofs: app.proofs.list(&link),
             name: app.name.clone(),
             app_id: app.app_id.to_string(),
             bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
-            // Copied out: holding the borrow would hold up the link's own task.
-            link: LinkView::of(&app.link.status().borrow().clone()),
+            link: LinkView::of(&link),
             group_messages: app.groups.messages.load(Ordering::Relaxed),
             group_mentions: app.groups.mentions.load(Ordering::Relaxed),
             governor: app.governor.status(),
@@ -272,7 +277,13 @@ impl AppStatus {
             ));
         }
         if self.link.verified {
-            return None;
+            return proof::weakest_failing(&self.proofs).map(|failing| {
+                let Proof { name, detail, .. } = failing;
+                format!(
+                    "app {}: the proof `{name}` fails: {detail}; see `larkline doctor`",
+                    self.name
+                )
+            });
         }
         let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
         Some(format!("app {}: the link is {}{fault}", self.name, self.link.state))

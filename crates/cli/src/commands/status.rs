@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::proof::Standing;
 use larkline_gateway::status::{AppStatus, LinkView, Status};
 use larkline_store::record::Tally;
 
@@ -122,6 +123,15 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
             Duration::from_millis(ms).as_secs_f64()
         ));
     }
+    let proofs = app.proofs.iter().map(|p| {
+        let word = match p.standing {
+            Standing::Holds => "holds",
+            Standing::Fails => "FAILS",
+            Standing::Unknown => "unknown",
+        };
+        format!("{} {word}", p.name)
+    });
+    out.push(format!("proofs    {}", proofs.collect::<Vec<_>>().join(", ")));
     if let Some(fault) = &l.fault {
         out.push(format!("fault     {fault}"));
     }

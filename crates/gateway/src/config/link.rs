@@ -43,6 +43,8 @@ pub struct LinkSettings {
     pub alarm_after: u32,
     /// How long a recovery may take before it is an alert.
     pub recovery_target: Duration,
+    /// Silence after which the platform is asked whether the link hears.
+    pub suspect_after: Duration,
 }
 
 choices!(Probe, "auto, websocket, protocol or off", {
@@ -120,6 +122,7 @@ impl LinkSettings {
                 .within(secs(60), Duration::ZERO..=days(1)),
             alarm_after: read_alarm_after(&mut section),
             recovery_target: read_recovery_target(&mut section),
+            suspect_after: read_suspect_after(&mut section),
         };
         link.check(&section);
         link
@@ -152,4 +155,13 @@ fn read_recovery_target(section: &mut Section<'_>) -> Duration {
             "from the loss of a link to the next verified one; longer is a warning",
         )
         .within(secs(60), secs(1)..=Duration::from_hours(1))
+}
+
+fn read_suspect_after(section: &mut Section<'_>) -> Duration {
+    section
+        .key(
+            "suspect_after",
+            "silence before the platform is asked for a proof, a metered call; the next waits double, to a day",
+        )
+        .within(Duration::from_hours(1), secs(1)..=days(30))
 }

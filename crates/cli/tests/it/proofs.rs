@@ -1,0 +1,147 @@
+//! Whether a verified link hears: the platform's count, a chat's history, and what is done about
+//! a proof that fails.
+
+use larkline_client::link::{self, Answer, LinkConfig, LinkOptions};
+use larkline_client::{Dialer, NetOptions, ProxyChoice, Secret};
+use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, SimOptions};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::rig::{ECHO, Rig};
+
+/// Silence is suspect after a second.
+fn anxious() -> String {
+    format!(
+        "{ECHO}\n[link]\nsuspect_after = \"1s\"\nbackoff_quick = \"100ms\"\nbackoff_first = \"100ms\"\n"
+    )
+}
+
+async fn proof(rig: &Rig, name: &str) -> Value {
+    let status = rig.status().await.unwrap_or_default();
+    let proofs = status["apps"][0]["proofs"].as_array().cloned().unwrap_or_default();
+    proofs.into_iter().find(|p| p["name"] == name).unwrap_or_default()
+}
+
+async fn not_ready(rig: &Rig) -> String {
+    rig.status().await.map(|s| s["not_ready"].to_string()).unwrap_or_default()
+}
+
+fn count_calls(rig: &Rig, path: &str) -> usize {
+    rig.sim.platform().read(|l| l.calls.iter().filter(|c| c.path.ends_with(path)).count())
+}
+
+#[tokio::test]
+async fn the_weakest_failing_proof_names_the_state_and_the_link_is_replaced() {
+    let rig = Rig::start(&anxious()).await;
+    rig.until("the count", async || proof(&rig, "count").await["standing"] == "holds").await;
+    assert_eq!(proof(&rig, "pong").await["standing"], "holds");
+    let before = rig.sim.platform().read(|l| l.connections.len());
+    rig.fault(Fault::OnlineCount { count: 0 });
+    rig.until("the failing proof", async || {
+        not_ready(&rig).await.contains("the proof `count` fails")
+    })
+    .await;
+    rig.logged("the link is verified and does not hear").await;
+    rig.ledger("a new connection", |l| l.connections.len() > before).await;
+    rig.fault(Fault::Clear);
+    rig.ready().await;
+    rig.until("the count", async || proof(&rig, "count").await["standing"] == "holds").await;
+}
+
+#[tokio::test]
+async fn with_default_settings_the_platform_is_asked_once_after_the_start() {
+    let rig = Rig::start(ECHO).await;
+    rig.until("the count", async || proof(&rig, "count").await["standing"] == "holds").await;
+    for n in 0..3 {
+        rig.fault(Fault::Rst);
+        rig.ledger("a reconnect", |l| l.connections.len() == n + 2).await;
+        rig.ready().await;
+    }
+    let said = rig.say(&rig.guest, "hello");
+    rig.answered(&said).await;
+    assert_eq!(count_calls(&rig, "/event/v1/connection"), 1, "routine losses are no suspicion");
+    assert_eq!(proof(&rig, "history").await["standing"], "unknown", "on suspicion alone");
+}
+
+/// Another instance of the app: it takes events, and acknowledges them.
+async fn thief(rig: &Rig) -> (link::LinkHandle, mpsc::Receiver<String>, JoinSet<()>) {
+    let dialer = Dialer::new(&NetOptions { proxy: ProxyChoice::None, ..NetOptions::default() });
+    let (deliveries, mut received) = mpsc::channel(16);
+    let options = LinkOptions {
+        app_id: DEMO_APP_ID.into(),
+        app_secret: Secret::new(AppSpec::default().app_secret),
+        domain: rig.sim.url().parse().unwrap(),
+        dialer: dialer.unwrap(),
+        config: LinkConfig::default(),
+        seed: 1,
+    };
+    let (handle, driver) = link::start(options, deliveries).unwrap();
+    let (stolen, loot) = mpsc::channel(16);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { drop(driver.await) });
+    let answers = handle.clone();
+    tasks.spawn(async move {
+        while let Some(delivery) = received.recv().await {
+            answers.answer(vec![(delivery.ack, Answer::ok())]);
+            let payload = String::from_utf8_lossy(&delivery.payload).into_owned();
+            if stolen.send(payload).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut status = handle.status();
+    status.wait_for(|s| s.is_verified()).await.unwrap();
+    (handle, loot, tasks)
+}
+
+#[tokio::test]
+async fn messages_that_another_instance_took_are_found_in_the_history_and_answered() {
+    let rig = Rig::start(&anxious()).await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    let (handle, mut loot, tasks) = thief(&rig).await;
+    let mut taken = None;
+    for n in 0.. {
+        let said = rig.say(&rig.guest, &format!("message {n}"));
+        let id = said.event_id.clone();
+        rig.ledger("the ack", |l| l.event(&id).is_some_and(|e| e.acks() > 0)).await;
+        if loot.try_recv().is_ok() {
+            taken = Some(said);
+            break;
+        }
+    }
+    let taken = taken.unwrap();
+    handle.close();
+    rig.ledger("the thief's end", |l| l.open_connections() == 1).await;
+    drop(tasks);
+    rig.logged("never arrived; they were taken from its history").await;
+    rig.answered(&taken).await;
+    rig.ready().await;
+}
+
+#[tokio::test]
+async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
+    let options = SimOptions { redelivery: Vec::new(), ..SimOptions::default() };
+    let mut rig = Rig::with(options, &anxious()).await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    rig.fault(Fault::Offline);
+    rig.fault(Fault::Rst);
+    rig.ledger("the loss", |l| l.open_connections() == 0).await;
+    let missed = rig.say(&rig.guest, "written into nothing");
+    // The loss has to be longer than what is routine; the gateway's own clock says when it is.
+    rig.until("a loss worth looking back", async || {
+        let status = rig.status().await.unwrap_or_default();
+        let (now, lost) = (&status["at_ms"], &status["apps"][0]["link"]["lost_ms"]);
+        now.as_i64().zip(lost.as_i64()).is_some_and(|(now, lost)| now - lost > 1500)
+    })
+    .await;
+    rig.fault(Fault::Clear);
+    assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
+    rig.logged("looked back into the chats").await;
+    let never = rig.sim.platform().read(|l| l.event(&missed.event_id).unwrap().acks());
+    assert_eq!(never, 0, "the platform did not deliver it");
+}

@@ -1,0 +1,176 @@
+//! A chat's history against the journal: messages that people wrote and that never arrived.
+//!
+//! What is missing is taken in as an event of our own making, through the same journal, keys and
+//! routes: should the platform deliver it after all, that delivery is the duplicate. Only what
+//! would have been delivered counts: in groups that are messages to the bot, unless others have
+//! come from groups in this run.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use larkline_client::{ApiError, Container, Listing, Sort};
+use larkline_proto::api::{RestMention, RestMessage};
+use larkline_proto::event::{Event, MESSAGE_RECEIVED};
+use larkline_proto::id::ChatId;
+use larkline_store::inbox::{Accepted, NewEvent};
+use larkline_store::record::ChatRecord;
+use serde_json::{Value, json};
+
+use crate::clock::now_ms;
+use crate::intake;
+use crate::shared::{AppRuntime, Shared};
+
+/// Messages read of one chat: a page is one metered call.
+const PAGE: u32 = 50;
+/// Chats read after a loss, most recently active in front. Each is a metered call.
+pub(super) const CHATS_MAX: usize = 10;
+
+/// A stretch of time, Unix ms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub(super) from_ms: i64,
+    pub(super) until_ms: i64,
+}
+
+/// The app's chats, most recently active in front.
+pub(super) async fn chats(shared: &Shared, app: &AppRuntime) -> Vec<ChatRecord> {
+    match shared.store.chats().await {
+        Ok(chats) => {
+            chats.into_iter().filter(|c| c.app == app.name && !c.chat_id.is_empty()).collect()
+        }
+        Err(error) => {
+            shared.store_health.failed("chats", &error);
+            Vec::new()
+        }
+    }
+}
+
+/// Messages of a chat that people wrote in that time and the journal does not know, oldest in
+/// front.
+///
+/// # Errors
+/// [`ApiError`]: the scope may be missing, the bot may have left.
+pub(super) async fn missing(
+    shared: &Shared,
+    app: &AppRuntime,
+    chat: &ChatRecord,
+    stretch: Stretch,
+) -> Result<Vec<RestMessage>, ApiError> {
+    let listing = Listing {
+        // The platform's grain is a second.
+        start_s: Some(stretch.from_ms / 1000),
+        end_s: Some(stretch.until_ms / 1000 + 1),
+        sort: Sort::NewestFirst,
+        page_size: PAGE,
+        ..Listing::of(Container::Chat(ChatId::new(chat.chat_id.as_str())))
+    };
+    let bot = app.bot.borrow().clone().unwrap_or_default();
+    let (all, to_bot) = (&app.groups.messages, &app.groups.mentions);
+    let hears_all = all.load(Ordering::Relaxed) > to_bot.load(Ordering::Relaxed);
+    let direct = chat.chat_type == "p2p";
+    let answer = app.api.list(&listing).await;
+    let code = answer.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
+    shared.metrics.call(&app.name, "list_messages", &code);
+    let mut missing = Vec::new();
+    for message in answer?.data.items {
+        let inside = (stretch.from_ms..stretch.until_ms).contains(&message.create_ms);
+        let for_us = direct || hears_all || message.mentions.iter().any(|m| m.id == bot.as_str());
+        let person = message.sender.sender_type == "user" && !message.deleted;
+        if !inside || !for_us || !person {
+            continue;
+        }
+        match shared.store.find(message.message_id.to_string()).await {
+            Ok(known) if known.is_empty() => missing.push(message),
+            Ok(_) => {}
+            Err(error) => shared.store_health.failed("find", &error),
+        }
+    }
+    missing.reverse();
+    Ok(missing)
+}
+
+/// Takes messages in as if they had been delivered; how many were new.
+pub(super) async fn take_in(
+    shared: &Arc<Shared>,
+    app: &AppRuntime,
+    chat: &ChatRecord,
+    messages: &[RestMessage],
+) -> usize {
+    let previews = shared.config.load().log.previews;
+    let events: Vec<NewEvent> =
+        messages.iter().filter_map(|m| event(shared, app, chat, m, previews)).collect();
+    if events.is_empty() {
+        return 0;
+    }
+    match shared.store.accept(events).await {
+        Ok(accepted) => {
+            let new: Vec<i64> = accepted
+                .iter()
+                .filter_map(|a| match a {
+                    Accepted::New(id) => Some(id.0),
+                    Accepted::Duplicate { .. } => None,
+                })
+                .collect();
+            app.announced.fetch_max(new.iter().copied().max().unwrap_or(0), Ordering::Relaxed);
+            shared.routing.notify_waiters();
+            new.len()
+        }
+        Err(error) => {
+            shared.store_health.failed("accept", &error);
+            0
+        }
+    }
+}
+
+fn event(
+    shared: &Shared,
+    app: &AppRuntime,
+    chat: &ChatRecord,
+    message: &RestMessage,
+    previews: bool,
+) -> Option<NewEvent> {
+    let payload = payload(app, chat, message).to_string();
+    let mut new = NewEvent {
+        app: app.name.clone(),
+        received_ms: now_ms(),
+        boot_id: shared.boot_id.clone(),
+        ..NewEvent::default()
+    };
+    let event = Event::parse(payload.as_bytes()).ok()?;
+    intake::describe(&mut new, &event, previews);
+    new.payload = payload.into_bytes();
+    Some(new)
+}
+
+/// The event the platform would have sent, as far as the history tells.
+fn payload(app: &AppRuntime, chat: &ChatRecord, message: &RestMessage) -> Value {
+    let mention = |m: &RestMention| json!({"key": m.key, "id": {"open_id": m.id}, "name": m.name});
+    let mentions: Vec<Value> = message.mentions.iter().map(mention).collect();
+    json!({
+        "schema": "2.0",
+        "header": {
+            "event_id": format!("history-{}", message.message_id),
+            "event_type": MESSAGE_RECEIVED,
+            "create_time": message.create_ms.to_string(),
+            "app_id": app.app_id,
+        },
+        "event": {
+            "sender": {
+                "sender_id": {"open_id": message.sender.id},
+                "sender_type": message.sender.sender_type,
+            },
+            "message": {
+                "message_id": message.message_id,
+                "root_id": message.root_id,
+                "parent_id": message.parent_id,
+                "thread_id": message.thread_id,
+                "create_time": message.create_ms.to_string(),
+                "chat_id": chat.chat_id,
+                "chat_type": chat.chat_type,
+                "message_type": message.msg_type,
+                "content": message.content,
+                "mentions": mentions,
+            },
+        },
+    })
+}

@@ -1,0 +1,124 @@
+//! Does the link hear? Proofs of rising strength, and the weakest that fails names the state.
+//!
+//! | proof | says | asked |
+//! |---|---|---|
+//! | `pong` | the server answers on this connection | always, on the link itself, free |
+//! | `count` | the platform counts our connection | see `schedule` |
+//! | `history` | what people wrote in a known chat is in our journal | as `count`, not at the start |
+//!
+//! An event that arrives after a failure is stronger than all of them and ends it.
+
+mod history;
+pub mod schedule;
+mod watch;
+
+use std::sync::{Mutex, PoisonError};
+
+use larkline_client::link::LinkStatus;
+use serde::{Deserialize, Serialize};
+
+pub use watch::ProofWatch;
+
+/// How a proof stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It holds.
+    Holds,
+    /// It fails.
+    Fails,
+    /// It was not asked for, or cannot be.
+    Unknown,
+}
+
+/// One proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// `pong`, `count` or `history`.
+    pub name: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// As of when, Unix ms.
+    pub at_ms: Option<i64>,
+    /// What was seen.
+    pub detail: String,
+}
+
+impl Proof {
+    fn new(name: &str, standing: Standing, at_ms: Option<i64>, detail: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), standing, at_ms, detail: detail.into() }
+    }
+}
+
+/// What the platform was last asked for, of one app.
+#[derive(Debug, Default)]
+pub struct Proofs {
+    told: Mutex<Told>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Told {
+    count: Option<Proof>,
+    history: Option<Proof>,
+}
+
+impl Proofs {
+    fn set(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// All proofs, the weakest in front.
+    pub fn list(&self, link: &LinkStatus) -> Vec<Proof> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let pong = match (link.is_verified(), link.last_pong_at_ms) {
+            (true, at) => Proof::new("pong", Standing::Holds, at, "the server answers"),
+            (false, at) => {
+                Proof::new("pong", Standing::Fails, at, format!("the link is {}", link.state))
+            }
+        };
+        let asked = |name: &str, told: Option<Proof>| {
+            let proof =
+                told.unwrap_or_else(|| Proof::new(name, Standing::Unknown, None, "not asked"));
+            superseded(proof, link.last_event_at_ms)
+        };
+        vec![pong, asked("count", told.count), asked("history", told.history)]
+    }
+}
+
+/// A failure that an event came after is over.
+fn superseded(proof: Proof, last_event_at_ms: Option<i64>) -> Proof {
+    match (proof.standing, last_event_at_ms) {
+        (Standing::Fails, Some(event)) if proof.at_ms.is_some_and(|at| event > at) => Proof {
+            standing: Standing::Holds,
+            at_ms: Some(event),
+            detail: "an event came since".into(),
+            ..proof
+        },
+        _ => proof,
+    }
+}
+
+/// The weakest proof that fails.
+pub fn weakest_failing(proofs: &[Proof]) -> Option<&Proof> {
+    proofs.iter().find(|proof| proof.standing == Standing::Fails)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weakest_failing_proof_is_named_and_an_event_ends_a_failure() {
+        let proof = |name, standing, at| Proof::new(name, standing, Some(at), "");
+        let proofs = [
+            proof("pong", Standing::Holds, 9),
+            proof("count", Standing::Fails, 5),
+            proof("history", Standing::Fails, 5),
+        ];
+        assert_eq!(weakest_failing(&proofs).map(|p| p.name.as_str()), Some("count"));
+        assert_eq!(weakest_failing(&proofs[..1]), None);
+        let before = superseded(proofs[1].clone(), Some(4));
+        assert_eq!(before.standing, Standing::Fails, "that event was heard before the failure");
+        assert_eq!(superseded(proofs[1].clone(), Some(6)).standing, Standing::Holds);
+    }
+}

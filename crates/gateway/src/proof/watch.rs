@@ -1,0 +1,216 @@
+//! The worker that asks for proofs when they are due, says what fails, and acts on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_client::link::LinkStatus;
+use larkline_store::record::ChatRecord;
+use tokio::time::{Instant, sleep_until};
+
+use super::history::{self, CHATS_MAX, Stretch};
+use super::schedule::{LOSS_MIN, Reason, Schedule};
+use super::{Proof, Standing, Told};
+use crate::clock::now_ms;
+use crate::shared::{AppRuntime, Shared};
+
+/// A message younger than this may still be on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
+/// What a clock of ours and one of theirs may differ.
+const CLOCKS_MS: i64 = 5_000;
+
+/// Watches whether the link of one app hears.
+#[derive(Clone)]
+pub struct ProofWatch {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// Whose link.
+    pub app: Arc<AppRuntime>,
+}
+
+impl ProofWatch {
+    /// Watches until its owner drops it.
+    pub async fn run(self) {
+        let epoch = Instant::now();
+        let quiet = self.shared.config.load().link.suspect_after;
+        let mut schedule = Schedule::new(quiet);
+        let mut link = self.app.link.status();
+        let (mut connects, mut zeros) = (0, 0);
+        loop {
+            let status = link.borrow_and_update().clone();
+            if let Some(event) = status.last_event_at_ms {
+                schedule.heard(epoch.elapsed().saturating_sub(age(event)));
+            }
+            if !status.is_verified() {
+                schedule.lost();
+            } else if std::mem::replace(&mut connects, status.counters.connects)
+                != status.counters.connects
+            {
+                let lost = status.recovery_ms.map(Duration::from_millis);
+                schedule.verified(epoch.elapsed(), lost);
+                self.look_back(&status).await;
+            }
+            match schedule.due() {
+                Some((at, reason)) if at <= epoch.elapsed() => {
+                    let held = self.ask(&status, reason, quiet, &mut zeros).await;
+                    schedule.asked(epoch.elapsed(), reason, held);
+                }
+                due => tokio::select! {
+                    changed = link.changed() => if changed.is_err() {
+                        // The link has ended; whoever owns it knows.
+                        return std::future::pending().await;
+                    },
+                    () = until(due.map(|(at, _)| epoch + at)) => {}
+                },
+            }
+        }
+    }
+
+    /// Asks for the count, and on suspicion for a history; true when neither fails.
+    async fn ask(
+        &self,
+        status: &LinkStatus,
+        reason: Reason,
+        quiet: Duration,
+        zeros: &mut u32,
+    ) -> bool {
+        let count = self.count(zeros).await;
+        // A count of nothing is asked again before it is believed.
+        let doubted = *zeros > 0;
+        let standing = count.standing;
+        self.app.proofs.set(|told: &mut Told| told.count = Some(count));
+        let mut held = standing != Standing::Fails;
+        if held && reason != Reason::Start {
+            let history = self.history(status, quiet).await;
+            held = history.standing != Standing::Fails;
+            self.app.proofs.set(|told: &mut Told| told.history = Some(history));
+        }
+        if !held {
+            tracing::error!(
+                app = self.app.name,
+                "the link is verified and does not hear; it is replaced; see `larkline doctor`"
+            );
+            self.app.link.redial();
+        }
+        held && !doubted
+    }
+
+    async fn count(&self, zeros: &mut u32) -> Proof {
+        let at = Some(now_ms());
+        let proof = |standing, detail: String| Proof::new("count", standing, at, detail);
+        let answer = self.app.api.connection_count().await;
+        let code =
+            answer.as_ref().err().map_or_else(|| "0".into(), larkline_client::ApiError::code);
+        self.shared.metrics.call(&self.app.name, "connection_count", &code);
+        let online = match answer {
+            Ok(answer) => answer.data,
+            // Older deployments do not know the call.
+            Err(error) => {
+                return proof(Standing::Unknown, format!("the platform does not tell: {error}"));
+            }
+        };
+        *zeros = if online == 0 { *zeros + 1 } else { 0 };
+        match online {
+            0 if *zeros > 1 => {
+                proof(Standing::Fails, "the platform counts no connection of this app".to_owned())
+            }
+            0 => {
+                proof(Standing::Unknown, "the platform counted none, and is asked again".to_owned())
+            }
+            1 => proof(Standing::Holds, "the platform counts one connection".to_owned()),
+            _ => {
+                tracing::warn!(
+                    app = self.app.name,
+                    online,
+                    "the platform counts other connections of this app: another instance takes part of the events; stop it, or wait a minute if this one was just restarted"
+                );
+                proof(
+                    Standing::Holds,
+                    format!(
+                        "the platform counts {online} connections: another instance takes part of the events"
+                    ),
+                )
+            }
+        }
+    }
+
+    /// Compares the chat that was active last with the journal.
+    async fn history(&self, status: &LinkStatus, quiet: Duration) -> Proof {
+        let at = Some(now_ms());
+        let proof = |standing, detail: String| Proof::new("history", standing, at, detail);
+        let chats = history::chats(&self.shared, &self.app).await;
+        let direct = chats.iter().find(|c| c.chat_type == "p2p");
+        let Some(chat) = direct.or_else(|| chats.first()) else {
+            return proof(Standing::Unknown, "no chat is known yet".to_owned());
+        };
+        let on_its_way = i64::try_from(ON_ITS_WAY.min(quiet).as_millis()).unwrap_or(0);
+        let stretch = Stretch { from_ms: status.since_ms, until_ms: now_ms() - on_its_way };
+        match history::missing(&self.shared, &self.app, chat, stretch).await {
+            Err(error) => proof(Standing::Unknown, format!("the history cannot be read: {error}")),
+            Ok(missing) if missing.is_empty() => {
+                proof(Standing::Holds, format!("all of {} is in the journal", chat.chat_id))
+            }
+            Ok(missing) => {
+                history::take_in(&self.shared, &self.app, chat, &missing).await;
+                let detail = format!(
+                    "{} message(s) in {} never arrived; they were taken from its history",
+                    missing.len(),
+                    chat.chat_id
+                );
+                tracing::error!(app = self.app.name, chat_id = chat.chat_id, "{detail}");
+                proof(Standing::Fails, detail)
+            }
+        }
+    }
+
+    /// Fetches what was written while the link was down, when that was long enough to matter.
+    async fn look_back(&self, status: &LinkStatus) {
+        let lost = Duration::from_millis(status.recovery_ms.unwrap_or(0));
+        if status.recoveries == 0
+            || lost < LOSS_MIN.min(self.shared.config.load().link.suspect_after)
+        {
+            return;
+        }
+        let lost_ms = i64::try_from(lost.as_millis()).unwrap_or(0);
+        let stretch = Stretch {
+            from_ms: status.since_ms - lost_ms - CLOCKS_MS,
+            until_ms: status.since_ms + CLOCKS_MS,
+        };
+        let mut found = 0;
+        for chat in history::chats(&self.shared, &self.app).await.iter().take(CHATS_MAX) {
+            match self.look_back_in(chat, stretch).await {
+                Ok(taken) => found += taken,
+                Err(error) => {
+                    tracing::info!(app = self.app.name, chat_id = chat.chat_id, code = %error.code(),
+                        "what was written here while the link was down cannot be read back: {error}");
+                    break;
+                }
+            }
+        }
+        tracing::info!(
+            app = self.app.name,
+            lost_ms,
+            found,
+            "looked back into the chats for what was written while the link was down"
+        );
+    }
+
+    async fn look_back_in(
+        &self,
+        chat: &ChatRecord,
+        stretch: Stretch,
+    ) -> Result<usize, larkline_client::ApiError> {
+        let missing = history::missing(&self.shared, &self.app, chat, stretch).await?;
+        Ok(history::take_in(&self.shared, &self.app, chat, &missing).await)
+    }
+}
+
+fn age(at_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now_ms() - at_ms).unwrap_or(0))
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
