@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::text;
 use crate::workspace::Source;
 
+/// The list of pages.
+const INDEX: &str = "docs/README.md";
+
 /// Checks every link of every document against the files of the checkout.
 pub(super) fn check(sources: &[Source], files: &BTreeSet<String>) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut problems = unlisted(sources);
     for page in sources.iter().filter(|source| source.path.ends_with(".md")) {
         for (at, target) in targets(&page.text) {
             if let Err(what) = resolve(sources, files, &page.path, &target) {
@@ -18,6 +21,22 @@ pub(super) fn check(sources: &[Source], files: &BTreeSet<String>) -> Vec<String>
         }
     }
     problems
+}
+
+/// The pages that the list of pages leaves out. Error pages have a list of their own, and Chinese
+/// pages are reached from the English ones.
+fn unlisted(sources: &[Source]) -> Vec<String> {
+    let Some(index) = text(sources, INDEX) else {
+        return Vec::new();
+    };
+    let listed: Vec<String> = targets(index).into_iter().map(|(_, target)| target).collect();
+    let pages = sources.iter().filter_map(|source| {
+        let page = source.path.strip_prefix("docs/")?;
+        let counts = page.ends_with(".md") && !page.contains('/') && !page.contains(".zh-CN.");
+        (counts && source.path != INDEX).then_some(page)
+    });
+    let missing = pages.filter(|page| !listed.iter().any(|target| target == page));
+    missing.map(|page| format!("{INDEX}: add a row that links {page}")).collect()
 }
 
 /// Whether a target inside the checkout is there.
@@ -145,6 +164,16 @@ mod tests {
         ] {
             assert_eq!(problems(good), "", "{good}");
         }
+    }
+
+    #[test]
+    fn every_page_is_in_the_list_of_pages() {
+        let pages = |index: &str| {
+            let sources = tree(&[(INDEX, index), ("docs/a.md", ""), ("docs/a.zh-CN.md", "")]);
+            unlisted(&sources).join("\n")
+        };
+        assert_eq!(pages("[a](a.md)"), "");
+        assert_eq!(pages("nothing"), "docs/README.md: add a row that links a.md");
     }
 
     #[test]
