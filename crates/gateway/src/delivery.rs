@@ -2,7 +2,8 @@
 //!
 //! One worker an app. A chat has one row in flight, so its messages keep their order; the
 //! store hands out the lane served longest ago, so a busy chat starves nobody. A row that has
-//! to be sent again carries the same `uuid`, by which the platform recognises it for an hour.
+//! to be sent again carries the same `uuid`, by which the platform recognises it for an hour; after that it is first
+//! looked for in the chat ([`crate::look`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ms, now_ms};
+use crate::config::UnreadableHistory;
 use crate::governor::Hint;
+use crate::look::{self, Seen};
 use crate::outgoing::{Op, stable_uuid};
 use crate::shared::{AppRuntime, Shared};
 use crate::worker;
@@ -90,6 +93,9 @@ impl Delivery {
     }
 
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
+        if self.window_is_over(row) {
+            return self.look(row, op).await;
+        }
         let permit = tokio::select! {
             permit = self.app.governor.acquire(&row.lane) => permit,
             () = self.drain.cancelled() => return put_back("stopped", Duration::ZERO),
@@ -114,6 +120,57 @@ impl Delivery {
             Err(error) => {
                 permit.complete(hint(&error));
                 self.refused(row, op, endpoint, &error)
+            }
+        }
+    }
+
+    /// Whether the platform may have forgotten the row's `uuid` before a call made now arrives.
+    fn window_is_over(&self, row: &ClaimedOutbox) -> bool {
+        let config = self.shared.config.load();
+        let window = config.limits.uuid_window;
+        let margin = (PERMIT_WAIT + config.network.request_timeout).min(window / 10);
+        now_ms() - row.first_attempt_ms >= ms(window - margin)
+    }
+
+    /// Looks for an earlier attempt instead of sending blindly.
+    async fn look(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
+        let seen = look::look(&self.shared, &self.app, row, op).await;
+        tracing::info!(
+            app = self.app.name,
+            outbox_id = row.lease.row.0,
+            inbox_id = row.inbox.map(|i| i.0),
+            chat_id = row.lane,
+            attempt = row.attempt,
+            "the uuid of the first attempt is forgotten by now, looked in the chat: {seen:?}"
+        );
+        let at_ms = now_ms();
+        let looked = |found, code: String, detail: &str, log_id| OutboxSettlement::Looked {
+            at_ms,
+            found,
+            uuid: stable_uuid(&format!("{}/after/{}", row.uuid, row.attempt)),
+            code,
+            detail: detail.to_owned(),
+            log_id,
+        };
+        let hold = self.shared.config.load().limits.unreadable_history == UnreadableHistory::Hold;
+        match seen {
+            Seen::Found { message_id, log_id } => {
+                let detail = format!("an earlier attempt is there as {message_id}");
+                looked(Some(message_id), "found".to_owned(), &detail, log_id)
+            }
+            Seen::Absent { log_id } => {
+                looked(None, "absent".to_owned(), "no earlier attempt is there: sent again", log_id)
+            }
+            Seen::Later(error) => after(row, op, &error),
+            Seen::Closed { code, detail, log_id } if hold => OutboxSettlement::Dead {
+                at_ms,
+                code: "history_unreadable".to_owned(),
+                error: format!("it may be there already; nobody can look ({code}): {detail}"),
+                log_id,
+            },
+            Seen::Closed { code, detail, log_id } => {
+                let detail = format!("the history cannot be read, so it is sent again: {detail}");
+                looked(None, code, &detail, log_id)
             }
         }
     }
@@ -152,6 +209,7 @@ impl Delivery {
         let wait_ms = match &settlement {
             OutboxSettlement::Retry { at_ms, due_ms, .. } => Some(due_ms - at_ms),
             OutboxSettlement::Delivered { .. }
+            | OutboxSettlement::Looked { .. }
             | OutboxSettlement::Replace { .. }
             | OutboxSettlement::Dead { .. } => None,
         };

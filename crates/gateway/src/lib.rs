@@ -20,6 +20,7 @@ pub mod intake;
 pub mod line;
 pub mod link_watch;
 pub mod log;
+pub mod look;
 pub mod metrics;
 pub mod outgoing;
 pub mod probe;

@@ -45,7 +45,7 @@ pub struct Step {
     pub at_ms: i64,
     /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
     /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
-    /// `send_failed`, `send_cut_off`, `delivered`, `dead`, `retried`, `dropped`, `verdict`.
+    /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`, `verdict`.
     pub step: String,
     /// The same as a sentence.
     pub text: String,
@@ -140,7 +140,7 @@ impl Step {
         };
         let rank = match self.step.as_str() {
             "received" | "routed" | "queued" | "attempt" | "send" => 0,
-            "journaled" | "attempt_failed" | "send_failed" | "promised" => 1,
+            "journaled" | "attempt_failed" | "send_failed" | "promised" | "looked" => 1,
             "acked" | "handled" | "delivered" | "dead" => 2,
             _ => 3,
         };
@@ -189,7 +189,11 @@ fn logged(history: &History, entry: &LogEntry) -> Vec<Step> {
         log_id: entry.log_id.clone(),
         ..Step::new(entry.at_ms, &entry.what, "")
     };
-    let began = entry.from_ms.map(|at_ms| begin(at_ms, is_send, &item, &handler, entry.attempt));
+    // A look is no attempt to send.
+    let began = entry
+        .from_ms
+        .filter(|_| entry.what != "looked")
+        .map(|at_ms| begin(at_ms, is_send, &item, &handler, entry.attempt));
     began.into_iter().chain([ended]).collect()
 }
 
@@ -226,6 +230,9 @@ fn sentence(entry: &LogEntry, item: &str, handler: &str) -> String {
             "{item}: attempt {attempt} was cut off, its process ended or stood still; whether \
              the platform has the message is not known"
         ),
+        "looked" => {
+            format!("{item}: the platform forgot its uuid by now, looked in the chat: {detail}")
+        }
         "dead" => given_up(item, *attempt, code, detail, &entry.log_id),
         "retried" => format!("{item} is due again, by hand"),
         "dropped" => format!("{item} was closed by hand"),

@@ -122,6 +122,9 @@ pub trait Store: Send + Sync + 'static {
         settlement: OutboxSettlement,
     ) -> StoreFuture<'_, Option<Concluded>>;
 
+    /// Those of the platform's message ids that rows of the outbox are known to have become.
+    fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>>;
+
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;
 
@@ -174,8 +177,8 @@ pub trait Store: Send + Sync + 'static {
     fn dead(&self, limit: usize) -> StoreFuture<'_, Vec<DeadLetter>>;
 
     /// Makes a dead item due again with fresh attempts; its event is `waiting` again. `false`
-    /// when there is no such dead item. An outbox row gets a new `uuid` (the old one's window
-    /// may be over) unless it is younger than an hour.
+    /// when there is no such dead item. An outbox row keeps its `uuid` and the time of its
+    /// first attempt, so that its sender knows what the platform may have forgotten.
     fn retry_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool>;
 
     /// Closes a dead item for good; it leaves the list, its event stays `failed`.

@@ -123,6 +123,22 @@ pub enum OutboxSettlement {
         /// Its own idempotency key.
         uuid: String,
     },
+    /// The platform has forgotten the `uuid`, so an earlier attempt was looked for.
+    Looked {
+        /// When, Unix ms.
+        at_ms: i64,
+        /// The platform's id of the message that an earlier attempt made: it is delivered.
+        /// `None`: send at once under `uuid`, whose time begins anew.
+        found: Option<String>,
+        /// The new idempotency key.
+        uuid: String,
+        /// `found`, `absent`, or why the history could not be read.
+        code: String,
+        /// What was seen, for the story.
+        detail: String,
+        /// The platform's log id of the look.
+        log_id: String,
+    },
     /// Given up: goes to the dead letters.
     Dead {
         /// When, Unix ms.

@@ -23,6 +23,7 @@ mod instance;
 mod line;
 mod listener;
 mod lists;
+mod look;
 mod probe;
 mod proof;
 mod proofs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use larkline_client::Secret;
 use url::Url;
 
+use super::field::choices;
 use super::section::Section;
 use super::units::{Bytes, days, secs};
 
@@ -173,7 +174,25 @@ pub struct Limits {
     pub lease: Duration,
     /// How long a message waits for a handler at its cap before its chat is told its position.
     pub tell_position_after: Duration,
+    /// How long the platform makes one message of all attempts under one `uuid`.
+    pub uuid_window: Duration,
+    /// What to do when that time is over and the chat's history cannot be read.
+    pub unreadable_history: UnreadableHistory,
 }
+
+/// What becomes of a message that may have been sent, where nobody can look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnreadableHistory {
+    /// It is sent again.
+    Send,
+    /// It is a dead letter, for a person to decide.
+    Hold,
+}
+
+choices!(UnreadableHistory, "send or hold", {
+    "send" => Self::Send,
+    "hold" => Self::Hold,
+});
 
 impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Self {
@@ -201,6 +220,21 @@ impl Limits {
                     its position, one time a message",
                 )
                 .within(secs(10), secs(1)..=Duration::from_hours(24)),
+            uuid_window: section
+                .key(
+                    "uuid_window",
+                    "the platform's; a send that has to be repeated after it is first looked for \
+                    in the chat's history",
+                )
+                .within(Duration::from_hours(1), secs(1)..=Duration::from_hours(24)),
+            unreadable_history: section
+                .key(
+                    "unreadable_history",
+                    "where the scope for that is missing: `send` it again, since a message twice \
+                    is a nuisance and one that never comes a broken promise, or `hold` it as a \
+                    dead letter",
+                )
+                .or(UnreadableHistory::Send),
         }
     }
 }

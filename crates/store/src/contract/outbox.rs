@@ -100,6 +100,38 @@ pub async fn a_replacement_is_due_at_once_with_its_own_uuid(store: &dyn Store) {
     assert_eq!(again.attempt, 2);
 }
 
+/// A look at the history ends a row that was there, and gives one that was not a new `uuid`
+/// whose time begins anew; the story has both.
+pub async fn what_was_looked_for_is_delivered_or_sent_anew(store: &dyn Store) {
+    let inbox = super::accepted(store, super::event(1)).await;
+    let row = NewOutbox { inbox: Some(inbox), ..message("1", "a") };
+    store.enqueue(vec![row, message("2", "a")]).await.unwrap();
+    let looked = |at_ms, found: Option<&str>, code: &str| OutboxSettlement::Looked {
+        at_ms,
+        found: found.map(str::to_owned),
+        uuid: "uuid-anew".into(),
+        code: code.into(),
+        detail: "seen".into(),
+        log_id: "log-4".into(),
+    };
+    let row = claim_row(store, 10).await;
+    store.settle_outbox(row.lease, looked(20, None, "absent")).await.unwrap();
+    let row = claim_row(store, 21).await;
+    assert_eq!(
+        (row.uuid.as_str(), row.first_attempt_ms, row.inbox),
+        ("uuid-anew", 21, Some(inbox))
+    );
+    assert!(store.delivered_among(vec!["om_9".into()]).await.unwrap().is_empty());
+    store.settle_outbox(row.lease, looked(30, Some("om_9"), "found")).await.unwrap();
+    assert_eq!(claim_row(store, 31).await.uuid, "uuid-2", "its lane goes on");
+    let ids = vec!["om_8".into(), "om_9".into()];
+    assert_eq!(store.delivered_among(ids).await.unwrap(), ["om_9"]);
+    let history = store.history(inbox).await.unwrap().unwrap();
+    let log: Vec<_> = history.log.iter().map(|e| (e.what.as_str(), e.code.as_str())).collect();
+    assert_eq!(log, [("looked", "absent"), ("looked", "found")]);
+    assert_eq!(history.outbox[0].message_id, "om_9");
+}
+
 /// A row that was given up does not hold up those behind it, and is listed.
 pub async fn a_dead_row_lets_its_lane_go_on(store: &dyn Store) {
     enqueue(store, &[("1", "oc_1"), ("2", "oc_1")]).await;

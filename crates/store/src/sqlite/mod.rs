@@ -251,6 +251,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>> {
+        self.read("delivered_among", move |conn| outbox::delivered_among(conn, &ids))
+    }
+
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64> {
         self.write("release_leases", move |tx| boot::release(tx, Some(&owner)))
     }

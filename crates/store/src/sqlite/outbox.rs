@@ -3,8 +3,7 @@
 //! Built as the task lanes are (see [`super::task`]); what differs is the order: by row within
 //! a lane, by priority and last service between lanes.
 
-use rusqlite::params;
-use uuid::Uuid;
+use rusqlite::{Connection, params};
 
 use super::{
     dead::Death,
@@ -17,9 +16,6 @@ use crate::{
     inbox::InboxId,
     outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
 };
-
-/// How long the platform remembers a `uuid`; a send by hand after it takes a new one.
-const UUID_WINDOW_MS: i64 = 3_600_000;
 
 /// Where an insertion ended.
 pub(super) struct Inserted {
@@ -164,11 +160,7 @@ pub(super) fn settle(
     let held = held(tx, lease)?;
     match settlement {
         OutboxSettlement::Delivered { at_ms, message_id, log_id } => {
-            let message_id = Some(message_id.as_str()).filter(|id| !id.is_empty());
-            let update = "UPDATE outbox SET state = 'delivered', ready_ms = NULL, owner = NULL,
-                ended_ms = ?2, message_id = ?3, log_id = ?4, code = '', error = '' WHERE id = ?1";
-            sql::exec(tx.conn, update, params![held.id, at_ms, message_id, log_id])?;
-            ended(tx, &held, 0, *at_ms)
+            delivered(tx, &held, *at_ms, (message_id, log_id))
         }
         OutboxSettlement::Retry { at_ms, due_ms, code, error, log_id, counts } => {
             let attempts = held.attempts - i64::from(!counts);
@@ -190,6 +182,18 @@ pub(super) fn settle(
             sql::exec(tx.conn, update, params![held.id, code, error, body, uuid])?;
             failed(tx, &held, *at_ms, (code, error, log_id))
         }
+        OutboxSettlement::Looked { at_ms, found, uuid, code, detail, log_id } => {
+            looked(tx, &held, *at_ms, (code, detail, log_id))?;
+            let Some(message_id) = found else {
+                let update = "UPDATE outbox SET ready_ms = 0, due_ms = 0, owner = NULL,
+                    claimed_ms = NULL, first_ms = NULL, uuid = ?2 WHERE id = ?1";
+                sql::exec(tx.conn, update, params![held.id, uuid])?;
+                return Ok(());
+            };
+            // This claim was used to look, and is no attempt to send.
+            sql::exec(tx.conn, "UPDATE outbox SET claimed_ms = NULL WHERE id = ?1", [held.id])?;
+            delivered(tx, &held, *at_ms, (message_id, log_id))
+        }
         OutboxSettlement::Dead { at_ms, code, error, log_id } => {
             let update = "UPDATE outbox SET state = 'dead', ready_ms = NULL, owner = NULL,
                 ended_ms = ?2, code = ?3, error = ?4, log_id = ?5 WHERE id = ?1";
@@ -197,6 +201,19 @@ pub(super) fn settle(
             ended(tx, &held, 1, *at_ms)
         }
     }
+}
+
+fn delivered(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    at_ms: i64,
+    (message_id, log_id): (&str, &str),
+) -> Result<(), Refusal> {
+    let message_id = Some(message_id).filter(|id| !id.is_empty());
+    let update = "UPDATE outbox SET state = 'delivered', ready_ms = NULL, owner = NULL,
+        ended_ms = ?2, message_id = ?3, log_id = ?4, code = '', error = '' WHERE id = ?1";
+    sql::exec(tx.conn, update, params![held.id, at_ms, message_id, log_id])?;
+    ended(tx, held, 0, at_ms)
 }
 
 /// Lets the next row head the lane, which was served when this one was claimed.
@@ -211,16 +228,25 @@ fn ended(tx: &mut Tx<'_>, held: &Held, dead: i64, at_ms: i64) -> Result<(), Refu
     Ok(())
 }
 
-fn failed(
+fn failed(tx: &Tx<'_>, held: &Held, at_ms: i64, why: (&str, &str, &str)) -> Result<(), Refusal> {
+    noted(tx, held, "send_failed", at_ms, why)
+}
+
+fn looked(tx: &Tx<'_>, held: &Held, at_ms: i64, seen: (&str, &str, &str)) -> Result<(), Refusal> {
+    noted(tx, held, "looked", at_ms, seen)
+}
+
+fn noted(
     tx: &Tx<'_>,
     held: &Held,
+    what: &'static str,
     at_ms: i64,
     (code, error, log_id): (&str, &str, &str),
 ) -> Result<(), Refusal> {
     let Some(inbox) = held.inbox else { return Ok(()) };
     let failed = Note {
         at_ms,
-        what: "send_failed",
+        what,
         task: None,
         outbox: Some(held.id),
         attempt: held.attempts,
@@ -234,41 +260,37 @@ fn failed(
 
 /// Makes a dead row due again, before younger rows of its lane that nobody has claimed.
 pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
-    let read = "SELECT app, lane, inbox, uuid, first_ms, attempts, claimed_ms, ended_ms, code,
-            log_id, error
+    let read = "SELECT app, lane, inbox, attempts, claimed_ms, ended_ms, code, log_id, error
         FROM outbox WHERE id = ?1 AND state = 'dead'";
     let dead = sql::one(tx.conn, read, [id], |row| {
         let lane: (String, String) = (row.get(0)?, row.get(1)?);
-        let uuid: (String, Option<i64>) = (row.get(3)?, row.get(4)?);
         let death = Death {
-            attempt: row.get(5)?,
-            from_ms: row.get(6)?,
-            at_ms: row.get(7)?,
-            code: row.get(8)?,
-            log_id: row.get(9)?,
-            detail: row.get(10)?,
+            attempt: row.get(3)?,
+            from_ms: row.get(4)?,
+            at_ms: row.get(5)?,
+            code: row.get(6)?,
+            log_id: row.get(7)?,
+            detail: row.get(8)?,
         };
-        Ok((lane, row.get::<_, Option<i64>>(2)?, uuid, death))
+        Ok((lane, row.get::<_, Option<i64>>(2)?, death))
     })?;
-    let Some(((app, lane), inbox, (mut uuid, mut first_ms), death)) = dead else {
-        return Ok(false);
-    };
-    if first_ms.is_some_and(|first_ms| now_ms - first_ms >= UUID_WINDOW_MS) {
-        uuid =
-            Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{uuid}@{now_ms}").as_bytes()).to_string();
-        first_ms = None;
-    }
+    let Some(((app, lane), inbox, death)) = dead else { return Ok(false) };
     let ready_ms = becomes_head(tx, &app, &lane, id)?.then_some(0);
     let update = "UPDATE outbox SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
-        served_ms = ?3, uuid = ?4, first_ms = ?5, claimed_ms = NULL, ended_ms = NULL, code = '',
-        error = '', log_id = '' WHERE id = ?1";
-    sql::exec(tx.conn, update, params![id, ready_ms, now_ms, uuid, first_ms])?;
+        served_ms = ?3, claimed_ms = NULL, ended_ms = NULL, code = '', error = '', log_id = ''
+        WHERE id = ?1";
+    sql::exec(tx.conn, update, params![id, ready_ms, now_ms])?;
     if let Some(inbox) = inbox {
         let it = Note { at_ms: now_ms, what: "retried", outbox: Some(id), ..Note::default() };
         death.note(tx, inbox, &it)?;
         shift(tx, inbox, 1, -1, now_ms)?;
     }
     Ok(true)
+}
+
+pub(super) fn delivered_among(conn: &Connection, ids: &[String]) -> rusqlite::Result<Vec<String>> {
+    let find = "SELECT message_id FROM outbox WHERE message_id = ?1 LIMIT 1";
+    ids.iter().filter_map(|id| sql::one(conn, find, [id], |row| row.get(0)).transpose()).collect()
 }
 
 fn becomes_head(tx: &Tx<'_>, app: &str, lane: &str, id: i64) -> Result<bool, Refusal> {
