@@ -42,7 +42,7 @@ class Broken(Exception):
 
 
 class Platform:
-    """The simulator through its admin API; the forms are in crates/sim/README.md."""
+    """The simulator through its admin API; the forms are in docs/simulator.md."""
 
     def __init__(self, url):
         self.url = url
@@ -219,6 +219,41 @@ def streamed(ledger, message):
     """The answer to a message once its card streams no more."""
     done = (row for row in answers(ledger, message) if row["card_id"])
     return next((row for row in done if not json.loads(row["content"])["config"]["streaming_mode"]), None)
+
+
+@law
+def an_event_that_comes_again_makes_no_second_message(platform):
+    message = platform.say("heard two times")
+    platform.answer_to(message)
+    event = platform.event_of(message)
+    platform.fault("duplicate", event_id=event["event_id"])
+    answered_one_time(platform, message)
+
+
+@law
+def a_throttled_send_is_made_good_by_the_next_delivery(platform):
+    answer = {"with": "code", "status": 429, "code": 99991400, "msg": "request trigger frequency limit", "reset_s": 1}
+    platform.fault("api", path="/reply", method="POST", answer=answer)
+    message = platform.say("are you busy?")
+    platform.answer_to(message)
+    refused = [row for row in calls(platform.ledger(), "/reply") if row["code"] == 99991400]
+    expect(refused, "no send was refused")
+    expect(len(platform.event_of(message)["deliveries"]) > 1, "the refusal was hidden from the platform")
+
+
+@law
+def a_lost_answer_makes_no_second_message(platform):
+    platform.fault("lose_answer", path="/reply")
+    message = platform.say("said into the dark")
+    platform.event_of(message)
+    answered_one_time(platform, message)
+
+
+def answered_one_time(platform, message):
+    """There is one answer, and the platform was asked for it again under the same `uuid`."""
+    platform.until("the send again", lambda ledger: sum(row["replays"] for row in answers(ledger, message)))
+    sent = answers(platform.ledger(), message)
+    expect(len(sent) == 1, f"{len(sent)} messages in the chat")
 
 
 @law

@@ -1,6 +1,7 @@
 //! The official SDKs, unmodified, against the simulator: `tests/sdk/laws.py` judges, this starts it.
 //!
-//! The laws themselves, and what a bot must do to be judged, are in that script.
+//! The laws themselves, and what a bot must do to be judged, are in that script. Then `scripts.py`
+//! plays the simulator's ready scripts to the bots that `docs/simulator.md` shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,12 @@ use crate::workspace::Workspace;
 
 /// The judge.
 pub(crate) const LAWS: &str = "tests/sdk/laws.py";
+/// Plays the ready scripts to the bots of a document.
+const PLAYER: &str = "tests/sdk/scripts.py";
+/// Where those bots are shown.
+const DOCUMENT: &str = "docs/simulator.md";
+/// The ready scripts.
+const SCRIPTS: &str = "crates/sim/scripts";
 /// Longest time for all laws of one bot; the judge's own waits are shorter.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// Longest time until the simulator says where it listens.
@@ -42,7 +49,32 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> 
         judge.arg("--").arg(interpreter).arg(scripts.join(script));
         tally = tally.and(verdicts(&mut judge)?);
     }
+    for (name, language) in [("scripts::python", "python"), ("scripts::node", "js")] {
+        tally = tally.and(play(workspace, name, language, filter)?);
+    }
     Ok(tally)
+}
+
+/// The ready scripts, one after the other, each with a simulator and a bot of its own.
+fn play(workspace: &Workspace, name: &str, language: &str, filter: Option<&str>) -> Result<Tally> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(workspace.root.join(SCRIPTS))? {
+        scripts.push(entry?.path());
+    }
+    scripts.sort();
+    let stems = scripts.iter().filter_map(|path| path.file_stem()?.to_str());
+    if !chosen(stems, name, filter) {
+        return Ok(Tally::default());
+    }
+    let python = installed::python(workspace)?;
+    let modules = installed::node_modules(workspace, "sdk")?;
+    let larkline = built(workspace, &["-p", "larkline-cli", "--bin", "larkline"])?;
+    let mut player = Command::new(python);
+    player.env("NODE_PATH", modules).arg(workspace.root.join(PLAYER));
+    player.arg("--larkline").arg(larkline).arg("--document").arg(workspace.root.join(DOCUMENT));
+    player.args(["--language", language, "--name", name]);
+    player.args(filter.map(|filter| format!("--filter={filter}")));
+    verdicts(player.args(scripts))
 }
 
 /// The names of the laws in the judge's text.

@@ -1,6 +1,6 @@
 //! `/_sim/…`: the platform's handle over HTTP, for scripts in any language.
 //!
-//! Every body is the JSON form of the Rust type the handle takes. Forms: `README.md`.
+//! Every body is the JSON form of the Rust type the handle takes. Forms: `docs/simulator.md`.
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod client;
 mod delivery;
 mod detours;
 mod diagnosis;
+mod documented;
 mod faults;
 mod load;
 mod messages;
