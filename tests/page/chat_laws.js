@@ -93,6 +93,47 @@ async function a_pressed_button_shows_its_toast_and_changes_its_card(stage) {
   await card.locator(".mention", { hasText: "owner" }).waitFor();
 }
 
+async function a_form_is_filled_in_and_submitted(stage) {
+  const { page } = await stage.page();
+  const plain = (content) => ({ tag: "plain_text", content });
+  const submit = { tag: "button", text: plain("Submit"), name: "go", form_action_type: "submit", behaviors: [{ type: "callback", value: { form: 1 } }] };
+  const options = [{ text: plain("Now"), value: "now" }, { text: plain("Later"), value: "later" }];
+  const parts = [
+    { tag: "input", name: "reason", label: plain("Reason") },
+    { tag: "select_static", name: "when", placeholder: plain("When"), options },
+    { tag: "checker", name: "sure", text: plain("I am sure") },
+  ];
+  await stage.send(page, "interactive", { schema: "2.0", body: { elements: [{ tag: "form", name: "order", elements: [...parts, submit] }] } });
+  await page.getByLabel("Reason").fill("because");
+  await page.getByLabel("When").selectOption("later");
+  await page.getByRole("checkbox", { name: "I am sure" }).check();
+  const pressed = page.waitForRequest((request) => request.url().endsWith("/press"));
+  await page.getByRole("button", { name: "Submit" }).click();
+  const { action, value } = (await pressed).postDataJSON();
+  assert.deepEqual(action.form_value, { reason: "because", when: "later", sure: true });
+  assert.deepEqual(value, { form: 1 });
+}
+
+async function an_older_card_is_drawn_too(stage) {
+  const { page } = await stage.page();
+  const words = (content) => ({ tag: "lark_md", content });
+  const silence = { tag: "button", type: "danger", text: words("Silence"), value: { a: 1 }, confirm: { title: words("Silence it?"), text: words("for an hour") } };
+  await stage.send(page, "interactive", {
+    header: { title: words("Alarm"), template: "orange" },
+    elements: [
+      { tag: "div", fields: [{ is_short: true, text: words("**Level**\nP1") }] },
+      { tag: "action", actions: [silence] },
+      { tag: "note", elements: [{ tag: "plain_text", content: "from the monitor" }] },
+    ],
+  });
+  const card = page.locator(".card", { hasText: "from the monitor" }).last();
+  await card.locator(".head-orange").waitFor();
+  assert.equal(await card.locator("strong").textContent(), "Level");
+  await card.getByRole("button", { name: "Silence" }).click();
+  await card.getByRole("alertdialog").getByRole("button", { name: "No" }).click();
+  await card.getByRole("alertdialog").waitFor({ state: "detached" });
+}
+
 async function a_streamed_card_grows(stage) {
   const { page } = await stage.page();
   const lengths = new Set();
@@ -246,6 +287,8 @@ export const LAWS = [
   a_message_is_quoted_and_answered_in_a_thread,
   images_and_files_are_sent_and_shown,
   a_pressed_button_shows_its_toast_and_changes_its_card,
+  a_form_is_filled_in_and_submitted,
+  an_older_card_is_drawn_too,
   a_streamed_card_grows,
   a_post_is_drawn_with_its_formats,
   a_message_is_reacted_to_and_recalled,

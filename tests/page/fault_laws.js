@@ -72,11 +72,12 @@ async function on_a_phone_nothing_is_cut_off(stage) {
         .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5).map((node) => node.className));
       assert.deepEqual(wide, [], what);
     };
-    await say(page, "/card");
-    await page.locator(".card .table").last().waitFor();
+    await say(page, `/card for ${locale}`);
+    const message = mine(page, `/card for ${locale}`);
+    await message.locator(".chip-replied").waitFor();
     await fits("a card");
-    await page.locator(".chip-replied").last().tap();
-    await page.locator(".steps").last().waitFor();
+    await message.locator(".chip-replied").tap();
+    await message.locator(".steps").waitFor();
     await fits("a story");
     await page.locator('[data-key="open-panel"]').tap();
     await page.locator('[data-fault="cut"]').waitFor();

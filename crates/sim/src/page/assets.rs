@@ -138,4 +138,31 @@ mod tests {
             assert!(!text.contains("https://") || path.ends_with(".js"), "{path} reaches outside");
         }
     }
+
+    fn text(name: &str) -> &'static str {
+        ASSETS.iter().find(|(path, ..)| *path == format!("/page/{name}")).unwrap().2
+    }
+
+    /// The keys of a page of words.
+    fn keys(name: &str) -> std::collections::BTreeSet<&'static str> {
+        let lines = text(name).lines().filter_map(|line| line.strip_prefix("  "));
+        lines
+            .filter_map(|line| line.split("\": ").next()?.split(": ").next())
+            .map(|k| k.trim_matches('"'))
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_every_word_that_is_asked_for() {
+        let (english, chinese) = (keys("words_en.js"), keys("words_zh.js"));
+        assert_eq!(english, chinese);
+        for (path, _, text) in ASSETS {
+            for asked in [" t(\"", "(t(\"", "data-t=\"", "data-t-label=\""] {
+                for part in text.split(asked).skip(1) {
+                    let key = part.split('"').next().unwrap_or_default();
+                    assert!(english.contains(key), "{path} asks for {key}");
+                }
+            }
+        }
+    }
 }

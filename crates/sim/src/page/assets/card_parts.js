@@ -62,12 +62,12 @@ const PARTS = {
   interactive_container: (e, context) => el("div", { class: "boxed" }, elements(e.elements ?? [], context)),
   form: (e, context) => {
     const fields = new Map();
-    return el("div", { class: "form", role: "group", "aria-label": e.name ?? t("form") }, elements(e.elements ?? [], { ...context, form: fields }));
+    return el("form", { class: "form", "aria-label": e.name ?? t("form"), on: { submit: (event) => event.preventDefault() } }, elements(e.elements ?? [], { ...context, form: fields }));
   },
   input: (e, context) => field(e, context, el("input", { class: "field-input", type: "text", maxlength: e.max_length, placeholder: plain(e.placeholder), value: e.default_value ?? "" }), "input_value"),
   select_static: (e, context) => select(e, context, false),
   multi_select_static: (e, context) => select(e, context, true),
-  date_picker: (e, context) => field(e, context, el("input", { class: "field-input", type: "date", value: e.initial_date ?? "" }), "option"),
+  date_picker: (e, context) => field(e, context, el("input", { class: "field-input", type: "date", value: e.initial_date ?? "" }), "option", (date) => date && `${date} ${zone()}`),
   picker_time: (e, context) => field(e, context, el("input", { class: "field-input", type: "time", value: e.initial_time ?? "" }), "option"),
   checker: (e, context) => {
     const box = el("input", { type: "checkbox" });
@@ -106,7 +106,7 @@ function button(e, context) {
   const press = async (event) => {
     const pressed = event.currentTarget;
     if (e.confirm && !(await confirmed(pressed, e.confirm))) return;
-    if (e.form_action_type === "reset") return;
+    if (e.form_action_type === "reset") return pressed.closest("form").reset();
     const action = { tag: e.tag ?? "button", value: valueOf(e), name: e.name };
     if (e.option !== undefined) action.option = e.option;
     if (context.form && e.form_action_type === "submit") action.form_value = Object.fromEntries([...context.form].map(([name, read]) => [name, read()]));
@@ -133,11 +133,18 @@ function confirmed(near, { title, text }) {
   });
 }
 
-function field(e, context, input, member) {
+/** The offset of this place, as the platform writes it behind a date. */
+function zone() {
+  const minutes = -new Date().getTimezoneOffset();
+  const two = (n) => String(Math.trunc(Math.abs(n))).padStart(2, "0");
+  return `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}${two(minutes % 60)}`;
+}
+
+function field(e, context, input, member, sent = (value) => value) {
   const label = plain(e.label);
   if (!label) input.setAttribute("aria-label", plain(e.placeholder) || e.name || t("input"));
-  if (context.form && e.name) context.form.set(e.name, () => input.value);
-  else input.addEventListener("change", () => context.act({ tag: e.tag, value: valueOf(e), name: e.name, [member]: input.value }));
+  if (context.form && e.name) context.form.set(e.name, () => sent(input.value));
+  else input.addEventListener("change", () => context.act({ tag: e.tag, value: valueOf(e), name: e.name, [member]: sent(input.value) }));
   return el("label", { class: "field-label" }, label ? el("span", { text: label }) : null, input);
 }
 

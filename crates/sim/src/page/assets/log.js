@@ -56,6 +56,9 @@ function redraw(message) {
   const follow = nearEnd();
   const old = find(message.id);
   const node = messageView(message);
+  node.classList.toggle("still", old?.classList.contains("still") ?? false);
+  // A press on a node that is replaced before it is released goes nowhere.
+  if (old?.isEqualNode(node)) return;
   if (old) {
     const focus = old.contains(document.activeElement) ? (document.activeElement.dataset.key ?? old.dataset.key) : null;
     node.classList.add("still");
