@@ -3,6 +3,7 @@
 use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::ConfigErrors;
 use larkline_gateway::run_error::RunError;
+use serde::Serialize;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,30 +14,37 @@ pub(crate) enum ExitStatus {
     Yours,
     /// Ours, or bad usage.
     Ours,
-    /// The platform refuses the credentials: restarting does not help. Also a verdict of
-    /// `doctor`, as all that follow.
-    Credentials,
-    /// The platform cannot be reached.
-    Network,
-    /// A certificate is refused.
-    Tls,
-    /// A proxy refuses, or something answers in the platform's place.
-    Proxy,
+    /// A cause of its own class: what `doctor` found, and, for credentials, what ended `run`.
+    Found(Class),
+}
+
+/// Where a fault lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Class {
+    /// App id or secret, or the domain they belong to: restarting does not help.
+    Credentials = 3,
+    /// Name, route, firewall.
+    Network = 10,
+    /// The certificate, or who signed it.
+    Tls = 11,
+    /// A proxy, or whatever else answers in the platform's place.
+    Proxy = 12,
     /// The app in the developer console.
-    PlatformConfig,
+    PlatformConfig = 13,
     /// Another program holds connections of the same app.
-    OtherInstance,
+    OtherInstance = 14,
     /// This machine: configuration, disk, lock, clock.
-    LocalFault,
-    /// The platform itself fails.
-    Platform,
+    LocalFault = 15,
+    /// The platform itself fails; nothing here is wrong.
+    Platform = 16,
 }
 
 impl ExitStatus {
     /// The class of an error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if matches!(error.downcast_ref(), Some(RunError::Credentials { .. })) {
-            return Self::Credentials;
+            return Self::Found(Class::Credentials);
         }
         let yours = error.is::<RunError>()
             || error.is::<ClientError>()
@@ -57,14 +65,7 @@ impl From<ExitStatus> for u8 {
             ExitStatus::Ok => 0,
             ExitStatus::Yours => 1,
             ExitStatus::Ours => 2,
-            ExitStatus::Credentials => 3,
-            ExitStatus::Network => 10,
-            ExitStatus::Tls => 11,
-            ExitStatus::Proxy => 12,
-            ExitStatus::PlatformConfig => 13,
-            ExitStatus::OtherInstance => 14,
-            ExitStatus::LocalFault => 15,
-            ExitStatus::Platform => 16,
+            ExitStatus::Found(class) => class as Self,
         }
     }
 }

@@ -11,7 +11,7 @@ use larkline_proto::event::{CARD_ACTION, MESSAGE_RECEIVED, URL_PREVIEW};
 
 use super::platform::Patient;
 use super::report::{Check, Report};
-use super::verdict::Class;
+use crate::exit::Class;
 
 /// What needs a scope, of which any one is enough.
 struct Need {

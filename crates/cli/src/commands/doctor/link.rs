@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkFault, LinkHandle, LinkStatus, Stage};
+use larkline_gateway::proof::{self, Proof, Standing};
 use larkline_gateway::status::AppStatus;
 use larkline_proto::link::State;
 use tokio::sync::mpsc;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::platform::Patient;
 use super::report::{Check, Report};
-use super::verdict::Class;
+use crate::exit::Class;
 use crate::output::age;
 
 /// How often the link is looked at; its pongs wake nobody.
@@ -87,6 +88,20 @@ pub(super) fn running(report: &mut Report, app: &AppStatus, now_ms: i64) {
         ago(link.last_pong_at_ms)
     );
     report.add(Check::pass("link", what).notes(vec![socket]));
+    report.add(proofs(app));
+}
+
+/// What the gateway knows already about whether its link hears.
+fn proofs(app: &AppStatus) -> Check {
+    const NAME: &str = "proofs";
+    if let Some(Proof { name, detail, .. }) = proof::weakest_failing(&app.proofs) {
+        return Check::fail(NAME, Class::Network, format!("`{name}` fails: {detail}")).next(
+            "the gateway replaces its link; if it lasts, look for another instance of the app",
+        );
+    }
+    let held = app.proofs.iter().filter(|p| p.standing == Standing::Holds);
+    let names: Vec<&str> = held.map(|p| p.name.as_str()).collect();
+    Check::pass(NAME, format!("hold: {}", names.join(", ")))
 }
 
 /// Opens a link of our own until it is proven.

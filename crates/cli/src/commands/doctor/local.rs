@@ -16,8 +16,8 @@ use larkline_gateway::status::Status;
 use rustix::process::{Resource, getrlimit};
 
 use super::report::{Check, Report};
-use super::verdict::Class;
 use crate::commands::ask::{self, Gateway};
+use crate::exit::Class;
 use crate::output::{self, age};
 
 /// Below this a store cannot work for long: its log alone grows to some megabytes.

@@ -22,9 +22,8 @@ use larkline_gateway::status::{AppStatus, Status};
 use self::network::Side;
 use self::platform::Patient;
 use self::report::{Check, Report};
-use self::verdict::Class;
 use crate::args::{DoctorArgs, Format};
-use crate::exit::ExitStatus;
+use crate::exit::{Class, ExitStatus};
 
 /// Checks everything.
 ///

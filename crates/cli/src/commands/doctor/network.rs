@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::report::{Check, Report};
-use super::verdict::Class;
+use crate::exit::Class;
 
 /// A clock that is further off breaks certificates and signatures soon.
 const SKEW_MAX_S: i64 = 300;

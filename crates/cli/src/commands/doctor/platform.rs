@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::report::{Check, Report};
-use super::verdict::Class;
+use crate::exit::Class;
 
 /// The bot is switched on in the tenant.
 const ENABLED: i64 = 2;

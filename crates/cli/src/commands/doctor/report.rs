@@ -6,9 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
-use super::verdict::Class;
 use crate::args::Format;
-use crate::exit::ExitStatus;
+use crate::exit::{Class, ExitStatus};
 use crate::output;
 
 /// How a check ended.
@@ -159,7 +158,7 @@ impl Report {
     pub(super) fn finish(self) -> Result<ExitStatus> {
         let deciding = self.deciding();
         let class = deciding.and_then(|check| check.class);
-        let exit = class.map_or(ExitStatus::Ok, Class::exit);
+        let exit = class.map_or(ExitStatus::Ok, ExitStatus::Found);
         let word = class.map_or("healthy", Class::word);
         let sentence = match deciding {
             Some(Check { name, detail, next, .. }) => {

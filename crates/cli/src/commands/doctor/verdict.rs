@@ -1,34 +1,10 @@
-//! What the operator has to look at: one class for each kind of cause, and its exit code.
+//! Which class a failure belongs to.
 
+use crate::exit::Class;
 use larkline_client::link::NoEndpoint;
 use larkline_client::{ApiError, ApiErrorKind, DialError, DialStage};
 use larkline_proto::api::{Disposition, Endpoint};
 use larkline_proto::refusal::{self, Refusal};
-use serde::Serialize;
-
-use crate::exit::ExitStatus;
-
-/// Where a fault lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Class {
-    /// App id or secret, or the domain they belong to.
-    Credentials,
-    /// Name, route, firewall.
-    Network,
-    /// The certificate, or who signed it.
-    Tls,
-    /// A proxy, or whatever else answers in the platform's place.
-    Proxy,
-    /// The app in the developer console.
-    PlatformConfig,
-    /// Another program holds connections of the same app.
-    OtherInstance,
-    /// This machine: configuration, disk, lock, clock.
-    LocalFault,
-    /// The platform itself fails; nothing here is wrong.
-    Platform,
-}
 
 impl Class {
     /// The word of the last line.
@@ -42,20 +18,6 @@ impl Class {
             Self::OtherInstance => "other instance",
             Self::LocalFault => "local fault",
             Self::Platform => "platform",
-        }
-    }
-
-    /// Its exit code.
-    pub(super) fn exit(self) -> ExitStatus {
-        match self {
-            Self::Credentials => ExitStatus::Credentials,
-            Self::Network => ExitStatus::Network,
-            Self::Tls => ExitStatus::Tls,
-            Self::Proxy => ExitStatus::Proxy,
-            Self::PlatformConfig => ExitStatus::PlatformConfig,
-            Self::OtherInstance => ExitStatus::OtherInstance,
-            Self::LocalFault => ExitStatus::LocalFault,
-            Self::Platform => ExitStatus::Platform,
         }
     }
 

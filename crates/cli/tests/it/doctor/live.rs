@@ -35,6 +35,18 @@ async fn the_platforms_count_against_ours_shows_a_lost_link_and_another_instance
 }
 
 #[tokio::test]
+async fn a_proof_that_fails_in_the_gateway_is_the_networks() {
+    let rig = Rig::start(&format!("{ECHO}\n[link]\nsuspect_after = \"1s\"\n")).await;
+    rig.fault(Fault::OnlineCount { count: 0 });
+    rig.until("the failing proof", async || {
+        rig.status().await.is_some_and(|s| s["not_ready"].to_string().contains("`count` fails"))
+    })
+    .await;
+    let unheard = Diagnosis::of(&rig, &[]).await;
+    assert_eq!((unheard.code, &unheard.report["verdict"]), (10, &"network".into()));
+}
+
+#[tokio::test]
 async fn no_link_is_opened_where_another_instance_is_online() {
     let rig = Rig::new(ECHO).await;
     rig.fault(Fault::OnlineCount { count: 1 });
