@@ -27,6 +27,8 @@ usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the test
        cargo xtask tidy            the house rules that the compiler cannot check
        cargo xtask deps            licences, banned crates, C code, duplicates
        cargo xtask crash           kills the gateway at every step, many times (docs/proof.md)
+       cargo xtask chaos           hours of faults by a seed
+       cargo xtask soak            days of lost links
        cargo xtask docs            writes what documents repeat from the code
        cargo xtask screenshots     takes the pictures of the chat page in docs/images anew";
 
@@ -51,8 +53,10 @@ fn run(args: &[&str]) -> Result<bool> {
         ["test", filter] => test::run(&workspace, Some(filter)),
         ["tidy"] => Ok(report("tidy", &tidy::check(&workspace)?)),
         ["deps"] => Ok(report("deps", &deps::check(&workspace)?)),
+        ["chaos", options @ ..] => proof::chaos(&workspace, options),
         ["crash", options @ ..] => proof::crash(&workspace, options),
         ["screenshots"] => page::screenshots(&workspace),
+        ["soak", options @ ..] => proof::soak(&workspace, options),
         ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }

@@ -1,4 +1,4 @@
-//! The long runs of what breaks the product on purpose: `crash`.
+//! The long runs of what breaks the product on purpose: `crash`, `chaos`, `soak`.
 //!
 //! The runs themselves are tests of the binary, in `crates/cli/tests/it/proof`, whose short form is
 //! part of every test run. Here they get their size and their seed from the command line, and their
@@ -51,6 +51,23 @@ pub(crate) fn crash(workspace: &Workspace, options: &[&str]) -> Result<bool> {
     Ok(passed)
 }
 
+/// `cargo xtask chaos [--hours N] [--seed S]`.
+pub(crate) fn chaos(workspace: &Workspace, options: &[&str]) -> Result<bool> {
+    let run = Run {
+        name: "chaos",
+        tests: "proof::chaos::chaos_of_a_fresh_seed",
+        options: &[("--hours", "LARKLINE_CHAOS_HOURS"), ("--seed", "LARKLINE_TEST_SEED")],
+    };
+    Ok(go(workspace, &run, options)?.0)
+}
+
+/// `cargo xtask soak [--days N]`.
+pub(crate) fn soak(workspace: &Workspace, options: &[&str]) -> Result<bool> {
+    let options_known = &[("--days", "LARKLINE_SOAK_DAYS")];
+    let run = Run { name: "soak", tests: "proof::soak", options: options_known };
+    Ok(go(workspace, &run, options)?.0)
+}
+
 /// The numbers of a line `crash: 23 steps, 3 kills each, 0 at random, 110 messages`.
 fn row(line: &str) -> Option<[u64; 4]> {
     let numbers = line.split_once("crash: ")?.1.split(", ");
@@ -63,7 +80,7 @@ fn row(line: &str) -> Option<[u64; 4]> {
 fn go(workspace: &Workspace, run: &Run, options: &[&str]) -> Result<(bool, Vec<String>)> {
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--locked", "--package", "larkline-cli", "--test", "it", run.tests]);
-    cargo.args(["--", "--nocapture", "--test-threads=1"]);
+    cargo.args(["--", "--nocapture", "--test-threads=1"]).env("RUST_BACKTRACE", "0");
     for pair in options.chunks(2) {
         let known = run.options.iter().find(|(option, _)| *option == pair[0]);
         let (Some((_, variable)), [_, value]) = (known, pair) else {

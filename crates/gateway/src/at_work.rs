@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larkline_store::task::TaskLease;
@@ -20,28 +20,31 @@ const PARTS: u32 = 3;
 /// The tasks in hand.
 #[derive(Debug, Default)]
 pub struct AtWork {
-    held: Mutex<BTreeMap<i64, TaskLease>>,
+    held: Held,
     extended_ms: AtomicI64,
 }
+
+type Held = Arc<Mutex<BTreeMap<i64, TaskLease>>>;
 
 /// A task is being worked on.
 #[derive(Debug)]
 #[must_use = "dropping the guard ends the work"]
-pub struct AtWorkGuard<'a> {
-    of: &'a AtWork,
+pub struct AtWorkGuard {
+    held: Held,
     task: i64,
 }
 
 impl AtWork {
-    /// Counts a task until the guard is dropped.
-    pub fn begin(&self, lease: TaskLease) -> AtWorkGuard<'_> {
-        self.lock().insert(lease.task.0, lease);
-        AtWorkGuard { of: self, task: lease.task.0 }
+    /// Counts a task until the guard is dropped. From the claim on, with nothing in between: a
+    /// task that is claimed and not counted would lapse when the clock jumps, and run twice.
+    pub fn begin(&self, lease: TaskLease) -> AtWorkGuard {
+        lock(&self.held).insert(lease.task.0, lease);
+        AtWorkGuard { held: Arc::clone(&self.held), task: lease.task.0 }
     }
 
     /// Their numbers.
     pub fn tasks(&self) -> Vec<i64> {
-        self.lock().keys().copied().collect()
+        lock(&self.held).keys().copied().collect()
     }
 
     /// Extends what is in hand, when it is time to. `false` when the store refused: then
@@ -51,7 +54,7 @@ impl AtWork {
         if (0..ms(lease / PARTS)).contains(&elapsed_ms) {
             return true;
         }
-        let held: Vec<TaskLease> = self.lock().values().copied().collect();
+        let held: Vec<TaskLease> = lock(&self.held).values().copied().collect();
         for one in held {
             match store.extend_task(one, now_ms + ms(lease)).await {
                 // Settled meanwhile: nothing to keep.
@@ -65,15 +68,15 @@ impl AtWork {
         self.extended_ms.store(now_ms, Ordering::Relaxed);
         true
     }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, TaskLease>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for AtWorkGuard<'_> {
+fn lock(held: &Held) -> MutexGuard<'_, BTreeMap<i64, TaskLease>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for AtWorkGuard {
     fn drop(&mut self) {
-        self.of.lock().remove(&self.task);
+        lock(&self.held).remove(&self.task);
     }
 }
 

@@ -18,6 +18,7 @@ use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::at_work::AtWorkGuard;
 use crate::callback::NEUTRAL;
 use crate::clock::{ms, now_ms};
 use crate::config::Common;
@@ -54,11 +55,11 @@ impl Dispatch {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
         let claim = |now, running| self.claim(now, running);
-        let work = |item| Arc::clone(&self).work(item);
+        let work = |(task, at_work)| Arc::clone(&self).work(task, at_work);
         worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work).await;
     }
 
-    async fn claim(&self, now: i64, running: usize) -> Vec<ClaimedTask> {
+    async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
         let lease = self.shared.config.load().limits.lease;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
             return Vec::new();
@@ -77,7 +78,11 @@ impl Dispatch {
             once: self.common.retry.attempts == 1,
         };
         match self.shared.store.claim_tasks(claim).await {
-            Ok(tasks) => tasks,
+            Ok(tasks) => {
+                let at_work = |task: &ClaimedTask| self.shared.at_work.begin(task.lease);
+                let guards: Vec<_> = tasks.iter().map(at_work).collect();
+                tasks.into_iter().zip(guards).collect()
+            }
             Err(error) => {
                 self.shared.store_health.failed("claim_tasks", &error);
                 Vec::new()
@@ -86,10 +91,9 @@ impl Dispatch {
     }
 
     /// One attempt, from claim to settlement.
-    async fn work(self: Arc<Self>, task: ClaimedTask) {
+    async fn work(self: Arc<Self>, task: ClaimedTask, _at_work: AtWorkGuard) {
         failpoint!("tasks_claimed");
         let started = Instant::now();
-        let _at_work = self.shared.at_work.begin(task.lease);
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));

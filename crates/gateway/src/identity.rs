@@ -49,7 +49,9 @@ impl Identity {
         }
     }
 
-    /// Says what is wrong and waits; returns the next wait.
+    /// Says what is wrong and waits, but no longer than until the link comes back: then the
+    /// platform can be reached, and nothing is routed before it has answered. Returns the next
+    /// wait.
     async fn refused(&self, error: &ApiError, wait: Duration) -> Duration {
         // Other refusals that need a person (quota, scope, address) may end without a restart.
         let credentials =
@@ -57,8 +59,13 @@ impl Identity {
         if !credentials {
             tracing::warn!(app = self.app.name, code = %error.code(), log_id = error.log_id.as_ref().map(tracing::field::display),
                 wait_ms = wait.as_millis(), "cannot ask the platform who the bot is: {error}");
-            tokio::time::sleep(wait).await;
-            return (wait * 2).min(RETRY.1);
+            let mut link = self.app.link.status();
+            let connects = link.borrow().counters.connects;
+            let back = link.wait_for(|status| status.counters.connects > connects);
+            return match tokio::time::timeout(wait, back).await {
+                Ok(Ok(_)) => RETRY.0,
+                Ok(Err(_)) | Err(_) => (wait * 2).min(RETRY.1),
+            };
         }
         tracing::error!(app = self.app.name, code = %error.code(), log_id = error.log_id.as_ref().map(tracing::field::display),
             "the platform refuses the credentials: {error}; check app_id and app_secret");

@@ -102,6 +102,8 @@ pub struct Metrics {
     pub open_descriptors: Gauge,
     /// Sockets among them.
     pub open_sockets: Gauge,
+    /// Tasks of the runtime: workers, connections, work in hand.
+    pub tasks: Gauge,
     /// From the frame's arrival to its ack handed to the socket.
     pub ack_seconds: Histogram,
     /// From the frame's arrival to the handler's start.
@@ -134,6 +136,7 @@ impl Default for Metrics {
             unanswered_messages: Gauge::default(),
             open_descriptors: Gauge::default(),
             open_sockets: Gauge::default(),
+            tasks: Gauge::default(),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
@@ -195,6 +198,7 @@ impl Metrics {
         );
         r.register("open_descriptors", "Open file descriptors", self.open_descriptors.clone());
         r.register("open_sockets", "Open sockets", self.open_sockets.clone());
+        r.register("tasks", "Tasks of the runtime", self.tasks.clone());
         r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
         r.register(
             "handler_wait_seconds",

@@ -246,6 +246,8 @@ impl Status {
         m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
         m.open_descriptors.set(self.descriptors.open.cast_signed());
         m.open_sockets.set(self.descriptors.sockets.cast_signed());
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        m.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         let target = shared.config.load().link.recovery_target;
         m.link_recovery_target_seconds.set(ms(target) / 1000);
         m.store_writable.set(i64::from(self.store_writable));

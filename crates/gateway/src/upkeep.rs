@@ -19,8 +19,12 @@ use crate::shared::Shared;
 const ROUND: Duration = Duration::from_secs(1);
 /// How often room is sought in a store that refuses writes.
 const PRUNE_ILL_EVERY: Duration = Duration::from_secs(60);
-/// How often old events are removed.
+/// How often old events are removed, by the wall clock: a machine that slept has as much to
+/// remove as one that did not.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// A clock that is set back by more is noticed; less is what time servers do all day, and what
+/// waits waits that much longer.
+const SET_BACK_MIN: Duration = Duration::from_secs(2);
 
 /// Why a task died whose announced answer never came.
 const NO_REPLY: &str = "no_reply";
@@ -38,17 +42,21 @@ impl Upkeep {
     pub async fn run(&self) {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pruned_at: Option<Instant> = None;
+        let mut pruned_ms: Option<i64> = None;
+        let mut looked = (Instant::now(), now_ms());
         loop {
             tokio::select! {
                 () = self.cancel.cancelled() => return,
                 _ = rounds.tick() => {}
             }
+            looked = self.clock(looked).await;
+            let due =
+                |every| pruned_ms.is_none_or(|at_ms| !(0..ms(every)).contains(&(looked.1 - at_ms)));
             if self.shared.store_health.is_ill() {
                 self.probe().await;
                 // A store that is full by its own limit heals by pruning alone.
-                if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_ILL_EVERY) {
-                    pruned_at = Some(Instant::now());
+                if due(PRUNE_ILL_EVERY) {
+                    pruned_ms = Some(looked.1);
                     self.prune().await;
                 }
                 continue;
@@ -56,11 +64,31 @@ impl Upkeep {
             self.expire().await;
             self.queue_bound().await;
             self.unanswered().await;
-            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                pruned_at = Some(Instant::now());
+            if due(PRUNE_EVERY) {
+                pruned_ms = Some(looked.1);
                 self.prune().await;
             }
         }
+    }
+
+    /// Notices a wall clock that was set back since the last look; the moment of this one, or
+    /// of the last when the store could not be told.
+    async fn clock(&self, (looked, looked_ms): (Instant, i64)) -> (Instant, i64) {
+        let (now, now_ms) = (Instant::now(), now_ms());
+        let back_ms = looked_ms + ms(now.duration_since(looked)) - now_ms;
+        if back_ms > ms(SET_BACK_MIN) {
+            tracing::warn!(
+                back_ms,
+                "the clock was set back; what waits for its time waits no longer for it"
+            );
+            if let Err(error) = self.shared.store.clock_set_back(back_ms).await {
+                self.shared.store_health.failed("clock_set_back", &error);
+                return (looked, looked_ms);
+            }
+            self.shared.dispatch.notify_waiters();
+            self.shared.delivery.notify_waiters();
+        }
+        (now, now_ms)
     }
 
     /// Finds out whether an ill store has healed, also when no event arrives to try it.

@@ -1,9 +1,9 @@
 //! What survives: a kill at any moment, redeliveries, bytes no client should trust, more than
 //! fits, a state directory that cannot be used.
 
-use larkline_sim::Malformed;
-use larkline_sim::{Fault, Ledger, Said};
+use larkline_sim::{Fault, Ledger, Limits, Malformed, Said, SimOptions};
 
+use crate::proof::FAST;
 use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// Chats that write at the same time.
@@ -12,6 +12,9 @@ const CHATS: usize = 12;
 const ROUNDS: usize = 4;
 /// Messages that each chat writes between two kills, each after the one before was acked.
 const WAVES: usize = 4;
+
+/// Nobody is told his place in the line.
+const PATIENT: &str = "\n[limits]\ntell_position_after = \"1h\"\n";
 
 fn all_acked(ledger: &Ledger, said: &[Said]) -> bool {
     said.iter().all(|s| ledger.event(&s.event_id).is_some_and(|e| e.done))
@@ -80,11 +83,14 @@ async fn kills_under_load_lose_no_acked_message_answer_none_twice_and_keep_each_
 
 #[tokio::test]
 async fn a_hundred_chats_at_once_are_answered_in_parallel_each_in_order_and_no_lock_is_hit() {
-    let rig = Rig::start(ECHO).await;
+    let options = SimOptions { limits: Limits::unlimited(), ..SimOptions::default() };
+    let mut rig = Rig::with(options, &format!("{ECHO}{FAST}{PATIENT}")).await;
+    rig.run(&[]).await;
+    rig.ready().await;
     let people: Vec<_> =
         (0..100).map(|n| rig.sim.platform().add_user(&format!("person {n}"))).collect();
     let mut chats: Vec<Vec<(String, Said)>> = vec![Vec::new(); people.len()];
-    for n in 0..3 {
+    for n in 0..10 {
         for (chat, person) in chats.iter_mut().zip(&people) {
             let words = format!("{n}");
             chat.push((words.clone(), rig.say(person, &words)));

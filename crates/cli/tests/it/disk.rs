@@ -12,21 +12,36 @@ pub(crate) struct SmallDisk(PathBuf);
 impl SmallDisk {
     /// `None` where mounting is not allowed: then there is nothing to test with.
     pub(crate) fn mount(at: PathBuf) -> Option<Self> {
+        Self::of_size(at, "4M")
+    }
+
+    /// The same with more room.
+    pub(crate) fn of_size(at: PathBuf, size: &str) -> Option<Self> {
         std::fs::create_dir(&at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4M,mode=700", "tmpfs"])
-            .arg(&at)
-            .status();
+        let options = format!("size={size},mode=700");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&at).status();
         mounted.is_ok_and(|s| s.success()).then(|| Self(at))
     }
 
+    /// Leaves no room.
     pub(crate) fn fill(&self) {
         let mut ballast = std::fs::File::create(self.0.join("ballast")).unwrap();
         while ballast.write_all(&[0; 4096]).is_ok() {}
     }
 
-    fn free(&self) {
-        std::fs::remove_file(self.0.join("ballast")).unwrap();
+    /// Makes room again.
+    pub(crate) fn free(&self) {
+        // There may be room already.
+        drop(std::fs::remove_file(self.0.join("ballast")));
+    }
+
+    /// Refuses every write from now on, or takes them again. Nobody may have a file of it open
+    /// for writing.
+    pub(crate) fn read_only(&self, on: bool) {
+        let options = if on { "remount,ro" } else { "remount,rw" };
+        let mounted = Command::new("mount").args(["-o", options]).arg(&self.0).status();
+        assert!(mounted.unwrap().success());
     }
 }
 

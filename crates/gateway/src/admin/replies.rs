@@ -37,7 +37,13 @@ pub(super) async fn late_reply(
     body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     let task = TaskId(task);
-    let waits = awaiting_soon(&admin, task).await?.ok_or_else(not_waiting)?;
+    let Some(waits) = awaiting_soon(&admin, task).await? else {
+        return Err(if admin.shared.at_work.tasks().contains(&task.0) {
+            not_yet()
+        } else {
+            not_waiting()
+        });
+    };
     let config = admin.shared.config.load_full();
     let keys: Vec<SigningKey> =
         secrets(&config, &waits.handler).iter().filter_map(|s| SigningKey::parse(s).ok()).collect();
@@ -75,6 +81,12 @@ async fn awaiting_soon(admin: &Admin, task: TaskId) -> Result<Option<AwaitingTas
             found => return Ok(found),
         }
     }
+}
+
+/// The promise is not on disk yet, as when the disk is full: a 404 would be final.
+fn not_yet() -> Refusal {
+    let text = "the task is still being settled: post the answer again in a moment";
+    Refusal(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
 }
 
 fn not_waiting() -> Refusal {

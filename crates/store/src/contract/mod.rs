@@ -52,6 +52,7 @@ macro_rules! store_laws {
             tasks::waiting_tasks_are_counted_by_handler,
             tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
+            tasks::what_waits_follows_a_clock_that_is_set_back,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
             outbox::a_busy_lane_takes_turns_with_the_others,

@@ -18,6 +18,14 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
             ..BootRecord::default()
         })
     })?;
+    // The clock may have been set back while nobody looked: then events are from the future.
+    let newest = "SELECT received_ms FROM inbox ORDER BY id DESC LIMIT 1";
+    let newest_ms: Option<i64> = sql::one(tx.conn, newest, [], |row| row.get(0))?;
+    let started_ms = previous.as_ref().map(|previous| previous.previous_started_ms);
+    let back_ms = newest_ms.max(started_ms).map_or(0, |known_ms| known_ms - boot.at_ms);
+    if back_ms > 0 {
+        set_back(tx, back_ms)?;
+    }
     let close = "UPDATE boot SET ended_ms = ?1 WHERE ended_ms IS NULL";
     sql::exec(tx.conn, close, [boot.at_ms])?;
     let insert = "INSERT INTO boot (boot_id, version, pid, started_ms) VALUES (?1, ?2, ?3, ?4)";
@@ -34,6 +42,21 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
 pub(super) fn end(tx: &Tx<'_>, end: &EndOfBoot) -> Result<(), Refusal> {
     let update = "UPDATE boot SET ended_ms = ?2, reason = ?3 WHERE boot_id = ?1";
     sql::exec(tx.conn, update, params![end.boot_id, end.at_ms, end.reason])?;
+    Ok(())
+}
+
+/// Brings nearer what is due, by as much as the clock was set back. A `ready_ms` of 0 stays
+/// "now", and none becomes it before it has been claimed or promoted.
+pub(super) fn set_back(tx: &Tx<'_>, by_ms: i64) -> Result<(), Refusal> {
+    for update in [
+        "UPDATE task SET ready_ms = max(1, ready_ms - ?1) WHERE ready_ms > 0",
+        "UPDATE task SET due_ms = max(0, due_ms - ?1) WHERE state = 'queued' AND due_ms > 0",
+        "UPDATE task SET until_ms = until_ms - ?1 WHERE state = 'awaiting'",
+        "UPDATE outbox SET ready_ms = max(1, ready_ms - ?1) WHERE ready_ms > 0",
+        "UPDATE outbox SET due_ms = max(0, due_ms - ?1) WHERE state = 'queued' AND due_ms > 0",
+    ] {
+        sql::exec(tx.conn, update, [by_ms])?;
+    }
     Ok(())
 }
 

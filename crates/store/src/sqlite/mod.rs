@@ -255,6 +255,10 @@ impl Store for SqliteStore {
         self.read("delivered_among", move |conn| outbox::delivered_among(conn, &ids))
     }
 
+    fn clock_set_back(&self, by_ms: i64) -> StoreFuture<'_, ()> {
+        self.write("clock_set_back", move |tx| boot::set_back(tx, by_ms))
+    }
+
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64> {
         self.write("release_leases", move |tx| boot::release(tx, Some(&owner)))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larkline_proto::id::MessageId;
-use larkline_sim::Ledger;
+use larkline_sim::{EventRow, Ledger, MessageRow};
 
 use super::town::{Chat, Kind, Message, Town};
 use crate::rig::{PATIENCE, read, text};
@@ -12,6 +12,8 @@ use crate::rig::{PATIENCE, read, text};
 #[derive(Default)]
 pub(super) struct Judgement {
     pub(super) messages: usize,
+    /// Answered with a notice that it failed: an outcome, though nobody's favourite.
+    pub(super) failed: usize,
     pub(super) lost: Vec<String>,
     pub(super) doubled: Vec<String>,
     pub(super) disordered: Vec<String>,
@@ -39,8 +41,12 @@ impl Town {
             self.messages().map(|(_, message)| message.said.message_id.clone()).collect();
         let complete = |ledger: &Ledger| {
             ledger.messages.len() >= ids.len() && {
-                let answered: BTreeSet<_> =
-                    ledger.messages.iter().filter_map(|m| m.reply_to.as_ref()).collect();
+                let answered: BTreeSet<_> = ledger
+                    .messages
+                    .iter()
+                    .filter(answers)
+                    .filter_map(|m| m.reply_to.as_ref())
+                    .collect();
                 let mut messages = ledger.events.iter().filter(|e| e.message_id.is_some());
                 ids.iter().all(|id| answered.contains(id)) && messages.all(|e| e.done)
             }
@@ -73,19 +79,27 @@ impl Town {
         let path = self.rig.path("state/larkline.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let books = rusqlite::Connection::open_with_flags(path, flags).unwrap();
-        let mut query = books.prepare("SELECT event_id, verdict, why FROM inbox").unwrap();
+        let mut query =
+            books.prepare("SELECT event_id, verdict, why, message_id FROM inbox").unwrap();
         let rows = query.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            let verdict: (String, String) = (row.get(1)?, row.get(2)?);
+            Ok((row.get::<_, String>(0)?, verdict, row.get::<_, Option<String>>(3)?))
         });
         let (mut known, mut counts) = (BTreeSet::new(), BTreeMap::<String, u64>::new());
-        for (id, verdict, why) in rows.unwrap().map(Result::unwrap) {
+        for (id, (verdict, why), message) in rows.unwrap().map(Result::unwrap) {
             let name = if why.is_empty() { verdict } else { format!("{verdict}/{why}") };
             *counts.entry(name).or_default() += 1;
             known.insert(id);
+            known.extend(message);
         }
         let mut problems = Vec::new();
         let acked = ledger.events.iter().filter(|event| event.done);
-        for event in acked.filter(|event| !known.contains(event.event_id.as_str())) {
+        let is_known = |event: &&EventRow| {
+            // A duplicate under another event id is known by its message.
+            let message = event.message_id.as_ref().map(|id| id.as_str());
+            known.contains(event.event_id.as_str()) || message.is_some_and(|id| known.contains(id))
+        };
+        for event in acked.filter(|event| !is_known(event)) {
             problems.push(format!("{} {} was acked and is in no book", event.kind, event.event_id));
         }
         let mut tally = verdicts.clone();
@@ -99,7 +113,7 @@ impl Town {
 
 fn judge_chat(chat: &Chat, ledger: &Ledger, runs: &str, judgement: &mut Judgement) {
     let Some(Message { said, .. }) = chat.said.first() else { return };
-    let answers: Vec<_> = ledger.in_chat(&said.chat_id).collect();
+    let answers: Vec<_> = ledger.in_chat(&said.chat_id).filter(answers).collect();
     for message in &chat.said {
         let Message { said, words, during } = message;
         let id = &said.message_id;
@@ -112,6 +126,7 @@ fn judge_chat(chat: &Chat, ledger: &Ledger, runs: &str, judgement: &mut Judgemen
         match texts[..] {
             [] => judgement.lost.push(about.clone()),
             [one] if fits(chat.kind, message, one) => {}
+            [one] if one.starts_with("⚠️") => judgement.failed += 1,
             [one] => judgement.other.push(format!("{about}: answered `{one}`")),
             _ => judgement.doubled.push(format!("{about}: {texts:?}")),
         }
@@ -135,6 +150,11 @@ fn judge_chat(chat: &Chat, ledger: &Ledger, runs: &str, judgement: &mut Judgemen
     if stray > 0 {
         judgement.other.push(format!("{:?}: {stray} messages that answer nothing", chat.kind));
     }
+}
+
+/// An answer, and no word on how long one will take.
+fn answers(message: &&MessageRow) -> bool {
+    !message.text.as_deref().is_some_and(|text| text.starts_with('⏳'))
 }
 
 fn fits(kind: Kind, message: &Message, answer: &str) -> bool {

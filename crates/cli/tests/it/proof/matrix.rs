@@ -7,13 +7,10 @@ use larkline_sim::{Ledger, Limits};
 use rustix::process::Signal;
 
 use super::town::{Kind, Town};
-use super::{DAY, WEEK, seed, wanted};
+use super::{DAY, FAST, WEEK, seed, wanted};
 
 /// Waves after which a place that was not reached never will be.
 const WAVES_MAX: usize = 40;
-/// No limit of our own either: what is tried here is not how fast the gateway talks.
-const FAST: &str =
-    "[governor]\napp_per_second = 1000\napp_per_minute = 60000\nchat_per_second = 100\n";
 
 /// What leads to a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,7 +97,7 @@ impl Town {
     }
 
     /// Waits until the gateway obeys signals and everybody may write again.
-    async fn settled(&mut self) {
+    pub(super) async fn settled(&mut self) {
         self.rig.ready().await;
         let acked = self.newest_acked();
         self.rig.ledger("acks of what was written before", acked).await;
@@ -132,6 +129,7 @@ impl Town {
         self.wave("peace");
         let judgement = self.judge().await;
         judgement.must_be_clean(&self.rig.log());
+        assert_eq!(judgement.failed, 0, "a kill is no reason to fail; log:\n{}", self.rig.log());
         judgement.messages
     }
 }
@@ -142,8 +140,11 @@ fn acked(ledger: &Ledger) -> usize {
 }
 
 /// The visit at which the n-th kill of a place happens: the two earliest, then any.
-fn visit(kill: u64, way: Way, random: &mut fastrand::Rng) -> u32 {
-    match (way, kill) {
+fn visit(kill: u64, point: &str, random: &mut fastrand::Rng) -> u32 {
+    if point == "booted" {
+        return 1;
+    }
+    match (way(point), kill) {
         // A second visit in one life is not certain.
         (Way::Reload | Way::Stop | Way::Takeover | Way::Birth | Way::BrokenPromise, _) => 1,
         (_, 0) => 1,
@@ -173,7 +174,7 @@ async fn chain(ways: &[Way]) {
     for kill in 0..kills {
         random.shuffle(&mut steps);
         for name in &steps {
-            let visit = visit(kill, way(name), &mut random);
+            let visit = visit(kill, name, &mut random);
             println!("{name}:{visit}");
             town.die_at(name, visit).await;
         }
@@ -224,10 +225,10 @@ async fn death_while_old_events_are_removed_leaves_the_young_ones_whole() {
     let mut random = fastrand::Rng::with_seed(seed());
     let mut town = Town::new(Limits::unlimited(), FAST).await;
     town.finish().await;
+    town.rig.kill9().await;
     for kill in 0..kills {
-        town.rig.kill9().await;
         town.pass(WEEK + DAY);
-        town.die_at("pruned", visit(kill, Way::Age, &mut random)).await;
+        town.die_at("pruned", visit(kill, "pruned", &mut random)).await;
     }
     let messages = town.finish().await;
     told(1, kills, 0, messages);

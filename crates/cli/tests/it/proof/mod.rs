@@ -7,12 +7,18 @@
 
 #![expect(clippy::print_stdout, reason = "a run says its seed and its numbers")]
 
+mod chaos;
+mod ill;
 mod judge;
 mod matrix;
 mod service;
 mod town;
 
 use std::time::Duration;
+
+/// No limit of our own: what is tried here is not how fast the gateway talks.
+pub(crate) const FAST: &str =
+    "\n[governor]\napp_per_second = 1000\napp_per_minute = 60000\nchat_per_second = 100\n";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);

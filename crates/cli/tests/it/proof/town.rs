@@ -7,6 +7,7 @@ use larkline_sim::{Attachment, Ledger, Limits, Press, Said, Say, SimOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::WEEK;
 use super::service::{SECRET, Service};
 use crate::rig::Rig;
 
@@ -73,7 +74,19 @@ impl Town {
     /// Builds it with no gateway yet; `more` is added to the configuration.
     pub(super) async fn new(limits: Limits, more: &str) -> Self {
         let redelivery = vec![Duration::from_millis(300); 400];
-        let options = SimOptions { redelivery, limits, ..SimOptions::default() };
+        // Addresses of our own: no other process takes a port of theirs while nobody has it, and
+        // no gateway of another test looks for its platform there.
+        let home: [u8; 3] = std::array::from_fn(|_| fastrand::u8(1..255));
+        let home = std::net::Ipv4Addr::new(127, home[0], home[1], home[2]);
+        let options = SimOptions {
+            listen: (home, 0).into(),
+            redelivery,
+            limits,
+            // A connection that died unseen gets its share of the events until then.
+            ack_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(10),
+            ..SimOptions::default()
+        };
         let rig = Rig::with(options, "").await;
         let mut chats = Vec::new();
         for (kind, count) in LOAD.into_iter().chain([(Kind::Never, 1)]) {
@@ -100,19 +113,14 @@ impl Town {
         };
         town.rig.env.insert("LARKLINE_CLOCK", town.rig.path("clock").display().to_string());
         town.rig.env.insert("TEST_HOOK_SECRET", SECRET.to_owned());
-        town.configure(more);
+        town.configure(more, home);
         town
     }
 
-    fn configure(&self, more: &str) {
-        // An address of our own, so that no other process takes the port while nobody has it.
-        let home: [u8; 3] = std::array::from_fn(|_| fastrand::u8(1..255));
-        let mut text = format!(
-            "{more}\n[server]\nhttp = \"127.{}.{}.{}:7007\"\n\n{HANDLERS}",
-            home[0], home[1], home[2]
-        )
-        .replace("{service}", &self.service.url)
-        .replace("{presser}", self.presser.as_str());
+    fn configure(&self, more: &str, home: std::net::Ipv4Addr) {
+        let mut text = format!("{more}\n[server]\nhttp = \"{home}:7007\"\n\n{HANDLERS}")
+            .replace("{service}", &self.service.url)
+            .replace("{presser}", self.presser.as_str());
         for (word, kinds) in [
             ("{work}", &[Kind::Work][..]),
             ("{once}", &[Kind::Once]),
@@ -134,8 +142,18 @@ impl Town {
 
     /// Lets the gateway's wall clock jump forward.
     pub(super) fn pass(&mut self, time: Duration) {
-        self.skew += time;
-        self.aged = true;
+        self.set_clock(self.skew + time);
+    }
+
+    /// Sets the gateway's wall clock back, at most to the true time.
+    pub(super) fn set_back(&mut self, time: Duration) {
+        self.set_clock(self.skew.saturating_sub(time));
+    }
+
+    fn set_clock(&mut self, skew: Duration) {
+        self.skew = skew;
+        // As long as the gateway keeps them by default.
+        self.aged |= skew >= WEEK;
         // Renamed into place: the gateway may read at any moment.
         std::fs::write(self.rig.path("clock.new"), self.skew.as_millis().to_string()).unwrap();
         std::fs::rename(self.rig.path("clock.new"), self.rig.path("clock")).unwrap();
@@ -252,7 +270,7 @@ kind = "http"
 url = "{service}"
 secret = { env = "TEST_HOOK_SECRET" }
 allow_private = true
-reply_within = "1h"
+reply_within = "24h"
 retry = { attempts = 20, first = "100ms", factor = 1 }
 
 [handler.never]
