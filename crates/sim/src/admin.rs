@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::api::json_response;
 use crate::console::Console;
 use crate::fault::Fault;
+use crate::hook::NewHook;
 use crate::http::Call;
 use crate::load::Load;
 use crate::options::AppSpec;
@@ -56,6 +57,9 @@ pub(crate) async fn handle(platform: &Platform, call: Call) -> Response<Bytes> {
         (&Method::POST, "p2p") => read::<OfUser>(&call)
             .and_then(|of| platform.p2p(&of.user))
             .map(|chat_id| json!({ "chat_id": chat_id })),
+        (&Method::POST, "hooks") => read::<NewHook>(&call)
+            .and_then(|new| platform.add_hook(new))
+            .map(|token| json!({"path": format!("/open-apis/bot/v2/hook/{token}")})),
         (&Method::POST, "console") => read::<NewConsole>(&call)
             .and_then(|new| platform.console(&new.app.clone(), |spec| new.change(spec)))
             .map(|()| json!({})),

@@ -87,6 +87,9 @@ pub struct Ledger {
     pub messages: Rows<MessageRow>,
     /// Reactions the apps added.
     pub reactions: Rows<ReactionRow>,
+    /// Messages that came to the hooks of groups.
+    #[serde(default)]
+    pub hooked: Rows<HookRow>,
     /// Every HTTP request and handshake, the admin API's own left out.
     pub calls: Rows<CallRow>,
     /// Every WebSocket that was accepted.
@@ -123,6 +126,7 @@ impl Ledger {
         self.events.clear();
         self.messages.clear();
         self.reactions.clear();
+        self.hooked.clear();
         self.calls.clear();
         self.violations.clear();
         // Rows of open connections stay: their counters go on.
@@ -254,6 +258,19 @@ pub struct ReactionRow {
     pub at_ms: u64,
     /// When it was taken away.
     pub removed_ms: Option<u64>,
+}
+
+/// One message that came to a group's hook.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HookRow {
+    /// The group.
+    pub chat_id: ChatId,
+    /// `text`, `post`, `interactive`, …
+    pub msg_type: String,
+    /// The content or card, as JSON.
+    pub content: String,
+    /// When.
+    pub at_ms: u64,
 }
 
 /// One HTTP request or handshake.

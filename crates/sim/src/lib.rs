@@ -32,6 +32,7 @@ mod detour;
 mod fault;
 mod gateway;
 mod handshake;
+mod hook;
 mod http;
 mod inject;
 mod ledger;
@@ -58,8 +59,10 @@ mod ws;
 pub use console::{Console, Draft};
 pub use fault::{Answer, Fault, Malformed};
 pub use gateway::{Gateway, Told};
+pub use hook::NewHook;
 pub use ledger::{
-    CallRow, ConnectionRow, Delivery, Edit, EventRow, Ledger, MessageRow, ReactionRow, Rows,
+    CallRow, ConnectionRow, Delivery, Edit, EventRow, HookRow, Ledger, MessageRow, ReactionRow,
+    Rows,
 };
 pub use load::{Load, LoadReport, Spread};
 pub use options::{

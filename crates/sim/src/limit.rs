@@ -24,6 +24,8 @@ pub(crate) struct Windows {
     pub(crate) card: Table<MessageId>,
     /// Per card entity.
     pub(crate) entity: Table<String>,
+    /// Per hook of a group.
+    pub(crate) hook: Table<String>,
 }
 
 /// Times of recent events per key, newest at the back.

@@ -129,6 +129,10 @@ pub struct Limits {
     pub per_card_per_s: u32,
     /// Operations per card entity in any second (99991400).
     pub per_entity_per_s: u32,
+    /// Messages to a group's hook in any second (11232).
+    pub per_hook_per_s: u32,
+    /// Messages to a group's hook in any minute (11232).
+    pub per_hook_per_min: u32,
     /// Long connections per app (handshake 514 / 1000040350).
     pub connections: usize,
 }
@@ -142,6 +146,8 @@ impl Limits {
             per_api_per_min: u32::MAX,
             per_card_per_s: u32::MAX,
             per_entity_per_s: u32::MAX,
+            per_hook_per_s: u32::MAX,
+            per_hook_per_min: u32::MAX,
             connections: usize::MAX,
         }
     }
@@ -155,6 +161,8 @@ impl Default for Limits {
             per_api_per_min: 1000,
             per_card_per_s: 5,
             per_entity_per_s: 10,
+            per_hook_per_s: 5,
+            per_hook_per_min: 100,
             connections: 50,
         }
     }

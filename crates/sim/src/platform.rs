@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::delivery::millis;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::hook::NewHook;
 use crate::ledger::Ledger;
 use crate::options::SimOptions;
 use crate::press::{Press, PressResult};
@@ -341,6 +342,14 @@ impl Platform {
             world.users[ix.0].available = available;
             Ok(())
         })
+    }
+
+    /// Adds a custom bot to a group: an address that takes messages. Returns its token.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unknown`] for a chat that is not there.
+    pub fn add_hook(&self, hook: NewHook) -> Result<String, PlatformError> {
+        self.with(|world, _| world.add_hook(hook))
     }
 
     /// Injects a fault.

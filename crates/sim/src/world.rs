@@ -13,6 +13,7 @@ use crate::armed::Faults;
 use crate::card::{CardTokens, Cards};
 use crate::connection::ConnId;
 use crate::delivery::{Conn, Deliveries};
+use crate::hook::Hooks;
 use crate::ledger::Ledger;
 use crate::limit::Windows;
 use crate::messages::Messages;
@@ -175,6 +176,7 @@ pub(crate) struct World {
     pub(crate) sent_once: SentOnce,
     pub(crate) deliveries: Deliveries,
     pub(crate) registrations: Registrations,
+    pub(crate) hooks: Hooks,
     pub(crate) cards: Cards,
     pub(crate) card_tokens: CardTokens,
     pub(crate) load: Option<crate::load::Run>,
@@ -202,6 +204,7 @@ impl World {
             sent_once: SentOnce::default(),
             deliveries: Deliveries::default(),
             registrations: Registrations::default(),
+            hooks: Hooks::default(),
             cards: Cards::default(),
             card_tokens: CardTokens::default(),
             load: None,

@@ -28,7 +28,7 @@ use crate::stream::Head;
 use crate::world::{AppIx, World};
 pub(crate) use file::content_type;
 pub(crate) use reply::json_response;
-use reply::{Refusal, Result};
+use reply::{Refusal, Reply, Result};
 use routes::{ROUTES, Route};
 
 /// One call, as an API function sees it.
@@ -108,6 +108,9 @@ fn run(world: &mut World, now_ms: u64, call: &Call) -> Result {
             auth::APP_TOKEN => return auth::token(world, now_ms, call, true),
             auth::REGISTRATION => return Ok(auth::registration(world, now_ms, call)),
             _ => {}
+        }
+        if let Some(token) = call.path.strip_prefix("/open-apis/bot/v2/hook/") {
+            return Ok(Reply::Raw(world.take_hook(now_ms, token, &call.body)));
         }
     }
     let mut wrong_method = false;

@@ -262,3 +262,21 @@ async fn whoever_polls_too_often_is_slowed_down() {
     assert_eq!(register(&sim, &poll).await["error"], "authorization_pending");
     assert_eq!(register(&sim, &poll).await["error"], "slow_down");
 }
+
+#[tokio::test]
+async fn a_groups_hook_takes_messages_without_any_token() {
+    let sim = start().await;
+    let user = sim.platform().add_user("Lin");
+    let chat = sim.platform().add_group("team", std::slice::from_ref(&user));
+    let post = async |path: &str, body: Value| -> Value {
+        let url = format!("{}{path}", sim.url());
+        http().post(url).json(&body).send().await.unwrap().json().await.unwrap()
+    };
+    let hook = post("/_sim/hooks", json!({"chat": chat, "keyword": "build"})).await;
+    let path = hook["path"].as_str().unwrap();
+    let text = |text: &str| json!({"msg_type": "text", "content": {"text": text}});
+    assert_eq!(post(path, text("all is well")).await["code"], 19_024);
+    assert_eq!(post(path, text("the build failed")).await["StatusCode"], 0);
+    let ledger = sim.platform().ledger();
+    assert_eq!((ledger.hooked.len(), &ledger.hooked[0].chat_id), (1, &chat));
+}
