@@ -121,6 +121,23 @@ async fn messages_that_another_instance_took_are_found_in_the_history_and_answer
 }
 
 #[tokio::test]
+async fn a_link_that_pongs_and_hears_nothing_is_found_deaf_and_its_messages_are_answered() {
+    let rig = Rig::start(&anxious()).await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    rig.fault(Fault::Deaf { stolen: false });
+    let lost = rig.say(&rig.guest, "into deaf ears");
+    // The proof holds again as soon as nothing more is missing, so the log is looked at.
+    rig.logged("1 message(s) in").await;
+    rig.logged("the link is verified and does not hear; it is replaced").await;
+    assert_eq!(rig.answered(&lost).await, ["into deaf ears"], "from the history");
+    rig.fault(Fault::Clear);
+    let said = rig.say(&rig.guest, "heard again");
+    rig.answered(&said).await;
+    rig.ready().await;
+}
+
+#[tokio::test]
 async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
     let options = SimOptions { redelivery: Vec::new(), ..SimOptions::default() };
     let mut rig = Rig::with(options, &anxious()).await;
