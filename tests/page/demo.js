@@ -51,7 +51,7 @@ export async function start(program, args, address) {
 }
 
 export const demo = (program, ...more) => start(program, ["demo", ...more], /chat page: (http:\S+)/);
-export const simulator = (program) => start(program, ["sim", "--listen", "127.0.0.1:0"], /^(http:\S+)$/m);
+export const simulator = (program, port = 0) => start(program, ["sim", "--listen", `127.0.0.1:${port}`], /^(http:\S+)$/m);
 
 export const launch = (executablePath) => chromium.launch({ executablePath, args: FLAGS, headless: true });
 

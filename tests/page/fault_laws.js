@@ -110,6 +110,26 @@ async function a_simulator_alone_says_so_and_takes_people_in(stage) {
   }
 }
 
+async function a_page_outlives_its_simulator(stage) {
+  const old = await simulator(stage.program);
+  const { page, context } = await open(stage.browser, old.url, {}, ".empty");
+  await page.getByRole("button", { name: "Person" }).click();
+  await page.getByLabel("Name").fill("Lin");
+  await page.getByLabel("Name").press("Enter");
+  await page.locator(".person", { hasText: "Lin" }).waitFor();
+  await old.stop();
+  await page.locator(".banner", { hasText: "does not answer" }).waitFor();
+  const fresh = await simulator(stage.program, new URL(old.url).port);
+  try {
+    // It has forgotten everybody, and the page with it.
+    await page.locator(".banner").waitFor({ state: "hidden" });
+    await page.locator(".person", { hasText: "Lin" }).waitFor({ state: "detached" });
+  } finally {
+    await context.close();
+    await fresh.stop();
+  }
+}
+
 async function an_interrupt_ends_everything(stage) {
   const other = await demo(stage.program);
   const { page, context } = await open(stage.browser, other.url);
@@ -137,6 +157,7 @@ export const LAWS = [
   tokens_that_are_revoked_cost_no_answer,
   on_a_phone_nothing_is_cut_off,
   a_simulator_alone_says_so_and_takes_people_in,
+  a_page_outlives_its_simulator,
   an_interrupt_ends_everything,
   a_deaf_line_is_noticed_and_replaced,
 ];
