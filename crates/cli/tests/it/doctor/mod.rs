@@ -37,6 +37,11 @@ const fn is(verdict: &'static str, check: &'static str, says: &'static str) -> E
     Expected { verdict, code, check, says }
 }
 
+/// A limit for steps that answer: a busy machine must not make a fault of it.
+const PATIENT: [&str; 2] = ["--timeout", "20"];
+/// A limit for steps that never answer.
+const BRIEF: [&str; 2] = ["--timeout", "3"];
+
 /// A finished diagnosis.
 struct Diagnosis {
     code: i32,
@@ -47,7 +52,7 @@ struct Diagnosis {
 impl Diagnosis {
     /// Runs the doctor beside a rig, with further variables.
     async fn of(rig: &Rig, env: &[(&str, &str)]) -> Self {
-        Self::with(rig, env, &["--timeout", "5"]).await
+        Self::with(rig, env, &PATIENT).await
     }
 
     /// The same with other arguments.

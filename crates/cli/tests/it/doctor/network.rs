@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
-use super::{Diagnosis, is};
+use super::{BRIEF, Diagnosis, is};
 use crate::rig::{ECHO, Rig};
 use crate::tls::Authority;
 
@@ -44,7 +44,13 @@ const DOMAIN: &str = "LARKLINE__APP__main__DOMAIN";
 /// A diagnosis whose platform is at this address.
 async fn at(domain: &str) -> Diagnosis {
     let rig = Rig::new(ECHO).await;
-    Diagnosis::with(&rig, &[(DOMAIN, domain)], &["--timeout", "2"]).await
+    Diagnosis::of(&rig, &[(DOMAIN, domain)]).await
+}
+
+/// The same of one that never answers.
+async fn at_hole(domain: &str) -> Diagnosis {
+    let rig = Rig::new(ECHO).await;
+    Diagnosis::with(&rig, &[(DOMAIN, domain)], &BRIEF).await
 }
 
 #[tokio::test]
@@ -63,9 +69,9 @@ async fn a_name_without_an_address_and_a_closed_port_are_the_networks() {
 #[tokio::test]
 async fn a_hole_that_takes_connections_and_says_nothing_is_the_networks() {
     let hole = Peer::start(None).await;
-    let http = at(&format!("http://{}", hole.address)).await;
-    http.expect("no HTTP", is("network", "http", "no HTTP answer within 2s"));
-    let tls = at(&format!("https://{}", hole.address)).await;
+    let http = at_hole(&format!("http://{}", hole.address)).await;
+    http.expect("no HTTP", is("network", "http", "no HTTP answer within 3s"));
+    let tls = at_hole(&format!("https://{}", hole.address)).await;
     tls.expect("no TLS", is("network", "tls", "stuck at tls"));
 }
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{Diagnosis, is};
+use super::{BRIEF, Diagnosis, PATIENT, is};
 use crate::rig::{ECHO, Rig};
 use crate::tls::Authority;
 
@@ -68,10 +68,10 @@ async fn serve(mut stream: TcpStream, manner: Manner) {
     }
 }
 
-async fn through(proxy: &str) -> Diagnosis {
+async fn through(proxy: &str, limit: [&str; 2]) -> Diagnosis {
     let rig = Rig::new(ECHO).await;
     let env = [("LARKLINE__NETWORK__PROXY", proxy), ("LARKLINE__APP__main__DOMAIN", "feishu")];
-    Diagnosis::with(&rig, &env, &["--timeout", "2"]).await
+    Diagnosis::with(&rig, &env, &limit).await
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_proxys_own_refusal_is_told_in_its_words() {
     ];
     for (what, answer, words) in says {
         let proxy = Proxy::start(Manner::Says(answer)).await;
-        let diagnosis = through(&proxy.url).await;
+        let diagnosis = through(&proxy.url, PATIENT).await;
         diagnosis.expect(what, is("proxy", "tunnel", words));
         assert_eq!(diagnosis.outcome("proxy"), "pass", "it is there: {:#}", diagnosis.report);
         assert_eq!(diagnosis.outcome("dns"), "skip", "the proxy resolves");
@@ -95,10 +95,10 @@ async fn a_proxys_own_refusal_is_told_in_its_words() {
 async fn a_proxy_that_is_down_or_silent_is_the_proxys() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let down = through(&format!("http://{}", socket.local_addr().unwrap())).await;
+    let down = through(&format!("http://{}", socket.local_addr().unwrap()), PATIENT).await;
     down.expect("down", is("proxy", "proxy", "cannot be reached"));
     let silent = Proxy::start(Manner::Silent).await;
-    through(&silent.url).await.expect("silent", is("proxy", "tunnel", "stuck at proxy"));
+    through(&silent.url, BRIEF).await.expect("silent", is("proxy", "tunnel", "stuck at proxy"));
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn an_app_of_the_other_brand_is_asked_for_there_and_named() {
             ("LARKLINE__NETWORK__PROXY", proxy.url.as_str()),
             ("LARKLINE__APP__main__DOMAIN", domain),
         ];
-        Diagnosis::with(&rig, &env, &["--timeout", "5"]).await
+        Diagnosis::of(&rig, &env).await
     };
     let wrong = ask("feishu").await;
     wrong.expect("wrong domain", is("credentials", "credentials", "domain = \\\"lark\\\""));
