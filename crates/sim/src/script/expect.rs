@@ -28,6 +28,8 @@ pub(super) struct Expect {
     /// Every message of this label was delivered at least so often.
     pub(super) delivered: Option<String>,
     pub(super) at_least: usize,
+    /// No message of this label reached a client so far.
+    pub(super) unheard: Option<String>,
     /// This press showed `text` as its toast.
     pub(super) pressed: Option<String>,
     /// At least one call to a path with this in it was answered with `code`.
@@ -51,6 +53,7 @@ impl Default for Expect {
             acked: None,
             delivered: None,
             at_least: 1,
+            unheard: None,
             pressed: None,
             called: None,
             code: None,
@@ -64,7 +67,7 @@ impl Default for Expect {
 impl Expect {
     /// The labels of messages it is about.
     pub(super) fn messages(&self) -> impl Iterator<Item = &String> {
-        [&self.answered, &self.acked, &self.delivered].into_iter().flatten()
+        [&self.answered, &self.acked, &self.delivered, &self.unheard].into_iter().flatten()
     }
 
     /// What is still missing; `None` when all of it holds.
@@ -82,9 +85,12 @@ impl Expect {
             .map(|id| (id, ledger.replies_to(id).count()))
             .find(|(_, answers)| *answers > self.times)
             .map(|(id, n)| format!("{id} has {n} answers, {} were expected", self.times));
+        let unheard = self.unheard.as_ref().into_iter().flat_map(|l| labelled.said(l));
+        let heard = unheard.into_iter().find(|id| pushes(ledger, id) > 0);
         let violation = ledger.violations.last().filter(|_| self.no_violations);
         too_many
             .or_else(|| self.no_doubles.then(|| doubled(ledger)).flatten())
+            .or_else(|| heard.map(|id| format!("{id} has reached a client")))
             .or_else(|| violation.map(|v| format!("the platform objects: {v}")))
     }
 
@@ -114,17 +120,14 @@ impl Expect {
     }
 
     fn events(&self, ledger: &Ledger, labelled: &Labelled) -> Option<String> {
-        let event =
-            |id: &MessageId| ledger.events.iter().rev().find(|e| e.message_id.as_ref() == Some(id));
         let acked = self.acked.as_ref().into_iter().flat_map(|l| labelled.said(l));
-        let unacked = acked.into_iter().find(|id| !event(id).is_some_and(|e| e.done));
+        let unacked = acked.into_iter().find(|id| !event(ledger, id).is_some_and(|e| e.done));
         if let Some(id) = unacked {
             return Some(format!("{id} is not acknowledged"));
         }
         let delivered = self.delivered.as_ref().into_iter().flat_map(|l| labelled.said(l));
-        let pushed = |e: &EventRow| e.deliveries.iter().filter(|d| !d.conn.is_empty()).count();
         delivered
-            .map(|id| (id, event(id).map_or(0, pushed)))
+            .map(|id| (id, pushes(ledger, id)))
             .find(|(_, n)| *n < self.at_least)
             .map(|(id, n)| format!("{id} was delivered {n} times of {}", self.at_least))
     }
@@ -136,6 +139,17 @@ impl Expect {
             && self.text.as_ref().is_none_or(|t| toast.is_some_and(|s| s.contains(t.as_str())));
         (!good).then(|| format!("the presser saw code {} and the toast {toast:?}", result.code))
     }
+}
+
+/// The newest event of a message.
+fn event<'a>(ledger: &'a Ledger, id: &MessageId) -> Option<&'a EventRow> {
+    ledger.events.iter().rev().find(|e| e.message_id.as_ref() == Some(id))
+}
+
+/// How often a message was pushed to a client.
+fn pushes(ledger: &Ledger, id: &MessageId) -> usize {
+    let pushed = |e: &EventRow| e.deliveries.iter().filter(|d| !d.conn.is_empty()).count();
+    event(ledger, id).map_or(0, pushed)
 }
 
 fn says(message: &MessageRow, text: &str) -> bool {

@@ -71,3 +71,14 @@ async fn an_expectation_that_never_holds_says_what_is_missing() {
     assert_eq!(report.line, Some(2));
     assert!(report.why.unwrap().contains("1 connections of 2"));
 }
+
+#[tokio::test]
+async fn what_should_be_unheard_is_found_when_it_was_heard() {
+    let said = "{\"say\": {\"user\": \"lin\", \"text\": \"psst\"}, \"as\": \"m\"}";
+    let unheard = "{\"expect\": {\"unheard\": \"m\"}}";
+    let deaf = "{\"fault\": {\"kind\": \"deaf\"}}";
+    let report = run(&format!("{SETUP}\n{deaf}\n{said}\n{unheard}\n")).await;
+    assert!(report.ok, "{:?}", report.why);
+    let report = run(&format!("{SETUP}\n{said}\n{unheard}\n")).await;
+    assert_eq!((report.ok, report.line), (false, Some(3)));
+}
