@@ -22,6 +22,9 @@ fn every_value_is_shown_with_its_source() {
     limits.drain = "45s"                                         # line 6
     limits.kill_grace = "9s"                                     # LARKLINE__LIMITS__KILL_GRACE
     limits.lease = "1m30s"                                       # LARKLINE__LIMITS__LEASE in .env
+    limits.tell_position_after = "10s"                           # default
+    limits.uuid_window = "1h"                                    # default
+    limits.unreadable_history = "send"                           # default
     "#);
 }
 
