@@ -1,15 +1,17 @@
-//! The tasks that handlers work on now, and the claims that keep them ours.
+//! The tasks that handlers work on and the messages that are being sent, and the claims that keep
+//! them ours.
 //!
 //! A claim lapses by the wall clock, which may jump: a machine that slept wakes up with every
 //! claim lapsed and every handler still at work. So before anything is claimed, what is in hand
-//! is extended; a task can never be claimed beside its own running attempt.
+//! is extended; neither can ever be claimed beside its own running attempt.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larkline_store::task::TaskLease;
+use larkline_store::outbox::OutboxLease;
+use larkline_store::task::{TaskId, TaskLease};
 use larkline_store::{Store, StoreError};
 
 use crate::clock::ms;
@@ -17,34 +19,57 @@ use crate::clock::ms;
 /// Claims are extended when a third of their time has gone.
 const PARTS: u32 = 3;
 
-/// The tasks in hand.
+/// What is in hand.
 #[derive(Debug, Default)]
 pub struct AtWork {
     held: Held,
     extended_ms: AtomicI64,
 }
 
-type Held = Arc<Mutex<BTreeMap<i64, TaskLease>>>;
+type Held = Arc<Mutex<InHand>>;
 
-/// A task is being worked on.
+#[derive(Debug, Default)]
+struct InHand {
+    tasks: BTreeMap<i64, TaskLease>,
+    rows: BTreeMap<i64, OutboxLease>,
+}
+
+/// A task or a message is being worked on.
 #[derive(Debug)]
 #[must_use = "dropping the guard ends the work"]
 pub struct AtWorkGuard {
     held: Held,
-    task: i64,
+    item: Item,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Task(i64),
+    Row(i64),
 }
 
 impl AtWork {
     /// Counts a task until the guard is dropped. From the claim on, with nothing in between: a
     /// task that is claimed and not counted would lapse when the clock jumps, and run twice.
     pub fn begin(&self, lease: TaskLease) -> AtWorkGuard {
-        lock(&self.held).insert(lease.task.0, lease);
-        AtWorkGuard { held: Arc::clone(&self.held), task: lease.task.0 }
+        lock(&self.held).tasks.insert(lease.task.0, lease);
+        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Task(lease.task.0) }
     }
 
-    /// Their numbers.
+    /// Counts a message in the same way.
+    pub fn begin_row(&self, lease: OutboxLease) -> AtWorkGuard {
+        lock(&self.held).rows.insert(lease.row.0, lease);
+        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Row(lease.row.0) }
+    }
+
+    /// The numbers of the tasks.
     pub fn tasks(&self) -> Vec<i64> {
-        lock(&self.held).keys().copied().collect()
+        lock(&self.held).tasks.keys().copied().collect()
+    }
+
+    /// Whether a handler works on this task.
+    pub fn has(&self, task: TaskId) -> bool {
+        lock(&self.held).tasks.contains_key(&task.0)
     }
 
     /// Extends what is in hand, when it is time to. `false` when the store refused: then
@@ -54,15 +79,18 @@ impl AtWork {
         if (0..ms(lease / PARTS)).contains(&elapsed_ms) {
             return true;
         }
-        let held: Vec<TaskLease> = lock(&self.held).values().copied().collect();
-        for one in held {
-            match store.extend_task(one, now_ms + ms(lease)).await {
-                // Settled meanwhile: nothing to keep.
-                Ok(()) | Err(StoreError::Fenced) => {}
-                Err(error) => {
-                    tracing::warn!(code = error.code(), "claims not extended: {error}");
-                    return false;
-                }
+        let (tasks, rows): (Vec<TaskLease>, Vec<OutboxLease>) = {
+            let held = lock(&self.held);
+            (held.tasks.values().copied().collect(), held.rows.values().copied().collect())
+        };
+        for one in tasks {
+            if !kept(store.extend_task(one, now_ms + ms(lease)).await) {
+                return false;
+            }
+        }
+        for one in rows {
+            if !kept(store.extend_outbox(one, now_ms + ms(lease)).await) {
+                return false;
             }
         }
         self.extended_ms.store(now_ms, Ordering::Relaxed);
@@ -70,19 +98,35 @@ impl AtWork {
     }
 }
 
-fn lock(held: &Held) -> MutexGuard<'_, BTreeMap<i64, TaskLease>> {
+/// Whether a claim is kept, or need not be because it was settled meanwhile.
+fn kept(extended: Result<(), StoreError>) -> bool {
+    match extended {
+        Ok(()) | Err(StoreError::Fenced) => true,
+        Err(error) => {
+            tracing::warn!(code = error.code(), "claims not extended: {error}");
+            false
+        }
+    }
+}
+
+fn lock(held: &Held) -> MutexGuard<'_, InHand> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for AtWorkGuard {
     fn drop(&mut self) {
-        lock(&self.held).remove(&self.task);
+        let mut held = lock(&self.held);
+        match self.item {
+            Item::Task(task) => drop(held.tasks.remove(&task)),
+            Item::Row(row) => drop(held.rows.remove(&row)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision};
+    use larkline_store::outbox::{NewOutbox, OutboxClaim};
     use larkline_store::task::{NewTask, TaskClaim};
     use larkline_store::{SqliteOptions, SqliteStore};
 
@@ -122,5 +166,38 @@ mod tests {
         drop(guard);
         assert!(at_work.keep(&store, LEASE, 2 * HOUR_MS).await);
         assert_eq!(claim(&store, 2 * HOUR_MS).await.len(), 1, "nobody works on it any more");
+    }
+
+    #[tokio::test]
+    async fn a_message_being_sent_is_not_claimed_again_after_the_clock_has_jumped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("s.db"), SqliteOptions::default()).unwrap();
+        let row = NewOutbox {
+            app: "a".into(),
+            inbox: None,
+            task: None,
+            key: "k".into(),
+            lane: "l".into(),
+            uuid: "u".into(),
+            priority: 0,
+            preview: String::new(),
+            body: Vec::new(),
+            created_ms: 1,
+        };
+        store.enqueue(vec![row]).await.unwrap();
+        let claim = async |now_ms: i64| {
+            let until_ms = now_ms + ms(LEASE);
+            let claim =
+                OutboxClaim { app: "a".into(), limit: 9, now_ms, until_ms, owner: "me".into() };
+            store.claim_outbox(claim).await.unwrap()
+        };
+        let at_work = AtWork::default();
+        let lease = claim(1).await[0].lease;
+        let guard = at_work.begin_row(lease);
+        assert!(at_work.keep(&store, LEASE, HOUR_MS).await);
+        assert!(claim(HOUR_MS).await.is_empty(), "it is still being sent");
+        drop(guard);
+        assert!(at_work.keep(&store, LEASE, 2 * HOUR_MS).await);
+        assert_eq!(claim(2 * HOUR_MS).await.len(), 1, "nobody sends it any more");
     }
 }

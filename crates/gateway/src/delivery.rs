@@ -15,6 +15,7 @@ use larkline_proto::id::LogId;
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio_util::sync::CancellationToken;
 
+use crate::at_work::AtWorkGuard;
 use crate::clock::{ms, now_ms};
 use crate::config::UnreadableHistory;
 use crate::governor::Hint;
@@ -30,6 +31,8 @@ const LEASE: Duration = Duration::from_secs(150);
 /// How long a row in hand waits for its permit: more than a second's window, far less than
 /// the claim.
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
+/// How long a look into the chat's history may take; then the row gives its slot to another.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 /// Waits between attempts when the platform gives no hint: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Attempts that count (not throttled, not stopped) before a row is given up. With the waits
@@ -54,7 +57,10 @@ impl Delivery {
         worker::run(&self.shared, &self.shared.delivery, &self.drain, claim, work).await;
     }
 
-    async fn claim(&self, now: i64, running: usize) -> Vec<ClaimedOutbox> {
+    async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedOutbox, AtWorkGuard)> {
+        if !self.shared.at_work.keep(self.shared.store.as_ref(), LEASE, now).await {
+            return Vec::new();
+        }
         let limit = IN_FLIGHT_MAX.saturating_sub(running);
         if limit == 0 {
             return Vec::new();
@@ -67,7 +73,11 @@ impl Delivery {
             owner: self.shared.boot_id.clone(),
         };
         match self.shared.store.claim_outbox(claim).await {
-            Ok(rows) => rows,
+            Ok(rows) => {
+                let at_work = |row: &ClaimedOutbox| self.shared.at_work.begin_row(row.lease);
+                let guards: Vec<_> = rows.iter().map(at_work).collect();
+                rows.into_iter().zip(guards).collect()
+            }
             Err(error) => {
                 self.shared.store_health.failed("claim_outbox", &error);
                 Vec::new()
@@ -76,7 +86,7 @@ impl Delivery {
     }
 
     /// One attempt, from claim to settlement.
-    async fn work(self: Arc<Self>, row: ClaimedOutbox) {
+    async fn work(self: Arc<Self>, (row, _at_work): (ClaimedOutbox, AtWorkGuard)) {
         failpoint!("rows_claimed");
         let settlement = match Op::from_body(&row.body) {
             Ok(op) => self.send(&row, &op).await,
@@ -134,7 +144,10 @@ impl Delivery {
 
     /// Looks for an earlier attempt instead of sending blindly.
     async fn look(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
-        let seen = look::look(&self.shared, &self.app, row, op).await;
+        let look = look::look(&self.shared, &self.app, row, op);
+        let Ok(seen) = tokio::time::timeout(LOOK_MAX, look).await else {
+            return put_back("look_timeout", RETRY.1);
+        };
         tracing::info!(
             app = self.app.name,
             outbox_id = row.lease.row.0,

@@ -18,7 +18,7 @@ use crate::shared::Shared;
 /// The short round: late replies that never came, an ill store, a growing queue.
 const ROUND: Duration = Duration::from_secs(1);
 /// How often room is sought in a store that refuses writes.
-const PRUNE_ILL_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_ILL_EVERY: Duration = Duration::from_secs(10);
 /// How often old events are removed, by the wall clock: a machine that slept has as much to
 /// remove as one that did not.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);

@@ -115,6 +115,9 @@ pub trait Store: Send + Sync + 'static {
     /// counts as served when it got work.
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
 
+    /// Moves a lease's end, as [`Store::extend_task`].
+    fn extend_outbox(&self, lease: OutboxLease, until_ms: i64) -> StoreFuture<'_, ()>;
+
     /// Ends a send attempt, fenced as [`Store::settle_task`]. A dead row does not block its lane.
     fn settle_outbox(
         &self,

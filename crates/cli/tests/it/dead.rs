@@ -99,6 +99,13 @@ async fn a_dead_letter_can_be_retried_or_dropped_and_nothing_else_can() {
         }
     }
     assert_eq!(rig.answers(&said[1].message_id).len(), 1, "no run after the drop");
+    // The stories keep what was done by hand, and the deaths before it.
+    for (said, word) in said.iter().zip(["retried", "dropped"]) {
+        let story = crate::story::story(&rig, said.message_id.as_str()).await;
+        let dead = crate::story::step(&story, "dead");
+        assert_eq!((&dead["code"], &dead["attempt"]), (&"exit".into(), &2.into()), "{story}");
+        crate::story::step(&story, word);
+    }
 }
 
 /// What signs, and what does not.
@@ -217,6 +224,37 @@ async fn a_later_answer_is_taken_once_if_it_is_signed_and_well_formed() {
     assert_eq!(post(&url, &id, SECRETS[0], answer).await, 404, "a second answer");
     assert_eq!(rig.verdicts().await, [("replied".to_owned(), 1)].into());
     assert_eq!(rig.answers(&said.message_id), ["later"]);
+}
+
+#[tokio::test]
+async fn a_later_answer_that_overtakes_its_own_promise_is_taken() {
+    let port = free_port();
+    let mut rig = Rig::new(&http(port, free_port(), "reply_within = \"10m\"")).await;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let (posted, mut answers) = tokio::sync::mpsc::channel(1);
+    let router = axum::Router::new().fallback(move |headers: http::HeaderMap, body: String| {
+        let posted = posted.clone();
+        async move {
+            let turn: Value = serde_json::from_str(&body).unwrap();
+            let url = turn["data"]["reply_url"].as_str().unwrap().to_owned();
+            let id = headers[signature::ID].to_str().unwrap().to_owned();
+            let mut answer =
+                Box::pin(async move { post(&url, &id, SECRETS[0], r#"{"text":"early"}"#).await });
+            // The answer is on its way, and refused by nobody, before the promise is made.
+            let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut answer);
+            assert!(early.await.is_err(), "answered before it was promised");
+            assert!(posted.send(answer).await.is_ok());
+            http::StatusCode::ACCEPTED
+        }
+    });
+    let mut server = tokio::task::JoinSet::new();
+    server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "http please");
+    assert_eq!(answers.recv().await.unwrap().await, 200);
+    assert_eq!(rig.answered(&said).await, ["early"]);
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 1)].into());
 }
 
 #[tokio::test]

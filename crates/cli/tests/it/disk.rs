@@ -76,3 +76,36 @@ async fn a_full_disk_stops_the_acks_is_said_and_heals_without_a_restart() {
     rig.ready().await;
     assert_eq!(rig.verdicts().await["replied"], 2);
 }
+
+#[tokio::test]
+async fn a_store_that_is_full_by_its_own_limit_prunes_while_it_is_ill_and_heals() {
+    let mut rig = Rig::new(ECHO).await;
+    let (clock, state) = (rig.path("clock"), rig.path("state"));
+    std::fs::write(&clock, "0").unwrap();
+    rig.env.insert("LARKLINE_CLOCK", clock.display().to_string());
+    rig.env.insert("LARKLINE__STORE__SIZE_MAX", "1MiB".to_owned());
+    rig.env.insert("LARKLINE__STORE__RETENTION", "1d".to_owned());
+    rig.run(&[]).await;
+    rig.ready().await;
+    let full = "the store refuses writes";
+    let long = "long ".repeat(4_000);
+    let mut said = 0;
+    while !rig.log().contains(full) {
+        rig.say(&rig.guest, &long);
+        said += 1;
+        assert!(said < 500, "the store is not full after {said} messages");
+        rig.until("its ack, or the store is full", async || {
+            let acked = rig.sim.platform().read(|l| l.events.iter().filter(|e| e.done).count());
+            acked >= said || rig.log().contains(full)
+        })
+        .await;
+    }
+    let size = std::fs::metadata(state.join("larkline.db")).unwrap().len();
+    assert!(size <= 1 << 20, "{size}");
+    // What is finished grows old; the platform redelivers what was not taken.
+    std::fs::write(&clock, (2 * 24 * 3_600_000_i64).to_string()).unwrap();
+    rig.logged("the store takes writes again").await;
+    rig.ledger("every ack", |l| l.events.iter().all(|e| e.done)).await;
+    let last = rig.say(&rig.guest, "room again");
+    assert_eq!(rig.answered(&last).await, ["room again"]);
+}

@@ -26,7 +26,7 @@ use crate::handler::http::webhook_id;
 use crate::outgoing::Destination;
 
 /// How long a task may take from the service's 202 to waiting: a commit on a slow disk.
-const SETTLING: Duration = Duration::from_secs(2);
+const SETTLING: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -38,11 +38,7 @@ pub(super) async fn late_reply(
 ) -> Result<Json<Value>, Refusal> {
     let task = TaskId(task);
     let Some(waits) = awaiting_soon(&admin, task).await? else {
-        return Err(if admin.shared.at_work.tasks().contains(&task.0) {
-            not_yet()
-        } else {
-            not_waiting()
-        });
+        return Err(if admin.shared.at_work.has(task) { not_yet() } else { not_waiting() });
     };
     let config = admin.shared.config.load_full();
     let keys: Vec<SigningKey> =
@@ -72,12 +68,15 @@ pub(super) async fn late_reply(
     }
 }
 
-/// The task, once it waits: a quick service answers before its 202 is committed here.
+/// The task, once it waits: a quick service answers before its 202 is committed here. Only a task
+/// that is in hand is waited for.
 async fn awaiting_soon(admin: &Admin, task: TaskId) -> Result<Option<AwaitingTask>, StoreError> {
     let deadline = Instant::now() + SETTLING;
     loop {
+        // Asked before the look: what is settled in between is seen by it.
+        let in_hand = admin.shared.at_work.has(task);
         match admin.shared.store.awaiting(task).await? {
-            None if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+            None if in_hand && Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
             found => return Ok(found),
         }
     }

@@ -15,6 +15,7 @@ use super::nearest::nearest;
 use super::section::Section;
 use super::signing::SigningSecrets;
 use super::units::Bytes;
+use crate::handler::http::guard;
 
 /// Kinds this version has.
 const KINDS: [&str; 3] = ["echo", "command", "http"];
@@ -348,6 +349,14 @@ fn read_http(section: &mut Section<'_>) -> Option<Http> {
     let allow_private = section
         .key("allow_private", "a redirected name must not reach the machine's own services")
         .or(false);
+    let checked = url.as_ref().filter(|_| !allow_private);
+    if let Some(Err(private)) = checked.map(|url| guard::check_host(url, true)) {
+        section.refuse(
+            "url",
+            format!("{} is not on the public internet", private.host),
+            "if that is meant, add `allow_private = true`",
+        );
+    }
     let common = Common::read(section, HTTP_CONCURRENCY, "requests at once to one service");
     Some(Http { url: url?, secrets: secrets?.0, timeout, reply_within, allow_private, common })
 }

@@ -64,6 +64,7 @@ macro_rules! store_laws {
             outbox::what_was_looked_for_is_delivered_or_sent_anew,
             outbox::a_dead_row_lets_its_lane_go_on,
             outbox::a_lapsed_send_is_claimed_again_and_fenced,
+            outbox::an_extended_send_does_not_lapse,
             verdicts::the_equation_holds_after_every_step,
             verdicts::an_event_waits_for_its_last_row,
             verdicts::the_settlement_that_decides_a_verdict_returns_it,

@@ -132,6 +132,17 @@ pub async fn what_was_looked_for_is_delivered_or_sent_anew(store: &dyn Store) {
     assert_eq!(history.outbox[0].message_id, "om_9");
 }
 
+/// Whoever is still sending keeps his claim; one that lost it keeps nothing.
+pub async fn an_extended_send_does_not_lapse(store: &dyn Store) {
+    enqueue(store, &[("1", "a")]).await;
+    let old = claim_row(store, 10).await;
+    store.extend_outbox(old.lease, 5_000).await.unwrap();
+    assert!(claim_rows(store, 10, 4_999).await.is_empty());
+    claim_row(store, 5_000).await;
+    let late = store.extend_outbox(old.lease, 9_000).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+}
+
 /// A row that was given up does not hold up those behind it, and is listed.
 pub async fn a_dead_row_lets_its_lane_go_on(store: &dyn Store) {
     enqueue(store, &[("1", "oc_1"), ("2", "oc_1")]).await;

@@ -239,6 +239,10 @@ impl Store for SqliteStore {
         self.write_behind("claim_outbox", move |tx| outbox::claim(tx, &claim))
     }
 
+    fn extend_outbox(&self, lease: OutboxLease, until_ms: i64) -> StoreFuture<'_, ()> {
+        self.write("extend_outbox", move |tx| outbox::extend(tx, lease, until_ms))
+    }
+
     fn settle_outbox(
         &self,
         lease: OutboxLease,

@@ -122,6 +122,15 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &OutboxClaim) -> Result<Vec<ClaimedOutbo
     Ok(claimed)
 }
 
+pub(super) fn extend(tx: &Tx<'_>, lease: OutboxLease, until_ms: i64) -> Result<(), Refusal> {
+    let update = "UPDATE outbox SET ready_ms = ?3
+        WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
+    match sql::exec(tx.conn, update, [lease.row.0, lease.epoch, until_ms.max(1)])? {
+        0 => Err(Refusal::Fenced),
+        _ => Ok(()),
+    }
+}
+
 /// A row whose lease was found to be held.
 struct Held {
     id: i64,

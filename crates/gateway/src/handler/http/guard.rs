@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
 
 /// A name or address that is not on the public internet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,25 @@ impl Resolve for PublicOnly {
             Ok(Box::new(public.into_iter()) as Addrs)
         })
     }
+}
+
+/// Checks what can be known without resolving: addresses, and with `names` the names of this
+/// machine, which the resolver judges otherwise. Behind a proxy that is all that is checked.
+///
+/// # Errors
+/// [`PrivateAddress`] when the URL leads off the public internet for sure.
+pub fn check_host(url: &Url, names: bool) -> Result<(), PrivateAddress> {
+    let public = match url.host() {
+        Some(Host::Ipv4(address)) => is_public(address.into()),
+        Some(Host::Ipv6(address)) => is_public(address.into()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            !names || !(name == "localhost" || name.ends_with(".localhost"))
+        }
+        None => true,
+    };
+    let host = url.host_str().unwrap_or_default().to_owned();
+    if public { Ok(()) } else { Err(PrivateAddress { host }) }
 }
 
 /// True for an address on the public internet, by the registries of special addresses.
@@ -91,6 +111,16 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_the_gateways_own_network_is_refused_without_resolving() {
+        let refused = |url: &str| check_host(&Url::parse(url).unwrap(), true).is_err();
+        for url in ["http://localhost/", "http://a.localhost./", "http://[::1]/", "http://0x7f.1/"]
+        {
+            assert!(refused(url), "{url}");
+        }
+        assert!(!refused("https://bot.example.com/"));
+    }
 
     #[test]
     fn special_addresses_are_not_public() {

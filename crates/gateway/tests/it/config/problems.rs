@@ -277,3 +277,19 @@ fn no_text_makes_the_reader_panic() {
         assert!(!shown.is_empty());
     }
 }
+
+#[test]
+fn a_service_in_a_private_network_is_refused_unless_that_is_meant() {
+    for host in ["127.0.0.1", "10.1.2.3", "[::1]", "localhost"] {
+        let handler = |more: &str| {
+            format!(
+                "{APP}\n[[route]]\nhandler = \"service\"\n\n[handler.service]\nkind = \"http\"\n\
+                 url = \"http://{host}:8080/\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n{more}"
+            )
+        };
+        let problems = Case::new(&handler("")).problems();
+        assert!(problems.contains("is not on the public internet"), "{host}: {problems}");
+        assert!(problems.contains("allow_private = true"), "{host}: {problems}");
+        Case::new(&handler("allow_private = true\n")).load();
+    }
+}
