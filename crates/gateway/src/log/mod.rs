@@ -16,6 +16,7 @@ mod writer;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -128,11 +129,29 @@ struct Clock;
 
 impl FormatTime for Clock {
     fn format_time(&self, w: &mut FormatWriter<'_>) -> fmt::Result {
-        let now = Timestamp::from_millisecond(clock::now_ms()).unwrap_or_default();
-        let now = now.to_zoned(TimeZone::system());
-        write!(w, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"))
+        let now_ms = clock::now_ms();
+        let (second, ms) = (now_ms.div_euclid(1000), now_ms.rem_euclid(1000));
+        // A busy second has thousands of lines and one date.
+        let mut last = SECOND.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.second != second || last.date.is_empty() {
+            let now = Timestamp::from_second(second).unwrap_or_default();
+            let now = now.to_zoned(TimeZone::system());
+            let date = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            *last = Second { second, date, offset: now.strftime("%:z").to_string() };
+        }
+        write!(w, "{}.{ms:03}{}", last.date, last.offset)
     }
 }
+
+/// The last second that was written out.
+struct Second {
+    second: i64,
+    date: String,
+    offset: String,
+}
+
+static SECOND: Mutex<Second> =
+    Mutex::new(Second { second: 0, date: String::new(), offset: String::new() });
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,9 @@ const LINES_MAX: usize = 4096;
 /// Longest line; the rest is cut off. An error text can hold a whole web page.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
+/// Lines that came together go out together, up to so much.
+const GATHERED_BYTES: usize = 32 * 1024;
+
 /// How long the end of the process waits for the last lines.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -92,7 +95,7 @@ impl LineWriter {
         let (lines, receiver) = sync_channel(LINES_MAX);
         let queue = LineQueue { lines, dropped: Arc::default() };
         let dropped = Arc::clone(&queue.dropped);
-        let mut sinks = Sinks { out, file, file_failed: false };
+        let mut sinks = Sinks { out, gathered: String::new(), file, file_failed: false };
         let thread = thread::Builder::new().name("log".to_owned());
         if let Err(error) = thread.spawn(move || write_lines(&receiver, &dropped, &mut sinks)) {
             tracing::error!(%error, "no thread for the log");
@@ -118,10 +121,15 @@ impl Drop for LineWriter {
 
 fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) {
     let mut told = 0;
-    for entry in lines {
+    while let Ok(entry) = lines.try_recv().or_else(|_| {
+        // Nothing more is queued: what was gathered goes out in one piece.
+        sinks.flush();
+        lines.recv()
+    }) {
         let line = match entry {
             Entry::Line(line) => line,
             Entry::Flush(done) => {
+                sinks.flush();
                 drop(done);
                 continue;
             }
@@ -136,11 +144,14 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
         }
         sinks.write(&line);
     }
+    sinks.flush();
 }
 
 /// Where lines go.
 struct Sinks {
     out: Box<dyn Write + Send>,
+    /// Whole lines on their way to `out`.
+    gathered: String,
     file: Option<RotatingFile>,
     file_failed: bool,
 }
@@ -154,11 +165,21 @@ impl Sinks {
             let failed = result.is_err();
             if let (Err(error), false) = (result, self.file_failed) {
                 let path = file.path().display();
-                writeln!(self.out, "(the log file {path} cannot be written: {error})").ok();
+                let told = format!("(the log file {path} cannot be written: {error})\n");
+                self.gathered.push_str(&told);
             }
             self.file_failed = failed;
         }
-        self.out.write_all(line.as_bytes()).ok();
+        self.gathered.push_str(line);
+        if self.gathered.len() >= GATHERED_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands on what was gathered.
+    fn flush(&mut self) {
+        self.out.write_all(self.gathered.as_bytes()).ok();
+        self.gathered.clear();
     }
 }
 
@@ -203,7 +224,8 @@ mod tests {
     fn a_reader_that_hangs_costs_lines_and_no_time() {
         let (writer, permit, text) = stuck();
         let mut queue = writer.queue().clone();
-        for n in 0..LINES_MAX + 100 {
+        // More than the queue and what was gathered before the reader hung.
+        for n in 0..LINES_MAX + GATHERED_BYTES {
             queue.write_all(format!("line {n}\n").as_bytes()).unwrap();
         }
         assert!(queue.dropped() >= 99, "{} dropped", queue.dropped());
@@ -215,7 +237,10 @@ mod tests {
         while !seen(&text).ends_with("after\n") {
             thread::yield_now();
         }
-        assert!(seen(&text).contains(&format!("({dropped} log lines were dropped")));
+        let told = |line: &str| {
+            line.strip_prefix('(')?.split_once(" log lines were dropped")?.0.parse::<u64>().ok()
+        };
+        assert_eq!(seen(&text).lines().filter_map(told).sum::<u64>(), dropped);
     }
 
     #[test]
