@@ -1,13 +1,14 @@
 //! Developer tasks: what CI runs is what a developer runs, and it is this.
 //!
 //! `main` chooses the task; each task is a module. Nothing here is part of the product, and nothing
-//! in the product depends on it. Benches are not here yet.
+//! in the product depends on it.
 #![expect(clippy::print_stdout, reason = "a developer's tool talks on its stdout")]
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+mod bench;
 mod deps;
 mod docs;
 mod installed;
@@ -29,6 +30,7 @@ usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the test
        cargo xtask crash           kills the gateway at every step, many times (docs/proof.md)
        cargo xtask chaos           hours of faults by a seed
        cargo xtask soak            days of lost links
+       cargo xtask bench           measures and writes docs/performance.md; --quick, --only NAME
        cargo xtask docs            writes what documents repeat from the code
        cargo xtask screenshots     takes the pictures of the chat page in docs/images anew";
 
@@ -57,6 +59,7 @@ fn run(args: &[&str]) -> Result<bool> {
         ["crash", options @ ..] => proof::crash(&workspace, options),
         ["screenshots"] => page::screenshots(&workspace),
         ["soak", options @ ..] => proof::soak(&workspace, options),
+        ["bench", options @ ..] => bench::run(&workspace, options),
         ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }

@@ -44,7 +44,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` and waits for its opening line on stdout; later lines are read and dropped.
     pub(crate) fn start(command: &mut Command, deadline: Duration) -> Result<Self> {
-        let (child, lines) = spawn(command.stdin(Stdio::piped()).stderr(Stdio::inherit()))?;
+        let (child, lines) = spawn(command.stdin(Stdio::piped()))?;
         let said = lines.recv_timeout(deadline).with_context(|| {
             format!("`{}` said nothing within {} s", line(command), deadline.as_secs())
         })?;
@@ -52,19 +52,24 @@ impl Server {
     }
 }
 
-/// A process that writes its output to a file until this is dropped.
+/// A process that writes its output to a file until this is dropped. Its stdin is as a [`Server`]'s.
 pub(crate) struct Logged {
     log: PathBuf,
-    _child: Guard,
+    child: Guard,
 }
 
 impl Logged {
     /// Starts `command` with both outputs in the new file `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::create(log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
-        Ok(Self { log: log.to_owned(), _child: Guard(child) })
+        Ok(Self { log: log.to_owned(), child: Guard(child) })
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.0.id()
     }
 
     /// What it has written so far.

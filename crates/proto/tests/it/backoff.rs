@@ -84,3 +84,19 @@ proptest! {
         prop_assert_eq!(waits, run());
     }
 }
+
+#[test]
+fn a_thousand_links_that_lose_one_server_come_back_within_seconds_and_not_at_once() {
+    let mut waits: Vec<_> = (0..1000)
+        .map(|seed| backoff().next(&mut fastrand::Rng::with_seed(seed), true, SERVER_DEFAULT))
+        .collect();
+    waits.sort();
+    assert!(waits[500] <= Duration::from_secs(1), "half are back after {:?}", waits[500]);
+    assert!(waits[999] <= BackoffConfig::default().quick);
+    // Evenly spread, a tenth of a second has 67 of them.
+    let crowd = (0..15).map(|tenth| {
+        let tenth = Duration::from_millis(tenth * 100);
+        waits.iter().filter(|w| (tenth..tenth + Duration::from_millis(100)).contains(*w)).count()
+    });
+    assert!(crowd.max().unwrap() < 120, "too many in a tenth of a second");
+}
