@@ -93,6 +93,9 @@ pub(crate) struct RunArgs {
     /// Use no proxy in this run, whatever the configuration or the environment says.
     #[arg(long)]
     pub(crate) no_proxy: bool,
+    /// Stop in order when the process that started this one is gone, however it went.
+    #[arg(long, hide = true)]
+    pub(crate) end_with_parent: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -17,6 +17,10 @@ use crate::exit::ExitStatus;
 /// # Errors
 /// The configuration's problems, or why the gateway could not start or had to stop.
 pub(crate) async fn run(file: Option<PathBuf>, args: RunArgs) -> Result<ExitStatus> {
+    if args.end_with_parent {
+        // The demo's gateway: a demo that was killed must not leave it behind.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    }
     let load = move || -> Result<Config> {
         let mut sources = config::sources(file.clone())?;
         if args.no_proxy {

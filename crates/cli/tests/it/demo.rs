@@ -169,3 +169,20 @@ async fn the_showcase_draws_a_card_answers_its_button_and_streams_another() {
     let text = content["body"]["elements"][0]["content"].as_str().unwrap();
     assert!(text.ends_with("nothing it acknowledged is lost."), "{text}");
 }
+
+#[tokio::test]
+async fn a_demo_that_is_killed_leaves_no_gateway_behind() {
+    let mut page = Page::open().await;
+    let demo = page.demo.id().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{demo}/task/{demo}/children")).unwrap();
+    let gateway = children.split_whitespace().next().unwrap();
+    let running = std::path::PathBuf::from(format!("/proc/{gateway}"));
+    assert!(running.exists());
+    page.demo.kill().await.unwrap();
+    let gone = async {
+        while running.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+}

@@ -98,7 +98,7 @@ impl Rig {
             .open(self.dir.path().join("gateway.log"))
             .context("cannot write the gateway's log")?;
         let child = Command::new(own_file()?)
-            .args(["run", "--config"])
+            .args(["run", "--end-with-parent", "--config"])
             .arg(self.config_file())
             .env("LARKLINE_LOCK_DIR", self.dir.path().join("locks"))
             .env("LARKLINE_DEMO_SECRET", AppSpec::default().app_secret)
