@@ -290,6 +290,6 @@ fn a_service_in_a_private_network_is_refused_unless_that_is_meant() {
         let problems = Case::new(&handler("")).problems();
         assert!(problems.contains("is not on the public internet"), "{host}: {problems}");
         assert!(problems.contains("allow_private = true"), "{host}: {problems}");
-        Case::new(&handler("allow_private = true\n")).load();
+        Case::new(&handler("allow_private = true\n")).config();
     }
 }
