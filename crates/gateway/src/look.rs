@@ -24,6 +24,9 @@ use crate::shared::{AppRuntime, Shared};
 
 /// Clocks of the platform and of this machine differ by less.
 const SKEW: Duration = Duration::from_secs(300);
+/// Unless this machine's is plain wrong. An answer is known by the message it quotes, so looking
+/// further back for it mistakes no other for it.
+const SKEW_OF_ANSWERS: Duration = Duration::from_secs(24 * 3600);
 /// Pages of 50 messages read at most: more than a chat says in the hours between.
 const PAGES_MAX: usize = 20;
 
@@ -57,7 +60,11 @@ pub enum Seen {
 
 /// Looks for an earlier attempt of a row.
 pub async fn look(shared: &Shared, app: &AppRuntime, row: &ClaimedOutbox, op: &Op) -> Seen {
-    let since_ms = row.first_attempt_ms - ms(SKEW);
+    let strictly_ms = row.first_attempt_ms - ms(SKEW);
+    let since_ms = match op {
+        Op::Reply { .. } => row.first_attempt_ms - ms(SKEW_OF_ANSWERS),
+        Op::Send { .. } => strictly_ms,
+    };
     let container = match container(app, op).await {
         Ok(Some(container)) => container,
         Ok(None) => {
@@ -71,6 +78,7 @@ pub async fn look(shared: &Shared, app: &AppRuntime, row: &ClaimedOutbox, op: &O
     };
     let mut listing = listing(container, since_ms);
     let mut log_id = String::new();
+    let mut reached_ms = i64::MAX;
     for _ in 0..PAGES_MAX {
         let page = match app.api.list(&listing).await {
             Ok(page) => page,
@@ -92,11 +100,15 @@ pub async fn look(shared: &Shared, app: &AppRuntime, row: &ClaimedOutbox, op: &O
         if let Some(message_id) = found {
             return Seen::Found { message_id, log_id };
         }
+        reached_ms = page.items.last().map_or(reached_ms, |m| m.create_ms);
         let older = page.items.last().is_some_and(|m| m.create_ms < since_ms);
         match page.page_token.filter(|token| page.has_more && !token.is_empty() && !older) {
             Some(token) => listing.page_token = Some(token),
             None => return Seen::Absent { log_id },
         }
+    }
+    if listing.sort == Sort::NewestFirst && reached_ms < strictly_ms {
+        return Seen::Absent { log_id };
     }
     closed("history_too_long", "the chat said more since then than is read", log_id)
 }
@@ -123,12 +135,14 @@ fn of_thread(thread: ThreadId) -> Container {
     Container::Thread(thread)
 }
 
-/// A chat from the first attempt on; a thread, which takes no times, from its end back.
+/// From the end back, to the first attempt where that can be said: a thread takes no times.
 fn listing(container: Container, since_ms: i64) -> Listing {
     match &container {
-        Container::Chat(_) => {
-            Listing { start_s: Some(since_ms.div_euclid(1000)), ..Listing::of(container) }
-        }
+        Container::Chat(_) => Listing {
+            start_s: Some(since_ms.div_euclid(1000)),
+            sort: Sort::NewestFirst,
+            ..Listing::of(container)
+        },
         Container::Thread(_) => Listing { sort: Sort::NewestFirst, ..Listing::of(container) },
     }
 }

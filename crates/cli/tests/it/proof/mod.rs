@@ -12,6 +12,7 @@ mod ill;
 mod judge;
 mod matrix;
 mod service;
+mod soak;
 mod town;
 
 use std::time::Duration;
