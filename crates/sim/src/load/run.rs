@@ -280,21 +280,14 @@ impl World {
         let Some(run) = &self.load else { return };
         if run.answered() >= run.load.events {
             run.progress.notify_one();
-        } else if run.load.per_second > 0.0 {
-            // Paced runs are pushed by the clock; only their patience hears of progress.
-            if run.answered() % 64 == 0 {
-                run.progress.notify_one();
-            }
-        } else {
-            if run.answered() % 1024 == 0 {
-                run.progress.notify_one();
-            }
+        } else if run.load.per_second == 0.0 {
             self.push_load(now_ms);
         }
     }
 
-    pub(super) fn load_is_answered(&self) -> bool {
-        self.load.as_ref().is_none_or(|run| run.answered() >= run.load.events)
+    /// How many events have their answer.
+    pub(super) fn load_answered(&self) -> usize {
+        self.load.as_ref().map_or(0, Run::answered)
     }
 }
 
