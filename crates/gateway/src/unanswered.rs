@@ -14,7 +14,7 @@ use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ms;
-use crate::config::{Config, MESSAGE_EVENT};
+use crate::config::{Config, MESSAGE_EVENT, Route};
 
 /// Waiting events looked at, the oldest ones: whoever has so many unanswered needs no more names.
 const LOOKED_AT: usize = 256;
@@ -111,13 +111,13 @@ fn message(event: &WaitingEvent, stage: String) -> UnansweredMessage {
     }
 }
 
-/// By the most impatient of its routes; before it is routed, of all routes.
+/// By the most impatient of its routes; before it is routed, or when they are no longer
+/// configured, of all routes.
 fn is_late(event: &WaitingEvent, config: &Config, now_ms: i64) -> bool {
-    let routes = config.routes.iter();
-    let patience: Option<Duration> = routes
-        .filter(|route| event.routes.is_empty() || event.routes.contains(&route.name))
-        .map(|route| route.answer_within)
-        .min();
+    let least = |of: &dyn Fn(&Route) -> bool| -> Option<Duration> {
+        config.routes.iter().filter(|route| of(route)).map(|route| route.answer_within).min()
+    };
+    let patience = least(&|route| event.routes.contains(&route.name)).or_else(|| least(&|_| true));
     let waited_ms = now_ms - event.received_ms;
     event.kind == MESSAGE_EVENT && patience.is_some_and(|patience| waited_ms > ms(patience))
 }
