@@ -129,8 +129,8 @@ pub trait Store: Send + Sync + 'static {
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>>;
 
     /// The wall clock was set back by so much: everything that is due later, every lease and
-    /// every promise, comes nearer by it. Without this a retry would wait until the clock is
-    /// where it was.
+    /// every promise, comes nearer by it, and what was tried lies as far back as before. Without
+    /// this a retry would wait until the clock is where it was.
     fn clock_set_back(&self, by_ms: i64) -> StoreFuture<'_, ()>;
 
     /// Gives back the leases of one owner at once, at an orderly stop.

@@ -60,6 +60,7 @@ macro_rules! store_laws {
             outbox::a_repeated_key_inserts_nothing,
             outbox::a_retry_keeps_its_uuid_and_blocks_its_lane,
             outbox::a_throttled_attempt_does_not_count,
+            outbox::the_time_of_a_uuid_follows_a_clock_that_is_set_back,
             outbox::a_replacement_is_due_at_once_with_its_own_uuid,
             outbox::what_was_looked_for_is_delivered_or_sent_anew,
             outbox::a_dead_row_lets_its_lane_go_on,

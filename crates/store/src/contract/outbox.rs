@@ -78,12 +78,28 @@ pub async fn a_retry_keeps_its_uuid_and_blocks_its_lane(store: &dyn Store) {
     assert_eq!((again.attempt, again.first_attempt_ms), (2, 10));
 }
 
-/// Waiting for a limit or for the link is no attempt.
+/// Waiting for a limit or for the link is no attempt, and begins the time of no `uuid`; what an
+/// earlier attempt began goes on.
 pub async fn a_throttled_attempt_does_not_count(store: &dyn Store) {
     enqueue(store, &[("1", "a")]).await;
     let row = claim_row(store, 10).await;
     store.settle_outbox(row.lease, retry(50, false)).await.unwrap();
-    assert_eq!(claim_row(store, 50).await.attempt, 1);
+    let row = claim_row(store, 50).await;
+    assert_eq!((row.attempt, row.first_attempt_ms), (1, 50));
+    store.settle_outbox(row.lease, retry(60, true)).await.unwrap();
+    let row = claim_row(store, 60).await;
+    store.settle_outbox(row.lease, retry(70, false)).await.unwrap();
+    let row = claim_row(store, 70).await;
+    assert_eq!((row.attempt, row.first_attempt_ms), (2, 50));
+}
+
+/// How long ago a `uuid` was first tried does not depend on a clock that is set back.
+pub async fn the_time_of_a_uuid_follows_a_clock_that_is_set_back(store: &dyn Store) {
+    enqueue(store, &[("1", "a")]).await;
+    let row = claim_row(store, 10_000).await;
+    store.settle_outbox(row.lease, retry(10_500, true)).await.unwrap();
+    store.clock_set_back(9_000).await.unwrap();
+    assert_eq!(claim_row(store, 1_500).await.first_attempt_ms, 1_000);
 }
 
 /// Another form of the same message takes its place at once, with a key of its own.

@@ -54,6 +54,8 @@ pub(super) fn set_back(tx: &Tx<'_>, by_ms: i64) -> Result<(), Refusal> {
         "UPDATE task SET until_ms = until_ms - ?1 WHERE state = 'awaiting'",
         "UPDATE outbox SET ready_ms = max(1, ready_ms - ?1) WHERE ready_ms > 0",
         "UPDATE outbox SET due_ms = max(0, due_ms - ?1) WHERE state = 'queued' AND due_ms > 0",
+        // Else the platform's hour for a `uuid` would seem to last longer by it.
+        "UPDATE outbox SET first_ms = first_ms - ?1 WHERE state = 'queued' AND first_ms > 0",
     ] {
         sql::exec(tx.conn, update, [by_ms])?;
     }

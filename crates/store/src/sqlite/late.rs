@@ -47,6 +47,12 @@ impl LateSync {
             changed.notify_one();
         }
     }
+
+    /// Whether something has yet to be synced.
+    #[cfg(test)]
+    pub(super) fn is_owed(&self) -> bool {
+        lock(&self.0.0).unsynced
+    }
 }
 
 impl Drop for LateSync {

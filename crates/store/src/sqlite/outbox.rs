@@ -174,10 +174,12 @@ pub(super) fn settle(
         OutboxSettlement::Retry { at_ms, due_ms, code, error, log_id, counts } => {
             let attempts = held.attempts - i64::from(!counts);
             let update = "UPDATE outbox SET ready_ms = ?2, due_ms = ?2, owner = NULL,
-                claimed_ms = NULL, attempts = ?3, code = ?4, error = ?5, log_id = ?6
+                claimed_ms = NULL, attempts = ?3, code = ?4, error = ?5, log_id = ?6,
+                first_ms = CASE WHEN NOT ?7 AND first_ms = claimed_ms THEN NULL ELSE first_ms END
                 WHERE id = ?1";
-            let due_ms = due_ms.max(&0);
-            sql::exec(tx.conn, update, params![held.id, due_ms, attempts, code, error, log_id])?;
+            // What does not count did not arrive: the time of its `uuid` has not begun by it.
+            let columns = params![held.id, due_ms.max(&0), attempts, code, error, log_id, counts];
+            sql::exec(tx.conn, update, columns)?;
             // What waits for a limit of our own for a day shall not fill the story with one line.
             if *counts || *code != held.code || !log_id.is_empty() {
                 failed(tx, &held, *at_ms, (code, error, log_id))?;

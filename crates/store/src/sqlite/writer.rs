@@ -187,11 +187,13 @@ impl Writer {
             }
         };
         let sync = jobs.iter().any(|job| job.is_durable());
+        let changes = conn.total_changes();
         let outcome = self
             .wait_for_disk(&conn, sync)
             .map_err(Refusal::from)
             .and_then(|()| attempt(&conn, jobs, acks));
-        if outcome.is_ok() {
+        // A commit of nothing syncs nothing, so what was committed before it still has to be.
+        if outcome.is_ok() && conn.total_changes() != changes {
             self.late.committed(sync);
         }
         if let Err(refusal) = &outcome {
@@ -257,7 +259,7 @@ fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> R
 mod tests {
     use std::sync::mpsc;
 
-    use super::super::{SqliteOptions, SqliteStore, sql};
+    use super::super::{SqliteOptions, SqliteStore, late::LateSync, open, sql};
     use crate::{Store, StoreError};
 
     /// Queues an operation that goes wrong and a good one while the writer is held up, so that
@@ -326,5 +328,27 @@ mod tests {
         );
         assert!(held_up.unwrap());
         assert_eq!((behind.unwrap(), waiting.unwrap()), (WAITS, WAITS));
+    }
+    type Body = fn(&mut super::Tx<'_>) -> Result<(), super::Refusal>;
+
+    #[test]
+    fn a_durable_commit_of_nothing_leaves_the_sync_that_is_owed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, options) = (folder.path().join("line.db"), SqliteOptions::default());
+        // The thread that syncs is not started, so that what it would do stays to be seen.
+        let (late, _) = LateSync::new(&path);
+        let conn = Some(open::writer(&path, &options).unwrap());
+        let (orders, acks) = (tokio::sync::mpsc::channel(1).1, super::Acks::default());
+        let mut writer = super::Writer { path, options, conn, syncing: true, late, orders, acks };
+        let mut owed_after = |durable, body: Body| {
+            let reply = tokio::sync::oneshot::channel().0;
+            let call = super::Call { during: "test", durable, body, answer: None, reply };
+            writer.transact(&mut [Box::new(call)], &[]).unwrap();
+            writer.late.is_owed()
+        };
+        assert!(owed_after(false, |tx| name(tx, "one")));
+        assert!(owed_after(true, |_| Ok(())), "nothing was written, so nothing was synced");
+        assert!(!owed_after(true, |tx| name(tx, "two")), "its sync takes the first one along");
+        assert!(!owed_after(false, |_| Ok(())));
     }
 }
