@@ -2,8 +2,9 @@
 //! a proof that fails.
 
 use larkline_client::link::{self, Answer, LinkConfig, LinkOptions};
-use larkline_client::{Dialer, NetOptions, ProxyChoice, Secret};
-use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, SimOptions};
+use larkline_client::{ApiClient, Dialer, NetOptions, ProxyChoice, Secret};
+use larkline_proto::content::Outgoing;
+use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Said, SimOptions};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -64,15 +65,22 @@ async fn with_default_settings_the_platform_is_asked_once_after_the_start() {
     assert_eq!(proof(&rig, "history").await["standing"], "unknown", "on suspicion alone");
 }
 
+fn direct() -> Dialer {
+    Dialer::new(&NetOptions { proxy: ProxyChoice::None, ..NetOptions::default() }).unwrap()
+}
+
+fn secret() -> Secret {
+    Secret::new(AppSpec::default().app_secret)
+}
+
 /// Another instance of the app: it takes events, and acknowledges them.
 async fn thief(rig: &Rig) -> (link::LinkHandle, mpsc::Receiver<String>, JoinSet<()>) {
-    let dialer = Dialer::new(&NetOptions { proxy: ProxyChoice::None, ..NetOptions::default() });
     let (deliveries, mut received) = mpsc::channel(16);
     let options = LinkOptions {
         app_id: DEMO_APP_ID.into(),
-        app_secret: Secret::new(AppSpec::default().app_secret),
+        app_secret: secret(),
         domain: rig.sim.url().parse().unwrap(),
-        dialer: dialer.unwrap(),
+        dialer: direct(),
         config: LinkConfig::default(),
         seed: 1,
     };
@@ -95,23 +103,24 @@ async fn thief(rig: &Rig) -> (link::LinkHandle, mpsc::Receiver<String>, JoinSet<
     (handle, loot, tasks)
 }
 
+/// A message of the guest that the other instance took.
+async fn stolen(rig: &Rig, loot: &mut mpsc::Receiver<String>) -> Said {
+    loop {
+        let said = rig.say(&rig.guest, "whose is it?");
+        rig.ledger("the ack", |l| l.event(&said.event_id).is_some_and(|e| e.acks() > 0)).await;
+        if loot.try_recv().is_ok() {
+            return said;
+        }
+    }
+}
+
 #[tokio::test]
 async fn messages_that_another_instance_took_are_found_in_the_history_and_answered() {
     let rig = Rig::start(&anxious()).await;
     let said = rig.say(&rig.guest, "the chat is known");
     rig.answered(&said).await;
     let (handle, mut loot, tasks) = thief(&rig).await;
-    let mut taken = None;
-    for n in 0.. {
-        let said = rig.say(&rig.guest, &format!("message {n}"));
-        let id = said.event_id.clone();
-        rig.ledger("the ack", |l| l.event(&id).is_some_and(|e| e.acks() > 0)).await;
-        if loot.try_recv().is_ok() {
-            taken = Some(said);
-            break;
-        }
-    }
-    let taken = taken.unwrap();
+    let taken = stolen(&rig, &mut loot).await;
     handle.close();
     rig.ledger("the thief's end", |l| l.open_connections() == 1).await;
     drop(tasks);
@@ -137,6 +146,79 @@ async fn a_link_that_pongs_and_hears_nothing_is_found_deaf_and_its_messages_are_
     rig.ready().await;
 }
 
+/// A message of the guest that is written while the link is down, for longer than is routine.
+async fn lose_a_message(rig: &Rig) -> Said {
+    rig.fault(Fault::Offline);
+    rig.fault(Fault::Rst);
+    rig.ledger("the loss", |l| l.open_connections() == 0).await;
+    let missed = rig.say(&rig.guest, "written into nothing");
+    // The gateway's own clock says when it is long enough.
+    rig.until("a loss worth looking back", async || {
+        let status = rig.status().await.unwrap_or_default();
+        let (now, lost) = (&status["at_ms"], &status["apps"][0]["link"]["lost_ms"]);
+        now.as_i64().zip(lost.as_i64()).is_some_and(|(now, lost)| now - lost > 1500)
+    })
+    .await;
+    rig.fault(Fault::Clear);
+    missed
+}
+
+/// The history is closed for now.
+fn no_history() -> Fault {
+    let msg = "try again later".to_owned();
+    Fault::Api {
+        path: "/im/v1/messages".to_owned(),
+        method: "GET".to_owned(),
+        answer: larkline_sim::Answer::Code { status: 400, code: 230_001, msg, reset_s: None },
+        times: u32::MAX,
+    }
+}
+
+#[tokio::test]
+async fn what_another_instance_has_answered_is_not_answered_again() {
+    let rig = Rig::start(&anxious()).await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    rig.fault(no_history());
+    let (handle, mut loot, tasks) = thief(&rig).await;
+    let taken = stolen(&rig, &mut loot).await;
+    let api =
+        ApiClient::new(direct(), rig.sim.url().parse().unwrap(), DEMO_APP_ID.into(), secret());
+    let theirs = Outgoing::text("answered elsewhere");
+    api.reply(&taken.message_id, &theirs, false, "elsewhere").await.unwrap();
+    handle.close();
+    rig.ledger("the thief's end", |l| l.open_connections() == 1).await;
+    drop(tasks);
+    rig.fault(Fault::Clear);
+    // Older by then than what may still be on its way.
+    let later_ms = i64::try_from(rig.sim.platform().now_ms()).unwrap() + 1500;
+    rig.until("a proof by the history", async || {
+        let proof = proof(&rig, "history").await;
+        assert_ne!(proof["standing"], "fails", "{proof}");
+        proof["standing"] == "holds" && proof["at_ms"].as_i64().is_some_and(|at| at > later_ms)
+    })
+    .await;
+    assert_eq!(rig.answers(&taken.message_id), ["answered elsewhere"]);
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_keeps_no_direct_chat_from_being_read_back() {
+    let scopes = ["im:message", "im:message.p2p_msg:readonly", "im:message.group_at_msg:readonly"];
+    let scopes = Some(scopes.map(str::to_owned).to_vec());
+    let app = AppSpec { scopes, ..AppSpec::default() };
+    let options = SimOptions { redelivery: Vec::new(), apps: vec![app], ..SimOptions::default() };
+    let mut rig = Rig::with(options, &anxious()).await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    let said = rig.say_in_group(&rig.owner, "this one was active last", true);
+    rig.answered(&said).await;
+    let missed = lose_a_message(&rig).await;
+    assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
+    rig.logged("cannot be read back").await;
+}
+
 #[tokio::test]
 async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
     let options = SimOptions { redelivery: Vec::new(), ..SimOptions::default() };
@@ -145,18 +227,7 @@ async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
     rig.ready().await;
     let said = rig.say(&rig.guest, "the chat is known");
     rig.answered(&said).await;
-    rig.fault(Fault::Offline);
-    rig.fault(Fault::Rst);
-    rig.ledger("the loss", |l| l.open_connections() == 0).await;
-    let missed = rig.say(&rig.guest, "written into nothing");
-    // The loss has to be longer than what is routine; the gateway's own clock says when it is.
-    rig.until("a loss worth looking back", async || {
-        let status = rig.status().await.unwrap_or_default();
-        let (now, lost) = (&status["at_ms"], &status["apps"][0]["link"]["lost_ms"]);
-        now.as_i64().zip(lost.as_i64()).is_some_and(|(now, lost)| now - lost > 1500)
-    })
-    .await;
-    rig.fault(Fault::Clear);
+    let missed = lose_a_message(&rig).await;
     assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
     rig.logged("looked back into the chats").await;
     let never = rig.sim.platform().read(|l| l.event(&missed.event_id).unwrap().acks());

@@ -5,13 +5,14 @@
 //! would have been delivered counts: in groups that are messages to the bot, unless others have
 //! come from groups in this run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use larkline_client::{ApiError, Container, Listing, Sort};
 use larkline_proto::api::{RestMention, RestMessage};
 use larkline_proto::event::{Event, MESSAGE_RECEIVED};
-use larkline_proto::id::ChatId;
+use larkline_proto::id::{ChatId, MessageId};
 use larkline_store::inbox::{Accepted, NewEvent};
 use larkline_store::record::ChatRecord;
 use serde_json::{Value, json};
@@ -45,8 +46,8 @@ pub(super) async fn chats(shared: &Shared, app: &AppRuntime) -> Vec<ChatRecord> 
     }
 }
 
-/// Messages of a chat that people wrote in that time and the journal does not know, oldest in
-/// front.
+/// Messages of a chat that people wrote in that time, that the journal does not know and that
+/// this app has not answered, oldest in front.
 ///
 /// # Errors
 /// [`ApiError`]: the scope may be missing, the bot may have left.
@@ -57,9 +58,8 @@ pub(super) async fn missing(
     stretch: Stretch,
 ) -> Result<Vec<RestMessage>, ApiError> {
     let listing = Listing {
-        // The platform's grain is a second.
+        // The platform's grain is a second. No end: what answers a message comes after it.
         start_s: Some(stretch.from_ms / 1000),
-        end_s: Some(stretch.until_ms / 1000 + 1),
         sort: Sort::NewestFirst,
         page_size: PAGE,
         ..Listing::of(Container::Chat(ChatId::new(chat.chat_id.as_str())))
@@ -71,22 +71,31 @@ pub(super) async fn missing(
     let answer = app.api.list(&listing).await;
     let code = answer.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
     shared.metrics.call(&app.name, "list_messages", &code);
+    let items = answer?.data.items;
+    let answered = answered(app, &items);
     let mut missing = Vec::new();
-    for message in answer?.data.items {
+    for message in items {
         let inside = (stretch.from_ms..stretch.until_ms).contains(&message.create_ms);
         let for_us = direct || hears_all || message.mentions.iter().any(|m| m.id == bot.as_str());
         let person = message.sender.sender_type == "user" && !message.deleted;
-        if !inside || !for_us || !person {
+        if !inside || !for_us || !person || answered.contains(&message.message_id) {
             continue;
         }
         match shared.store.find(message.message_id.to_string()).await {
-            Ok(known) if known.is_empty() => missing.push(message),
+            Ok(known) if known.iter().all(|r| r.app != app.name) => missing.push(message),
             Ok(_) => {}
             Err(error) => shared.store_health.failed("find", &error),
         }
     }
     missing.reverse();
     Ok(missing)
+}
+
+/// What this app has answered: another instance of it took those events.
+fn answered(app: &AppRuntime, items: &[RestMessage]) -> BTreeSet<MessageId> {
+    let ours =
+        |m: &&RestMessage| m.sender.sender_type == "app" && m.sender.id == app.app_id.as_str();
+    items.iter().filter(ours).filter_map(|m| m.parent_id.clone()).collect()
 }
 
 /// Takes messages in as if they had been delivered; how many were new.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larkline_client::ApiErrorKind;
 use larkline_client::link::LinkStatus;
 use larkline_store::record::ChatRecord;
 use tokio::time::{Instant, sleep_until};
@@ -182,7 +183,10 @@ impl ProofWatch {
                 Err(error) => {
                     tracing::info!(app = self.app.name, chat_id = chat.chat_id, code = %error.code(),
                         "what was written here while the link was down cannot be read back: {error}");
-                    break;
+                    // A refusal is this chat's own: groups need a scope that direct chats do not.
+                    if !matches!(error.kind, ApiErrorKind::Platform { .. }) {
+                        break;
+                    }
                 }
             }
         }
