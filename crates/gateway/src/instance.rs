@@ -136,27 +136,39 @@ pub struct Claimed {
 /// # Errors
 /// When `/proc/locks` cannot be read.
 pub fn claimed(claims: Claims<'_>) -> std::io::Result<Vec<Claimed>> {
-    let held = locked_inodes(&std::fs::read_to_string("/proc/locks")?);
+    let held = locks(&std::fs::read_to_string("/proc/locks")?);
     let mut found = Vec::new();
     for (path, what) in claims.files() {
         let Ok(file) = File::open(&path) else { continue };
-        if held.contains(&file.metadata()?.ino()) {
-            found.push(Claimed { what, holder: read_note(&file) });
+        let (inode, holder) = (file.metadata()?.ino(), read_note(&file));
+        // Nobody's name is in it yet while its holder is about to write it.
+        let by_holder = |lock: &Lock| holder.pid == 0 || lock.pid == holder.pid;
+        if held.iter().any(|lock| lock.inode == inode && by_holder(lock)) {
+            found.push(Claimed { what, holder });
         }
     }
     Ok(found)
 }
 
-/// The inodes in lines such as `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`. Their devices
-/// are left out: on layered file systems they are not those that a file shows.
-fn locked_inodes(table: &str) -> Vec<u64> {
-    let inode = |line: &str| {
-        let mut words = line.split_whitespace();
-        let flock = words.clone().any(|word| word == "FLOCK");
-        let id = words.find(|word| word.matches(':').count() == 2)?;
-        id.rsplit(':').next()?.parse().ok().filter(|_| flock)
+/// A lock of a whole file.
+#[derive(Debug, PartialEq, Eq)]
+struct Lock {
+    pid: u32,
+    inode: u64,
+}
+
+/// The locks in lines such as `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`. Their devices
+/// are left out: on layered file systems they are not those that a file shows. Inodes alone
+/// would do for another file system's file, so the process has to be the one in the note.
+fn locks(table: &str) -> Vec<Lock> {
+    let lock = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let file = words.iter().position(|word| word.matches(':').count() == 2)?;
+        let inode = words[file].rsplit(':').next()?.parse().ok()?;
+        let pid = words.get(file.checked_sub(1)?)?.parse().ok()?;
+        words.contains(&"FLOCK").then_some(Lock { pid, inode })
     };
-    table.lines().filter_map(inode).collect()
+    table.lines().filter_map(lock).collect()
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LockError + use<> {
@@ -219,10 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn a_note_left_behind_makes_no_holder_of_another_files_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, apps) = (dir.path().join("state"), [AppId::new("cli_1")]);
+        let claims = Claims { state: &state, locks: dir.path(), apps: &apps };
+        let gone = Holder { pid: u32::MAX, ..Holder::default() };
+        // Locked by this process, as any file with the same inode elsewhere might be.
+        let lock = InstanceLock::acquire(claims, &gone).unwrap();
+        assert_eq!(claimed(claims).unwrap(), []);
+        drop(lock);
+    }
+
+    #[test]
     fn only_whole_file_locks_are_read_from_the_kernels_table() {
         let table = "1: POSIX  ADVISORY  READ 5 08:01:11 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 6 fd:00:22 0 EOF\n\
                      2: -> FLOCK  ADVISORY  WRITE 7 fd:00:33 0 EOF\n nonsense\n";
-        assert_eq!(locked_inodes(table), [22, 33]);
+        let found: Vec<_> = locks(table).into_iter().map(|lock| (lock.pid, lock.inode)).collect();
+        assert_eq!(found, [(6, 22), (7, 33)]);
     }
 }

@@ -13,6 +13,7 @@ use larkline_gateway::config::{Config, Warning};
 use larkline_gateway::handler::children;
 use larkline_gateway::instance::{self, Claimed, Claims};
 use larkline_gateway::status::Status;
+use larkline_gateway::unanswered::UnansweredMessage;
 use rustix::process::{Resource, getrlimit};
 
 use super::report::{Check, Report};
@@ -28,6 +29,9 @@ const SPACE_LOW: u64 = 500 << 20;
 const TRIAL_BYTES: usize = 64 << 10;
 /// Descriptors below which a busy gateway runs out: handlers take three each.
 const DESCRIPTORS_LOW: u64 = 1024;
+
+/// Late messages that are named.
+const LATE_TOLD: usize = 5;
 
 /// Reads the configuration; `None` when nothing further can be checked.
 pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Option<Config> {
@@ -73,6 +77,7 @@ pub(super) async fn machine(report: &mut Report, config: &Config) -> Option<Stat
     report.add(descriptors(live.as_ref()));
     if let Some(status) = &live {
         report.add(store(status));
+        report.add(unanswered(status));
     }
     live
 }
@@ -241,5 +246,30 @@ fn store(status: &Status) -> Check {
     match d.dead {
         0 => Check::pass(NAME, found),
         _ => Check::warn(NAME, found).next("`larkline dead` shows why, and can retry them"),
+    }
+}
+
+/// Messages of people that should have had their end.
+fn unanswered(status: &Status) -> Check {
+    const NAME: &str = "unanswered";
+    let late = &status.unanswered;
+    if late.is_empty() {
+        return Check::pass(NAME, "no message is late");
+    }
+    let line = |m: &UnansweredMessage| format!("{} in {}: {}", m.message_id, m.chat_id, m.stage);
+    let notes = late.iter().take(LATE_TOLD).map(line).collect();
+    Check::warn(NAME, format!("{} message(s) wait beyond `answer_within`", late.len()))
+        .notes(notes)
+        .next("`larkline explain <message>` shows where each of them is")
+}
+
+/// What else keeps the gateway from being ready; what has a check of its own has failed before.
+pub(super) fn ready(status: &Status) -> Check {
+    const NAME: &str = "ready";
+    match status.not_ready.split_first() {
+        None => Check::pass(NAME, "the gateway says so itself"),
+        Some((first, rest)) => Check::fail_as(NAME, Class::LocalFault, first)
+            .notes(rest.to_vec())
+            .or_next("look into the gateway's log"),
     }
 }

@@ -59,6 +59,10 @@ pub(crate) async fn run(
         let running = live.as_ref().and_then(|s| s.apps.iter().find(|a| a.name == app.name));
         examine(&mut report, &patient, live.as_ref(), running, args.no_link).await;
     }
+    if let Some(status) = &live {
+        report.section("gateway");
+        report.add(local::ready(status));
+    }
     report.finish()
 }
 

@@ -3,7 +3,7 @@
 use larkline_sim::Fault;
 
 use super::{Diagnosis, is};
-use crate::rig::{ECHO, Rig};
+use crate::rig::{ECHO, Rig, WORK};
 
 #[tokio::test]
 async fn beside_a_gateway_no_second_link_is_opened_and_its_own_is_described() {
@@ -111,6 +111,24 @@ async fn groups_that_never_mention_the_bot_point_at_the_scope() {
     let said = rig.say_in_group(&rig.guest, "you there", true);
     rig.answered(&said).await;
     assert_eq!(Diagnosis::of(&rig, &[]).await.outcome("mentions"), "absent");
+}
+
+#[tokio::test]
+async fn a_gateway_that_takes_nothing_more_or_owes_answers_is_not_just_healthy() {
+    let late = WORK.replace("senders", "answer_within = \"1s\"\nsenders");
+    let mut rig = Rig::new(&format!("{late}\n[limits]\nqueue_max = 1\n")).await;
+    rig.script("work", "until [ -e release ]; do sleep 0.05; done; echo done");
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said: Vec<_> = (0..3).map(|_| rig.say(&rig.guest, "x")).collect();
+    rig.logged("more messages wait than the bound allows").await;
+    rig.logged("a message is unanswered beyond `answer_within`").await;
+    let full = Diagnosis::of(&rig, &[]).await;
+    full.expect("full", is("local fault", "ready", "limits.queue_max"));
+    assert_eq!(full.outcome("unanswered"), "warn");
+    let late = full.line("unanswered");
+    assert!(late.contains(said[0].message_id.as_str()) && late.contains("is at work"), "{late}");
+    std::fs::write(rig.path("release"), "").unwrap();
 }
 
 #[tokio::test]
