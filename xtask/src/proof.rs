@@ -100,7 +100,18 @@ fn go(workspace: &Workspace, run: &Run, options: &[&str]) -> Result<(bool, Vec<S
     let folder = workspace.cache().join("proof");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(format!("{}.log", run.name)), lines.join("\n"))?;
+    if passed && !lines.iter().any(|line| ran(line)) {
+        bail!(
+            "no test is called `{}`, so nothing was run; name it in xtask/src/proof.rs",
+            run.tests
+        );
+    }
     Ok((passed, lines))
+}
+
+/// Whether a line says that at least one test was run.
+fn ran(line: &str) -> bool {
+    line.strip_prefix("test result: ").is_some_and(|result| !result.contains(" 0 passed; 0 failed"))
 }
 
 /// The binary as it ships knows none of the orders that a test build obeys.
@@ -128,5 +139,11 @@ mod tests {
         let line = "crash: 23 steps, 3 kills each, 10 at random, 110 messages";
         assert_eq!(row(line), Some([23, 3, 10, 110]));
         assert_eq!(row("running 6 tests"), None);
+    }
+
+    #[test]
+    fn a_run_of_no_test_is_none() {
+        let result = |n| format!("test result: ok. {n} passed; 0 failed; 0 ignored; 0 measured");
+        assert!(ran(&result(10)) && !ran(&result(0)) && !ran("running 0 tests"));
     }
 }
