@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larkline_sim::{Answer, Fault, Said, SimOptions};
+use larkline_sim::{Answer, Fault, Ledger, Said, SimOptions};
 use serde_json::Value;
 
 use crate::delivery::reply_fault;
@@ -106,8 +106,11 @@ async fn what_is_not_in_the_chat_is_sent_again_under_a_new_uuid() {
 
 async fn unreadable(rig: &Rig) -> (Said, Value) {
     rig.fault(no_scope());
-    rig.fault(reply_fault(Answer::Html { status: 503 }, 4));
+    // Two: the attempt after them comes when the window is over, whatever the waits are.
+    rig.fault(reply_fault(Answer::Html { status: 503 }, 2));
     let said = rig.say(&rig.guest, "who can tell?");
+    let is_acked = |l: &Ledger| l.event(&said.event_id).is_some_and(|event| event.done);
+    rig.ledger("the ack", is_acked).await;
     rig.verdicts().await;
     let story = story(rig, said.event_id.as_str()).await;
     (said, story)
