@@ -4,7 +4,7 @@
 use larkline_client::link::{self, Answer, LinkConfig, LinkOptions};
 use larkline_client::{ApiClient, Dialer, NetOptions, ProxyChoice, Secret};
 use larkline_proto::content::Outgoing;
-use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Said, SimOptions};
+use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Limits, Said, SimOptions};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -176,7 +176,11 @@ fn no_history() -> Fault {
 
 #[tokio::test]
 async fn what_another_instance_has_answered_is_not_answered_again() {
-    let rig = Rig::start(&anxious()).await;
+    // The two together may say more than a chat takes in a second.
+    let options = SimOptions { limits: Limits::unlimited(), ..SimOptions::default() };
+    let mut rig = Rig::with(options, &anxious()).await;
+    rig.run(&[]).await;
+    rig.ready().await;
     let said = rig.say(&rig.guest, "the chat is known");
     rig.answered(&said).await;
     rig.fault(no_history());
