@@ -5,6 +5,7 @@
 //! state) are copied here when somebody scrapes, so that metrics, `status` and the store
 //! cannot disagree.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -74,6 +75,8 @@ pub struct QueueLabel {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Held while a page is made.
+    paging: Mutex<()>,
     /// Deliveries by verdict, since the store was made.
     pub events: Family<VerdictLabel, Gauge>,
     /// Waiting work.
@@ -122,6 +125,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut m = Self {
             registry: Registry::with_prefix("larkline"),
+            paging: Mutex::default(),
             events: Family::default(),
             queue_items: Family::default(),
             link_verified: Family::default(),
@@ -228,13 +232,45 @@ impl Metrics {
         self.api_calls.get_or_create(&label).inc();
     }
 
-    /// All figures in the text format of OpenMetrics.
-    pub fn encode(&self) -> String {
+    /// All figures in the text format of OpenMetrics, once `fill` has copied in those that are kept
+    /// elsewhere. One page at a time: another's `fill` would take figures away under this one.
+    pub fn page(&self, fill: impl FnOnce(&Self)) -> String {
+        let _alone = self.paging.lock().unwrap_or_else(PoisonError::into_inner);
+        fill(self);
         let mut text = String::new();
         match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
             Ok(()) => text,
             // Writing into a String does not fail; an empty page is the honest rest.
             Err(std::fmt::Error) => String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_lacks_nothing_while_another_is_made() {
+        let metrics = Metrics::default();
+        let fill = |m: &Metrics| {
+            m.events.clear();
+            for verdict in ["waiting", "replied", "filtered", "failed"] {
+                let (app, why) = ("main".to_owned(), String::new());
+                let label = VerdictLabel { app, verdict: verdict.to_owned(), why };
+                m.events.get_or_create(&label).set(1);
+            }
+        };
+        let pages = || {
+            for _ in 0..500 {
+                let page = metrics.page(fill);
+                let shown = page.lines().filter(|l| l.starts_with("larkline_events{")).count();
+                assert_eq!(shown, 4, "{page}");
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(pages);
+            scope.spawn(pages);
+        });
     }
 }

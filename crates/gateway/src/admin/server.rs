@@ -185,9 +185,10 @@ async fn status(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Result<Response, Refusal> {
-    Status::take(&admin.shared, &admin.apps).await?.export(&admin.shared);
+    let status = Status::take(&admin.shared, &admin.apps).await?;
+    let page = admin.shared.metrics.page(|_| status.export(&admin.shared));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], admin.shared.metrics.encode()).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], page).into_response())
 }
 
 async fn reload(State(admin): State<Admin>) -> Result<Json<serde_json::Value>, Refusal> {
