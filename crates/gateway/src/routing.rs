@@ -29,6 +29,9 @@ use crate::shared::{AppRuntime, Shared};
 const BATCH_MAX: usize = 256;
 /// The worker looks at the store at least this often.
 const PERIOD: Duration = Duration::from_secs(5);
+/// Rounds are at least so far apart while events keep coming: each costs the same few changes of
+/// threads, for one event or for many. An event that comes alone does not wait.
+const ROUND: Duration = Duration::from_millis(4);
 /// Pause while the store refuses.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// The routing worker of one app.
@@ -51,9 +54,11 @@ impl Routing {
         loop {
             // Registered before the look, so that a hint in between is not missed.
             let woken = self.shared.routing.notified();
+            let began = Instant::now();
             match self.round(&bot).await {
                 // Less than a whole batch was all there is.
                 Some(count) if count < BATCH_MAX => {
+                    tokio::time::sleep_until(began + ROUND).await;
                     tokio::select! {
                         () = woken => {}
                         () = tokio::time::sleep(PERIOD) => {}
@@ -101,7 +106,9 @@ impl Routing {
             tokio::time::sleep(STORE_PAUSE).await;
         }
         failpoint!("routed");
-        self.shared.dispatch.notify_waiters();
+        if decisions.iter().any(|it| matches!(it.decision, Decision::Queue(_))) {
+            self.shared.dispatch.notify_waiters();
+        }
         if decisions.iter().any(|decision| decision.notice.is_some()) {
             self.shared.delivery.notify_waiters();
         }

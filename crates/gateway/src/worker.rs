@@ -7,6 +7,7 @@ use larkline_store::StoreError;
 use larkline_store::inbox::Concluded;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
@@ -17,6 +18,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// After a look nothing but hints is waited for during so long: while work comes and goes, the
 /// store is not asked what will be due.
 const QUIET: Duration = Duration::from_millis(20);
+/// Looks are at least so far apart, so that hints that come together are one look. What comes
+/// after a rest does not wait.
+const APART: Duration = Duration::from_millis(2);
 /// First and longest pause while the store refuses.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -37,7 +41,7 @@ pub async fn run<Item, Claimed, Worked>(
     while !drain.is_cancelled() {
         // Registered before the look, so that a hint in between is not missed.
         let woken = hint.notified();
-        let looked_ms = now_ms();
+        let (looked, looked_ms) = (Instant::now(), now_ms());
         // What is claimable now is in hand, or there is no room for it: either way the next look
         // can wait for a hint, for the end of some work, or for what becomes due.
         for item in claim(looked_ms, running.len()).await {
@@ -53,6 +57,7 @@ pub async fn run<Item, Claimed, Worked>(
             Some(_) = running.join_next() => {}
             () = rest => {}
         }
+        tokio::time::sleep_until(looked + APART).await;
         // Work that ended together is looked after by one look.
         while running.try_join_next().is_some() {}
     }
