@@ -159,6 +159,18 @@ async function a_post_is_drawn_with_its_formats(stage) {
   assert.match(await message.locator("pre").textContent(), /larkline explain/);
 }
 
+async function a_broken_post_breaks_its_own_picture_alone(stage) {
+  const { page } = await stage.page();
+  await stage.send(page, "post", { zh_cn: { content: [[{ tag: "text", text: "one style as a word", style: "bold" }]] } });
+  await page.locator(".message.bot strong", { hasText: "one style as a word" }).waitFor();
+  const { users } = await fetch(`${stage.run.url}/_sim/world`).then((response) => response.json());
+  const owner = users.find((user) => user.name === "owner").open_id;
+  await stage.post("/_sim/say", { user: owner, raw: { message_type: "post", content: { content: 7 } } });
+  await page.locator(".message", { hasText: '"content": 7' }).waitFor();
+  await say(page, "and life goes on");
+  await bot(page, "and life goes on").waitFor();
+}
+
 async function a_message_is_reacted_to_and_recalled(stage) {
   const { page } = await stage.page();
   await say(page, "soon gone");
@@ -291,6 +303,7 @@ export const LAWS = [
   an_older_card_is_drawn_too,
   a_streamed_card_grows,
   a_post_is_drawn_with_its_formats,
+  a_broken_post_breaks_its_own_picture_alone,
   a_message_is_reacted_to_and_recalled,
   what_the_page_does_not_know_is_named_and_nothing_is_run,
   it_speaks_chinese_and_english,

@@ -39,11 +39,12 @@ function named(text, mentions) {
   });
 }
 
-const localeOf = (content) => content.content ? content : content.zh_cn ?? content.en_us ?? Object.values(content)[0] ?? {};
+const localeOf = (content) => "content" in content ? content : content.zh_cn ?? content.en_us ?? Object.values(content)[0] ?? {};
 
 function postWords(content) {
   const locale = localeOf(content);
-  const words = (locale.content ?? []).flat().map((node) => node.text ?? node.user_name ?? "").join(" ");
+  const nodes = Array.isArray(locale.content) ? locale.content.flat() : [];
+  const words = nodes.map((node) => node.text ?? node.user_name ?? "").join(" ");
   return locale.title || words.replace(/[*_`#>~]/g, "").trim().split("\n")[0];
 }
 
@@ -86,6 +87,18 @@ function quote(message) {
 
 function bubble(message) {
   if (message.recalled) return el("div", { class: "bubble recalled", text: t("recalled", { name: shownName(message.sender.name) }) });
+  try {
+    return drawn(message);
+  } catch {
+    // Somebody else's data: what it breaks is its own picture, not the page.
+    return undrawn(message);
+  }
+}
+
+/** What no picture is known for, as it came. */
+const undrawn = ({ type, content }) => el("div", { class: "bubble" }, el("span", { class: "unknown", text: t("unknown_type", { type }) }), codeBlock(JSON.stringify(content, null, 2), "json"));
+
+function drawn(message) {
   const { content } = message;
   switch (message.type) {
     case "text":
@@ -99,7 +112,7 @@ function bubble(message) {
     case "file":
       return el("a", { class: "bubble file", href: fileUrl(content.file_key), download: content.file_name ?? "" }, icon("file", 22), el("span", { text: content.file_name ?? t("file") }));
     default:
-      return el("div", { class: "bubble" }, el("span", { class: "unknown", text: t("unknown_type", { type: message.type }) }), codeBlock(JSON.stringify(content, null, 2), "json"));
+      return undrawn(message);
   }
 }
 
@@ -133,7 +146,7 @@ function post_(content) {
 }
 
 function postNode(node) {
-  const styled = (child) => (node.style ?? []).reduce((inner, style) => el({ bold: "strong", italic: "em", lineThrough: "s", underline: "u" }[style] ?? "span", {}, inner), child);
+  const styled = (child) => [node.style ?? []].flat().reduce((inner, style) => el({ bold: "strong", italic: "em", lineThrough: "s", underline: "u" }[style] ?? "span", {}, inner), child);
   switch (node.tag) {
     case "text":
       return styled(node.text ?? "");
