@@ -121,6 +121,15 @@ async fn messages_that_another_instance_took_are_found_in_the_history_and_answer
     rig.answered(&said).await;
     let (handle, mut loot, tasks) = thief(&rig).await;
     let taken = stolen(&rig, &mut loot).await;
+    // While the other one is there, it may be at work on it.
+    let taken_ms = i64::try_from(rig.sim.platform().now_ms()).unwrap();
+    rig.until("a look that leaves it alone", async || {
+        let proof = proof(&rig, "history").await;
+        proof["standing"] == "unknown"
+            && proof["at_ms"].as_i64().is_some_and(|at| at > taken_ms + 1500)
+    })
+    .await;
+    assert!(rig.answers(&taken.message_id).is_empty());
     handle.close();
     rig.ledger("the thief's end", |l| l.open_connections() == 1).await;
     drop(tasks);

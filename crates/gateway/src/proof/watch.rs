@@ -18,6 +18,8 @@ use crate::shared::{AppRuntime, Shared};
 const ON_ITS_WAY: Duration = Duration::from_secs(60);
 /// What a clock of ours and one of theirs may differ.
 const CLOCKS_MS: i64 = 5_000;
+/// Said of a history that was not compared.
+const OTHERS: &str = "another instance is connected: what did not come here may be in its hands";
 
 /// Watches whether the link of one app hears.
 #[derive(Clone)]
@@ -74,14 +76,18 @@ impl ProofWatch {
         quiet: Duration,
         zeros: &mut u32,
     ) -> bool {
-        let count = self.count(zeros).await;
+        let (count, others) = self.count(zeros).await;
         // A count of nothing is asked again before it is believed.
         let doubted = *zeros > 0;
         let standing = count.standing;
         self.app.proofs.set(|told: &mut Told| told.count = Some(count));
         let mut held = standing != Standing::Fails;
         if held && reason != Reason::Start {
-            let history = self.history(status, quiet).await;
+            let history = match others {
+                // What did not come here may be in its hands, and an agent takes minutes.
+                true => Proof::new("history", Standing::Unknown, Some(now_ms()), OTHERS.to_owned()),
+                false => self.history(status, quiet).await,
+            };
             held = history.standing != Standing::Fails;
             self.app.proofs.set(|told: &mut Told| told.history = Some(history));
         }
@@ -95,9 +101,10 @@ impl ProofWatch {
         held && !doubted
     }
 
-    async fn count(&self, zeros: &mut u32) -> Proof {
+    /// The platform's count, and whether it counts others than us.
+    async fn count(&self, zeros: &mut u32) -> (Proof, bool) {
         let at = Some(now_ms());
-        let proof = |standing, detail: String| Proof::new("count", standing, at, detail);
+        let proof = |standing, detail: String| (Proof::new("count", standing, at, detail), false);
         let answer = self.app.api.connection_count().await;
         let code =
             answer.as_ref().err().map_or_else(|| "0".into(), larkline_client::ApiError::code);
@@ -124,12 +131,10 @@ impl ProofWatch {
                     online,
                     "the platform counts other connections of this app: another instance takes part of the events; stop it, or wait a minute if this one was just restarted"
                 );
-                proof(
-                    Standing::Holds,
-                    format!(
-                        "the platform counts {online} connections: another instance takes part of the events"
-                    ),
-                )
+                let detail = format!(
+                    "the platform counts {online} connections: another instance takes part of the events"
+                );
+                (proof(Standing::Holds, detail).0, true)
             }
         }
     }
