@@ -88,6 +88,18 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     found().context("chromium was installed and is not on the path; put it there")
 }
 
+/// Valgrind on the path. It finds its own parts by where it was installed, so it is not unpacked.
+pub(crate) fn valgrind() -> Result<()> {
+    let found = || succeeds(Command::new("valgrind").arg("--version"));
+    if !found() {
+        apt_install(&["valgrind"])?;
+    }
+    if !found() {
+        bail!("valgrind was installed and does not run; `valgrind --version` says why");
+    }
+    Ok(())
+}
+
 /// A program of a Debian package, from the path or unpacked into `.cache/`.
 pub(crate) fn debian(workspace: &Workspace, package: &str, program: &str) -> Result<PathBuf> {
     if succeeds(Command::new("which").arg(program)) {

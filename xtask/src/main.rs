@@ -12,6 +12,7 @@ mod bench;
 mod deps;
 mod docs;
 mod installed;
+mod instructions;
 mod page;
 mod process;
 mod proof;
@@ -31,6 +32,7 @@ usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the test
        cargo xtask chaos           hours of faults by a seed
        cargo xtask soak            days of lost links
        cargo xtask bench           measures and writes docs/performance.md; --quick, --only NAME
+       cargo xtask instructions    what an event costs, against xtask/src/instructions.txt; --write takes it
        cargo xtask docs            writes what documents repeat from the code
        cargo xtask screenshots     takes the pictures of the chat page in docs/images anew";
 
@@ -60,6 +62,8 @@ fn run(args: &[&str]) -> Result<bool> {
         ["screenshots"] => page::screenshots(&workspace),
         ["soak", options @ ..] => proof::soak(&workspace, options),
         ["bench", options @ ..] => bench::run(&workspace, options),
+        ["instructions"] => instructions::run(&workspace, false).map(|tally| tally.failed == 0),
+        ["instructions", "--write"] => instructions::run(&workspace, true).map(|_| true),
         ["docs"] => docs::write(&workspace).map(|()| true),
         _ => anyhow::bail!("unknown task\n{USAGE}"),
     }

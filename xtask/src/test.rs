@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, page, process, proof, proxy, sdk, tidy};
+use crate::{deps, instructions, page, process, proof, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -38,12 +38,13 @@ impl Tally {
 type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 
 /// Checks of the text; a filter skips them, because they have no tests to choose from.
-const STATIC: [Step; 5] = [
+const STATIC: [Step; 6] = [
     ("fmt", fmt),
     ("clippy", clippy),
     ("tidy", tidy_step),
     ("deps", deps_step),
     ("unarmed", proof::unarmed),
+    ("instructions", |workspace, _| instructions::run(workspace, false)),
 ];
 /// Checks of behaviour.
 const DYNAMIC: [Step; 5] = [
@@ -69,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
         let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
         let seconds = start.elapsed().as_secs_f64();
         let line = format!(
-            "{name:<9} {verdict:<6} {seconds:6.1} s  {} passed, {} failed",
+            "{name:<12} {verdict:<6} {seconds:6.1} s  {} passed, {} failed",
             tally.passed, tally.failed
         );
         println!("== {line}");
