@@ -23,10 +23,6 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Lines that came together go out together, up to so much.
 const GATHERED_BYTES: usize = 32 * 1024;
 
-/// After a line that was waited for, others are let come: a busy gateway wakes the thread once for
-/// all of them. A kill loses no more than the lines of this time.
-const GATHER: Duration = Duration::from_millis(5);
-
 /// How long the end of the process waits for the last lines.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -128,7 +124,7 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
     while let Ok(entry) = lines.try_recv().or_else(|_| {
         // Nothing more is queued: what was gathered goes out in one piece.
         sinks.flush();
-        lines.recv().inspect(|_| thread::sleep(GATHER))
+        lines.recv()
     }) {
         let line = match entry {
             Entry::Line(line) => line,
