@@ -125,7 +125,7 @@ impl Drop for AtWorkGuard {
 
 #[cfg(test)]
 mod tests {
-    use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision};
+    use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision, Ruling};
     use larkline_store::outbox::{NewOutbox, OutboxClaim};
     use larkline_store::task::{NewTask, TaskClaim};
     use larkline_store::{SqliteOptions, SqliteStore};
@@ -153,11 +153,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("s.db"), SqliteOptions::default()).unwrap();
         let event = NewEvent { app: "a".into(), keys: vec!["e:1".into()], ..NewEvent::default() };
-        let accepted = store.accept(vec![event]).await.unwrap();
+        let accepted = store.accept(vec![event].into()).await.unwrap();
         let [Accepted::New(inbox)] = accepted[..] else { panic!("{accepted:?}") };
         let task = NewTask { route: "r".into(), handler: "h".into(), lane: "l".into(), due_ms: 0 };
         let decision = Decision::Queue(vec![task]);
-        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
+        store
+            .route(vec![RouteDecision {
+                inbox,
+                ruling: Ruling { at_ms: 1, decision, notice: None },
+            }])
+            .await
+            .unwrap();
         let at_work = AtWork::default();
         let lease = claim(&store, 1).await[0];
         let guard = at_work.begin(lease);

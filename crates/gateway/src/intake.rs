@@ -3,18 +3,27 @@
 //! Batches what has arrived, commits it in one transaction, and only then acks. When the store
 //! refuses, nothing is acked: the platform redelivers after 15 s, 5 min, 1 h and 6 h. No user
 //! code runs here; the acks of callbacks wait for their handlers in tasks of their own.
+//!
+//! What is surely new is decided here, so that event and decision are one commit; the rest is left
+//! to [`crate::routing`].
 
+use std::collections::hash_map::RandomState;
+use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use larkline_client::link::{AckToken, Answer, Delivery, LinkHandle};
 use larkline_failpoint::failpoint;
 use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::header::DataKind;
 use larkline_proto::id::{EventId, MessageId, OpenId};
+use larkline_store::StoreError;
 use larkline_store::inbox::{Accepted, AckTimes, NewEvent, event_key, message_key};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -23,10 +32,13 @@ use uuid::Uuid;
 
 use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
+use crate::judge::{self, Judge};
 use crate::shared::{AppRuntime, Shared};
 
 /// Events committed together at most; more only adds latency once a commit is under way.
 const BATCH_MAX: usize = 256;
+/// Commits under way at once: while the disk has one, the next is read and waits behind it.
+const COMMITS_MAX: usize = 4;
 /// Deliveries that may wait between link and intake. Full, the link sheds them un-acked.
 pub const DELIVERIES_MAX: usize = 1024;
 /// The platform allows a callback 3 s in all; what is left is for the way.
@@ -38,8 +50,20 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 pub struct Intake {
     shared: Arc<Shared>,
     app: Arc<AppRuntime>,
+    judge: Arc<Judge>,
     /// Behind a lock because the worker can be made again after a panic.
-    deliveries: Arc<Mutex<mpsc::Receiver<Delivery>>>,
+    incoming: Mutex<Incoming>,
+}
+
+struct Incoming {
+    deliveries: mpsc::Receiver<Delivery>,
+    recent: Recent,
+}
+
+/// A batch on its way to the disk.
+struct Offered {
+    pending: Vec<Pending>,
+    events: Arc<[NewEvent]>,
 }
 
 /// What the ack of one delivery needs to know.
@@ -54,25 +78,45 @@ impl Intake {
     pub fn new(
         shared: Arc<Shared>,
         app: Arc<AppRuntime>,
+        judge: Arc<Judge>,
         deliveries: mpsc::Receiver<Delivery>,
     ) -> Self {
-        Self { shared, app, deliveries: Arc::new(Mutex::new(deliveries)) }
+        let incoming = Mutex::new(Incoming { deliveries, recent: Recent::default() });
+        Self { shared, app, judge, incoming }
     }
 
     /// Works until the link ends.
     pub async fn run(&self) {
-        let mut deliveries = self.deliveries.lock().await;
+        let Incoming { deliveries, recent } = &mut *self.incoming.lock().await;
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut commits = FuturesOrdered::new();
         let mut callbacks = JoinSet::new();
-        while deliveries.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            self.accept(&mut batch, &mut callbacks).await;
+        let mut open = true;
+        while open || !commits.is_empty() {
+            tokio::select! {
+                Some((offered, outcome)) = commits.next() => {
+                    self.committed(offered, outcome, &mut callbacks).await;
+                }
+                count = deliveries.recv_many(&mut batch, BATCH_MAX),
+                    if open && commits.len() < COMMITS_MAX =>
+                {
+                    open = count > 0;
+                    if let Some(offered) = self.offer(&mut batch, recent) {
+                        commits.push_back(self.commit(offered));
+                    }
+                }
+            }
             while callbacks.try_join_next().is_some() {}
         }
         // Acks still waiting are bounded by their budget.
         while callbacks.join_next().await.is_some() {}
     }
 
-    async fn accept(&self, batch: &mut Vec<Delivery>, callbacks: &mut JoinSet<()>) {
+    /// Reads a batch for the journal; nothing of it when too much waits already.
+    fn offer(&self, batch: &mut Vec<Delivery>, recent: &mut Recent) -> Option<Offered> {
+        if batch.is_empty() {
+            return None;
+        }
         if self.shared.overfull.load(Ordering::Relaxed) {
             tracing::warn!(
                 app = self.app.name,
@@ -80,29 +124,37 @@ impl Intake {
                 "queue over its bound: not acked, to be redelivered"
             );
             batch.clear();
-            return;
+            return None;
         }
         let previews = self.shared.config.load().log.previews;
+        let bot = self.bot();
         let (pending, events): (Vec<Pending>, Vec<NewEvent>) =
-            batch.drain(..).map(|d| self.read(d, previews)).unzip();
-        let lines: Vec<LogLine> = events.iter().map(LogLine::of).collect();
+            batch.drain(..).map(|d| self.read(d, previews, bot.as_ref(), recent)).unzip();
         failpoint!("event_taken");
-        match self.shared.store.accept(events).await {
+        Some(Offered { pending, events: events.into() })
+    }
+
+    async fn commit(&self, offered: Offered) -> (Offered, Result<Vec<Accepted>, StoreError>) {
+        let outcome = self.shared.store.accept(Arc::clone(&offered.events)).await;
+        (offered, outcome)
+    }
+
+    /// Acks what is on disk, and nothing else.
+    async fn committed(
+        &self,
+        Offered { pending, events }: Offered,
+        outcome: Result<Vec<Accepted>, StoreError>,
+        callbacks: &mut JoinSet<()>,
+    ) {
+        match outcome {
             Ok(accepted) => {
                 failpoint!("accepted");
                 self.shared.store_health.recovered();
-                let journaled_ms = now_ms();
-                let acked = self.ack(pending, &accepted, journaled_ms, callbacks);
+                let acked = self.ack(pending, &accepted, now_ms(), callbacks);
                 failpoint!("ack_queued");
-                lines
-                    .into_iter()
-                    .zip(&accepted)
-                    .for_each(|(line, a)| line.write(&self.app.name, a));
-                let newest = accepted.iter().map(|a| match a {
-                    Accepted::New(id) | Accepted::Duplicate { of: id, .. } => id.0,
-                });
-                self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
-                self.shared.routing.notify_waiters();
+                let told = events.iter().zip(&accepted);
+                told.for_each(|(event, accepted)| log(&self.app.name, event, accepted));
+                self.hand_on(&events, &accepted);
                 mark_acked(&self.shared, acked).await;
                 failpoint!("ack_marked");
             }
@@ -118,20 +170,41 @@ impl Intake {
         }
     }
 
+    /// The bot, when events can be judged now: it is known who it is, and the disk is well, so that
+    /// what was decided will be kept.
+    fn bot(&self) -> Option<OpenId> {
+        if self.shared.store_health.is_ill() { None } else { self.app.bot.borrow().clone() }
+    }
+
+    /// Wakes those who go on with what was committed.
+    fn hand_on(&self, events: &[NewEvent], accepted: &[Accepted]) {
+        let newest = accepted.iter().map(|a| match a {
+            Accepted::New(id) | Accepted::Duplicate { of: id, .. } => id.0,
+        });
+        self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
+        if events.iter().any(|event| event.ruling.is_none()) {
+            self.shared.routing.notify_waiters();
+        }
+        self.shared.wake_after(events.iter().filter_map(|event| event.ruling.as_ref()));
+    }
+
     /// Reads what the journal needs to know; a payload that does not parse is kept verbatim.
-    fn read(&self, delivery: Delivery, previews: bool) -> (Pending, NewEvent) {
+    fn read(
+        &self,
+        delivery: Delivery,
+        previews: bool,
+        bot: Option<&OpenId>,
+        recent: &mut Recent,
+    ) -> (Pending, NewEvent) {
         let mut new = NewEvent {
             app: self.app.name.clone(),
             received_ms: delivery.received_ms,
             boot_id: self.shared.boot_id.clone(),
             ..NewEvent::default()
         };
-        let mut callback = false;
-        match Event::parse(&delivery.payload) {
-            Ok(event) => {
-                callback = event.is_callback();
-                describe(&mut new, &event, previews);
-            }
+        let event = Event::parse(&delivery.payload);
+        match &event {
+            Ok(event) => describe(&mut new, event, previews),
             Err(error) => {
                 tracing::warn!(
                     app = self.app.name,
@@ -155,6 +228,11 @@ impl Intake {
         }
         if new.keys.is_empty() {
             new.keys.push(event_key(new.event_id.as_str()));
+        }
+        let callback = event.as_ref().is_ok_and(Event::is_callback);
+        // A callback's ack has to be waiting before any handler can answer it.
+        if recent.is_first(&new.keys) && !callback {
+            new.ruling = bot.map(|bot| self.judge.rule(event.as_ref(), bot, new.received_ms));
         }
         new.payload = delivery.payload.into();
         (Pending { token: delivery.ack, arrived: Instant::now(), callback }, new)
@@ -254,56 +332,70 @@ pub(crate) fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
     }
 }
 
-/// The one line that every delivery gets, before any filter has looked at it.
-struct LogLine {
-    event_id: String,
-    kind: String,
-    message_id: String,
-    chat_id: String,
-    sender: String,
-    preview: String,
-    bytes: usize,
+/// The keys of the last events, as far as one can be taken for a repetition: what is not among
+/// them is new, or so old that its repetition is judged like a new one before the journal
+/// recognises it.
+#[derive(Default)]
+struct Recent {
+    hasher: RandomState,
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
 }
 
-impl LogLine {
-    fn of(event: &NewEvent) -> Self {
-        let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
-        Self {
-            event_id: event.event_id.to_string(),
-            kind: event.kind.clone(),
-            message_id: text(event.message_id.as_ref().map(AsRef::as_ref)),
-            chat_id: text(event.chat_id.as_ref().map(AsRef::as_ref)),
-            sender: text(event.sender.as_ref().map(AsRef::as_ref)),
-            preview: event.preview.clone(),
-            bytes: event.payload.len(),
-        }
-    }
+impl Recent {
+    /// Keys remembered: two for each event of a quarter of a minute at 500 a second, after which
+    /// the platform repeats what it got no ack for.
+    const KEYS_MAX: usize = 16_384;
 
-    fn write(self, app: &str, accepted: &Accepted) {
-        let redelivery = matches!(accepted, Accepted::Duplicate { .. });
-        tracing::info!(
-            app,
-            event_id = self.event_id,
-            kind = self.kind,
-            message_id = self.message_id,
-            chat_id = self.chat_id,
-            sender = self.sender,
-            bytes = self.bytes,
-            redelivery,
-            preview = self.preview,
-            "event received"
-        );
-        if let Accepted::Duplicate { of, times } = accepted {
-            tracing::info!(
-                app,
-                event_id = self.event_id,
-                inbox_id = of.0,
-                times,
-                verdict = "filtered",
-                why = "duplicate",
-                "verdict"
-            );
+    /// Remembers the keys of an event; `true` when none of them was known.
+    fn is_first(&mut self, keys: &[String]) -> bool {
+        let mut first = true;
+        for key in keys {
+            let hash = self.hasher.hash_one(key);
+            if !self.known.insert(hash) {
+                first = false;
+                continue;
+            }
+            self.order.push_back(hash);
+            if self.order.len() > Self::KEYS_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
         }
+        first
+    }
+}
+
+/// The line that every delivery gets, as if no filter had looked at it yet, and the one that says
+/// what was decided, when that was so already.
+fn log(app: &str, event: &NewEvent, accepted: &Accepted) {
+    tracing::info!(
+        app,
+        event_id = event.event_id.as_str(),
+        kind = event.kind,
+        message_id = event.message_id.as_ref().map_or("", |id| id.as_str()),
+        chat_id = event.chat_id.as_ref().map_or("", |id| id.as_str()),
+        sender = event.sender.as_ref().map_or("", |id| id.as_str()),
+        bytes = event.payload.len(),
+        redelivery = matches!(accepted, Accepted::Duplicate { .. }),
+        preview = event.preview,
+        "event received"
+    );
+    match (accepted, &event.ruling) {
+        (Accepted::Duplicate { of, times }, _) => tracing::info!(
+            app,
+            event_id = event.event_id.as_str(),
+            inbox_id = of.0,
+            times,
+            verdict = "filtered",
+            why = "duplicate",
+            "verdict"
+        ),
+        (Accepted::New(id), Some(ruling)) => {
+            judge::announce(app, &event.event_id, *id, &event.kind, &ruling.decision);
+        }
+        (Accepted::New(_), None) => {}
     }
 }
 

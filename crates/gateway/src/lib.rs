@@ -17,6 +17,7 @@ pub mod identity;
 pub mod inbound;
 pub mod instance;
 pub mod intake;
+pub mod judge;
 pub mod line;
 pub mod link_watch;
 pub mod log;

@@ -1,28 +1,24 @@
-//! Routing: journaled events get their decision, in order of acceptance.
+//! Routing: events that were journaled without a decision get it, in order of acceptance.
 //!
-//! One worker an app. It takes what the journal holds without a decision, so a crash between
-//! ack and decision loses nothing, and a second decision for the same event changes nothing.
-//! It waits until the platform has told who the bot is: without that no mention can be judged.
+//! Most events have theirs from intake, committed with them. Left to this worker are those that
+//! may be repetitions, callbacks, and what came before the platform had told who the bot is:
+//! without that no mention can be judged. One worker an app. It takes what the journal holds, so a
+//! crash before the decision loses nothing, and a second decision for the same event changes
+//! nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
-use larkline_proto::rate::nanos;
 use larkline_store::inbox::{Decision, InboxItem, RouteDecision};
-use larkline_store::outbox::NewOutbox;
 use tokio::time::Instant;
 
 use crate::callback::NEUTRAL;
-use crate::clock::now_ms;
-use crate::config::Config;
-use crate::inbound::Inbound;
-use crate::outgoing;
-use crate::router::{self, Context, Routed, Why};
+use crate::judge::{self, Judge};
 use crate::shared::{AppRuntime, Shared};
 
 /// Events decided in one transaction at most.
@@ -38,14 +34,13 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 pub struct Routing {
     shared: Arc<Shared>,
     app: Arc<AppRuntime>,
-    epoch: Instant,
-    inbound: Mutex<Inbound>,
+    judge: Arc<Judge>,
 }
 
 impl Routing {
     /// A worker for `app`.
-    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>) -> Self {
-        Self { shared, app, epoch: Instant::now(), inbound: Mutex::default() }
+    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, judge: Arc<Judge>) -> Self {
+        Self { shared, app, judge }
     }
 
     /// Works until aborted by its owner; every step is safe to be cut off.
@@ -96,9 +91,7 @@ impl Routing {
         if items.is_empty() {
             return Some(0);
         }
-        let config = self.shared.config.load_full();
-        let decisions: Vec<RouteDecision> =
-            items.iter().map(|item| self.decide(item, &config, bot)).collect();
+        let decisions: Vec<_> = items.iter().map(|item| self.decide(item, bot)).collect();
         failpoint!("decided");
         // Decided one time: a person that was counted and told is not to be so again.
         while let Err(error) = self.shared.store.route(decisions.clone()).await {
@@ -106,12 +99,7 @@ impl Routing {
             tokio::time::sleep(STORE_PAUSE).await;
         }
         failpoint!("routed");
-        if decisions.iter().any(|it| matches!(it.decision, Decision::Queue(_))) {
-            self.shared.dispatch.notify_waiters();
-        }
-        if decisions.iter().any(|decision| decision.notice.is_some()) {
-            self.shared.delivery.notify_waiters();
-        }
+        self.shared.wake_after(decisions.iter().map(|decision| &decision.ruling));
         Some(decisions.len())
     }
 
@@ -121,119 +109,14 @@ impl Routing {
             || item.boot_id != self.shared.boot_id
     }
 
-    fn decide(&self, item: &InboxItem, config: &Config, bot: &OpenId) -> RouteDecision {
-        let at_ms = now_ms();
-        let mut notice = None;
-        let decision = match Event::parse(&item.payload) {
-            Err(error) => {
-                verdict_line(&self.app.name, item, "failed", "decode");
-                Decision::Failed { why: "decode", detail: error.to_string() }
-            }
-            Ok(event) => {
-                self.app.chats.see(&event);
-                match self.routed(&event, config, bot, item.received_ms) {
-                    Routed::Filtered(why) => {
-                        verdict_line(&self.app.name, item, "filtered", why.word());
-                        notice = self.notice(&event, why);
-                        notice = notice.map(|n| NewOutbox { inbox: Some(item.id), ..n });
-                        Decision::Filtered { why: why.word() }
-                    }
-                    Routed::Tasks(tasks) => {
-                        let handlers: Vec<&str> =
-                            tasks.iter().map(|t| t.handler.as_str()).collect();
-                        tracing::info!(app = self.app.name, event_id = %item.event_id, inbox_id = item.id.0,
-                        handlers = handlers.join(","), "routed");
-                        notice = self.crowd_notice(&event);
-                        Decision::Queue(tasks)
-                    }
-                }
-            }
-        };
-        if !matches!(decision, Decision::Queue(_)) {
+    fn decide(&self, item: &InboxItem, bot: &OpenId) -> RouteDecision {
+        let event = Event::parse(&item.payload);
+        let ruling = self.judge.rule(event.as_ref(), bot, item.received_ms);
+        judge::announce(&self.app.name, &item.event_id, item.id, &item.kind, &ruling.decision);
+        if !matches!(ruling.decision, Decision::Queue(_)) {
             // No handler will answer a callback's ack.
             self.shared.callbacks.answer(item.id, Bytes::from_static(NEUTRAL));
         }
-        RouteDecision { inbox: item.id, at_ms, decision, notice }
+        RouteDecision { inbox: item.id, ruling }
     }
-
-    fn routed(&self, event: &Event, config: &Config, bot: &OpenId, received_ms: i64) -> Routed {
-        let Some(app) = config.apps.iter().find(|a| a.name == self.app.name) else {
-            return Routed::Filtered(Why::NoRoute);
-        };
-        if self.shared.probes.recognise(event, received_ms) {
-            return Routed::Filtered(Why::Probe);
-        }
-        let routed = router::route(event, Context { config, app, bot, received_ms });
-        let Some(message) = event.message() else { return routed };
-        self.app.groups.count(message, bot);
-        let (mut inbound, now) = (self.inbound(), nanos(self.epoch.elapsed()));
-        if !message.from_bot() {
-            inbound.person_spoke(&message.chat_id);
-        }
-        match (routed, event.actor()) {
-            (Routed::Tasks(_), _)
-                if message.from_bot() && !inbound.bot_may_speak(&message.chat_id, now) =>
-            {
-                Routed::Filtered(Why::BotLoop)
-            }
-            (Routed::Tasks(_), Some(sender))
-                if !inbound.within(sender, config.governor.user_per_minute, now) =>
-            {
-                Routed::Filtered(Why::RateLimited)
-            }
-            (routed, _) => routed,
-        }
-    }
-
-    fn inbound(&self) -> MutexGuard<'_, Inbound> {
-        self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The notice that goes with a refusal, when there is one: once while it lasts.
-    fn notice(&self, event: &Event, why: Why) -> Option<NewOutbox> {
-        let text = match why {
-            Why::RateLimited if self.tell(event.actor()?) => {
-                "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
-            }
-            Why::Stale => {
-                "⏳ 这条消息送达得太晚，没有处理。This message arrived too late and was not handled."
-            }
-            Why::StaleAsk => {
-                "⏳ 这条消息送达得很晚，还需要处理吗？需要的话请重发。This message arrived late: does it still matter? Then please send it again."
-            }
-            Why::RateLimited
-            | Why::UnsupportedType
-            | Why::NoRoute
-            | Why::ChatNotAllowed
-            | Why::FromBot
-            | Why::BotLoop
-            | Why::SenderNotAllowed
-            | Why::NotMentioned
-            | Why::OwnMessage
-            | Why::Probe => return None,
-        };
-        outgoing::notice(&self.app.name, event, why.word(), text, now_ms())
-    }
-
-    /// What a chat hears whose message was taken but has to wait behind many others.
-    fn crowd_notice(&self, event: &Event) -> Option<NewOutbox> {
-        let waiting = self.shared.crowd.load(Ordering::Relaxed);
-        let chat = &event.message()?.chat_id;
-        if waiting == 0 || !self.inbound().tell_crowd(chat, nanos(self.epoch.elapsed())) {
-            return None;
-        }
-        let text = format!(
-            "⏳ 已收到，前面还有约 {waiting} 条消息在排队。Received; about {waiting} messages are waiting before yours."
-        );
-        outgoing::notice(&self.app.name, event, "crowded", &text, now_ms())
-    }
-
-    /// True when a sender over the limit is to be told.
-    fn tell(&self, sender: &OpenId) -> bool {
-        self.inbound().tell(sender, nanos(self.epoch.elapsed()))
-    }
-}
-
-fn verdict_line(app: &str, item: &InboxItem, verdict: &str, why: &str) {
-    tracing::info!(app, event_id = %item.event_id, inbox_id = item.id.0, kind = item.kind, verdict, why, "verdict");
 }

@@ -8,7 +8,7 @@ use larkline_client::ApiClient;
 use larkline_client::link::LinkHandle;
 use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
-use larkline_store::inbox::Concluded;
+use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -62,6 +62,21 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Wakes those who have work by decisions that were committed.
+    pub fn wake_after<'a>(&self, rulings: impl Iterator<Item = &'a Ruling>) {
+        let (mut tasks, mut notices) = (false, false);
+        for ruling in rulings {
+            tasks |= matches!(ruling.decision, Decision::Queue(_));
+            notices |= ruling.notice.is_some();
+        }
+        if tasks {
+            self.dispatch.notify_waiters();
+        }
+        if notices {
+            self.delivery.notify_waiters();
+        }
+    }
+
     /// A settlement reached the disk; if it decided an event's verdict, that is the event's
     /// last line in the log.
     pub fn settled(&self, concluded: Option<Concluded>) {

@@ -22,6 +22,7 @@ use crate::governor::Governor;
 use crate::handler::{Handler, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
+use crate::judge::Judge;
 use crate::line::Line;
 use crate::link_watch::LinkWatch;
 use crate::proof::ProofWatch;
@@ -235,12 +236,15 @@ impl Stages {
                 drop(fail.try_send(error));
             }
         });
-        let intake = Arc::new(Intake::new(Arc::clone(shared), Arc::clone(&runtime), received));
+        let judge = Arc::new(Judge::new(Arc::clone(shared), Arc::clone(&runtime)));
+        let intake =
+            Intake::new(Arc::clone(shared), Arc::clone(&runtime), Arc::clone(&judge), received);
+        let intake = Arc::new(intake);
         self.intake.spawn(format!("intake/{name}"), move || {
             let intake = Arc::clone(&intake);
             async move { intake.run().await }
         });
-        let routing = Arc::new(Routing::new(Arc::clone(shared), Arc::clone(&runtime)));
+        let routing = Arc::new(Routing::new(Arc::clone(shared), Arc::clone(&runtime), judge));
         let cancel = self.work.cancel_token();
         self.work.spawn(format!("routing/{name}"), move || {
             let (routing, cancel) = (Arc::clone(&routing), cancel.clone());

@@ -11,7 +11,9 @@ use larkline_proto::endpoint::EndpointReply;
 use larkline_proto::event::Event;
 use larkline_proto::frame::{Frame, Header, METHOD_DATA};
 use larkline_proto::link::{Answer, Input, Link, LinkConfig, Output};
-use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision, event_key, message_key};
+use larkline_store::inbox::{
+    Accepted, Decision, NewEvent, RouteDecision, Ruling, event_key, message_key,
+};
 use larkline_store::{SqliteOptions, SqliteStore, Store as _};
 
 const ENDPOINT: &[u8] =
@@ -117,9 +119,12 @@ async fn journal(times: u32) -> Outcome<u32> {
             boot_id: "boot".into(),
             ..NewEvent::default()
         };
-        if let [Accepted::New(inbox)] = store.accept(vec![event]).await?[..] {
+        if let [Accepted::New(inbox)] = store.accept(vec![event].into()).await?[..] {
             let decision = Decision::Filtered { why: "no_route" };
-            let decision = RouteDecision { inbox, at_ms: i64::from(n), decision, notice: None };
+            let decision = RouteDecision {
+                inbox,
+                ruling: Ruling { at_ms: i64::from(n), decision, notice: None },
+            };
             store.route(vec![decision]).await?;
             decided += 1;
         }

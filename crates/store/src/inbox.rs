@@ -53,6 +53,21 @@ pub struct NewEvent {
     pub payload: Vec<u8>,
     /// The boot that received it.
     pub boot_id: String,
+    /// What was decided about it already, committed with it when it is new; `None`: it waits in
+    /// [`Store::unrouted`](crate::Store::unrouted).
+    pub ruling: Option<Ruling>,
+}
+
+/// The router's word on an event, and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Ruling {
+    /// When it was decided, Unix ms.
+    pub at_ms: i64,
+    /// What was decided.
+    pub decision: Decision,
+    /// What the chat is told about it, committed with it: part of the event's story when no
+    /// handler gets the event, else a message of its own.
+    pub notice: Option<NewOutbox>,
 }
 
 /// What became of one offered event.
@@ -114,21 +129,16 @@ pub struct Concluded {
     pub why: String,
 }
 
-/// Where an event goes.
+/// Where an event goes that has a row already.
 #[derive(Clone, Debug)]
 pub struct RouteDecision {
     /// The event.
     pub inbox: InboxId,
-    /// When it was decided, Unix ms.
-    pub at_ms: i64,
-    /// What was decided.
-    pub decision: Decision,
-    /// What the chat is told about it, committed with it; part of the event's story when it
-    /// names the event.
-    pub notice: Option<NewOutbox>,
+    /// What was decided about it.
+    pub ruling: Ruling,
 }
 
-/// The router's word on one event.
+/// What becomes of an event.
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// No handler gets it, for this reason (`not_mentioned`, `no_route`, …).

@@ -23,7 +23,7 @@ pub mod session;
 mod sqlite;
 pub mod task;
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 pub use error::StoreError;
 use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
@@ -56,8 +56,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Commits events before their acks; one result per event, in order. An event any of whose
     /// keys was seen within the retention (also earlier in the same batch) is a duplicate: it
-    /// makes no row, is counted, and is added to the original's story.
-    fn accept(&self, events: Vec<NewEvent>) -> StoreFuture<'_, Vec<Accepted>>;
+    /// makes no row, is counted, and is added to the original's story; what was ruled about it
+    /// ([`NewEvent::ruling`](inbox::NewEvent::ruling)) is dropped.
+    fn accept(&self, events: Arc<[NewEvent]>) -> StoreFuture<'_, Vec<Accepted>>;
 
     /// Notes when acks left, with the next write. May be lost in a crash: an event without it
     /// was perhaps acked.

@@ -111,7 +111,7 @@ pub(super) async fn take_in(
     if events.is_empty() {
         return 0;
     }
-    match shared.store.accept(events).await {
+    match shared.store.accept(events.into()).await {
         Ok(accepted) => {
             let new: Vec<i64> = accepted
                 .iter()

@@ -25,7 +25,7 @@ pub async fn a_history_forgets_nothing(store: &dyn Store) {
     let times = AckTimes { inbox: id, journaled_ms: 2, acked_ms: 3 };
     store.mark_acked(vec![times]).await.unwrap();
     let again = NewEvent { received_ms: 4, ..event(1) };
-    store.accept(vec![again]).await.unwrap();
+    store.accept(vec![again].into()).await.unwrap();
     decide(store, id, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
     let task = claim_one(store, 10).await;
     let (code, error) = ("exit".into(), "no such file".into());
@@ -107,7 +107,7 @@ pub async fn an_event_is_found_by_every_id_and_by_words(store: &dyn Store) {
     let other = accepted(store, event(2)).await.0;
     let mut again = event(1);
     (again.event_id, again.keys[0]) = ("ev_again".into(), event_key("ev_again"));
-    store.accept(vec![again]).await.unwrap();
+    store.accept(vec![again].into()).await.unwrap();
     for text in ["ev_1", "ev_again", "om_1", "om_answer", "ext 1", "ell sai"] {
         assert_eq!(find(text).await, [id], "by {text}");
     }

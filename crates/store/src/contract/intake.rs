@@ -1,9 +1,9 @@
 //! Accepting and routing.
 
-use super::{APP, accepted, claim_row, decide, event, message, new_task, verdicts};
+use super::{APP, accepted, claim, claim_row, decide, event, message, new_task, verdicts};
 use crate::{
     Store,
-    inbox::{Accepted, Decision, InboxId, RouteDecision},
+    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, Ruling},
     outbox::NewOutbox,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 pub async fn accepted_events_come_back_in_order_as_they_were(store: &dyn Store) {
     let mut events: Vec<_> = (1..=5).map(event).collect();
     events[2].payload = vec![0, 255, 10, 0];
-    let accepted = store.accept(events.clone()).await.unwrap();
+    let accepted = store.accept(events.clone().into()).await.unwrap();
     let read = store.unrouted(APP.into(), 10).await.unwrap();
     assert_eq!(read.len(), events.len());
     for ((item, event), accepted) in read.iter().zip(&events).zip(accepted) {
@@ -32,19 +32,19 @@ pub async fn a_repeated_key_makes_no_second_event(store: &dyn Store) {
     let of = accepted(store, event(1)).await;
     let mut same_message = event(2);
     same_message.keys = vec!["e:another".into(), "m:om_1".into()];
-    let again = store.accept(vec![event(1)]).await.unwrap();
-    let third = store.accept(vec![same_message]).await.unwrap();
+    let again = store.accept(vec![event(1)].into()).await.unwrap();
+    let third = store.accept(vec![same_message].into()).await.unwrap();
     assert_eq!(again, [Accepted::Duplicate { of, times: 1 }]);
     assert_eq!(third, [Accepted::Duplicate { of, times: 2 }]);
     assert_eq!(store.unrouted(APP.into(), 10).await.unwrap().len(), 1);
     decide(store, of, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
-    let late = store.accept(vec![event(1)]).await.unwrap();
+    let late = store.accept(vec![event(1)].into()).await.unwrap();
     assert_eq!(late, [Accepted::Duplicate { of, times: 3 }], "its state does not matter");
 }
 
 /// Two deliveries of one event in one batch are one event.
 pub async fn a_batch_recognises_its_own_repeats(store: &dyn Store) {
-    let answers = store.accept(vec![event(1), event(2), event(1)]).await.unwrap();
+    let answers = store.accept(vec![event(1), event(2), event(1)].into()).await.unwrap();
     let [Accepted::New(one), Accepted::New(two), third] = answers[..] else {
         unreachable!("unexpected {answers:?}");
     };
@@ -85,10 +85,66 @@ pub async fn a_notice_comes_with_its_decision(store: &dyn Store) {
     for key in ["told", "ignored"] {
         let decision = Decision::Filtered { why: "stale" };
         let notice = Some(NewOutbox { inbox: Some(inbox), ..message(key, "a") });
-        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice }]).await.unwrap();
+        store
+            .route(vec![RouteDecision { inbox, ruling: Ruling { at_ms: 1, decision, notice } }])
+            .await
+            .unwrap();
     }
     assert_eq!(claim_row(store, 10).await.uuid, "uuid-told");
     assert_eq!(store.depths().await.unwrap().outbox, 1);
     let history = store.history(inbox).await.unwrap().unwrap();
     assert_eq!((history.outbox.len(), history.record.outcome.as_str()), (1, "filtered"));
+}
+
+/// An event that is committed with its decision stands where one stands that was decided later:
+/// the same story, the same counts, and its tasks and notices can be claimed.
+pub async fn a_ruling_with_its_event_is_as_good_as_a_later_one(store: &dyn Store) {
+    let rulings = [
+        (Decision::Filtered { why: "stale" }, "filtered", 1),
+        (Decision::Failed { why: "decode", detail: "no JSON".into() }, "failed", 1),
+        // A notice beside a task is a message of its own.
+        (Decision::Queue(vec![new_task("echo", "a", 0), new_task("other", "a", 0)]), "waiting", 0),
+        (Decision::Queue(Vec::new()), "filtered", 1),
+    ];
+    for (n, (decision, verdict, told)) in (1..).step_by(2).zip(rulings) {
+        let notice = Some(message(&format!("told-{n}"), "a"));
+        let ruling = Ruling { at_ms: 7, decision, notice: notice.clone() };
+        let at_once = NewEvent { ruling: Some(ruling.clone()), ..event(n) };
+        let at_once = accepted(store, at_once).await;
+        let later = accepted(store, event(n + 1)).await;
+        let notice = Some(message(&format!("told-{}", n + 1), "a"));
+        let ruling = Ruling { notice, ..ruling };
+        store.route(vec![RouteDecision { inbox: later, ruling }]).await.unwrap();
+        let histories = [at_once, later].map(async |id| store.history(id).await.unwrap().unwrap());
+        let [one, other] = histories;
+        let (one, other) = (one.await, other.await);
+        assert_eq!(one.record.outcome, verdict);
+        assert_eq!(one.outbox.len(), told, "{verdict}");
+        let standing = |h: &crate::record::History| {
+            let tasks: Vec<_> =
+                h.tasks.iter().map(|t| (t.handler.clone(), t.state.clone())).collect();
+            let log: Vec<_> = h.log.iter().map(|l| (l.what.clone(), l.detail.clone())).collect();
+            let record = (h.record.outcome.clone(), h.record.why.clone());
+            (record, h.routed_ms, h.verdict_ms, tasks, h.outbox.len(), log)
+        };
+        assert_eq!(standing(&one), standing(&other));
+    }
+    assert!(store.unrouted(APP.into(), 10).await.unwrap().is_empty());
+    let counts = [("failed", 2), ("filtered", 4), ("waiting", 2)];
+    assert_eq!(verdicts(store).await, counts.map(|(v, n)| (v.to_owned(), n)).into());
+    assert_eq!(claim(store, 10, 10).await.len(), 1, "the second one waits in the same lane");
+    assert_eq!(store.depths().await.unwrap().outbox, 8);
+}
+
+/// A redelivery that was taken for a new event changes nothing, whatever was decided about it.
+pub async fn a_ruling_about_a_repetition_is_dropped(store: &dyn Store) {
+    let of = accepted(store, event(1)).await;
+    let decision = Decision::Queue(vec![new_task("echo", "a", 0)]);
+    let ruling = Ruling { at_ms: 7, decision, notice: Some(message("told", "a")) };
+    let again = NewEvent { ruling: Some(ruling), ..event(1) };
+    let again = store.accept(vec![again].into()).await.unwrap();
+    assert_eq!(again, [Accepted::Duplicate { of, times: 1 }]);
+    assert_eq!(store.unrouted(APP.into(), 10).await.unwrap().len(), 1, "it waits as before");
+    let depths = store.depths().await.unwrap();
+    assert_eq!((depths.tasks, depths.outbox), (0, 0));
 }

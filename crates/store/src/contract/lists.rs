@@ -71,7 +71,7 @@ pub async fn the_next_due_moment_is_the_earliest_to_come(store: &dyn Store) {
 
 /// Depths are what waits now.
 pub async fn depths_count_what_waits(store: &dyn Store) {
-    store.accept(vec![event(5), event(6)]).await.unwrap();
+    store.accept(vec![event(5), event(6)].into()).await.unwrap();
     queued(store, 7, "a").await;
     store.enqueue(vec![message("1", "x")]).await.unwrap();
     let depths = store.depths().await.unwrap();
@@ -143,7 +143,7 @@ pub async fn records_are_listed_newest_first(store: &dyn Store) {
 pub async fn chats_are_counted_and_named(store: &dyn Store) {
     let mut direct = event(9);
     (direct.chat_id, direct.chat_type) = (Some("oc_2".into()), Some("p2p".into()));
-    store.accept(vec![event(1), event(2), direct]).await.unwrap();
+    store.accept(vec![event(1), event(2), direct].into()).await.unwrap();
     store.name_chat("main".into(), "oc_1".into(), "Ops".into()).await.unwrap();
     let chats = store.chats().await.unwrap();
     let told: Vec<_> = chats.iter().map(|chat| (chat.chat_id.as_str(), chat.events)).collect();
@@ -211,7 +211,7 @@ pub async fn a_closed_store_says_so(store: &dyn Store) {
     accepted(store, event(1)).await;
     store.probe().await.unwrap();
     store.close().await.unwrap();
-    let write = store.accept(vec![event(2)]).await;
+    let write = store.accept(vec![event(2)].into()).await;
     assert!(matches!(write, Err(StoreError::Closed)), "{write:?}");
     let read = store.unrouted(APP.into(), 10).await;
     assert!(matches!(read, Err(StoreError::Closed)), "{read:?}");

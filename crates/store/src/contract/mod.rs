@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Store,
-    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, event_key, message_key},
+    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, Ruling, event_key, message_key},
     outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxSettlement},
     record::Tally,
     task::{ClaimedTask, NewTask, TaskClaim, TaskSettlement},
@@ -37,6 +37,8 @@ macro_rules! store_laws {
             intake::equal_texts_are_two_events,
             intake::a_second_decision_is_ignored,
             intake::a_notice_comes_with_its_decision,
+            intake::a_ruling_with_its_event_is_as_good_as_a_later_one,
+            intake::a_ruling_about_a_repetition_is_dropped,
             tasks::a_lane_runs_one_task_at_a_time_in_order_of_events,
             tasks::the_oldest_lanes_go_first,
             tasks::a_lane_belongs_to_one_handler,
@@ -121,19 +123,23 @@ fn event(n: i64) -> NewEvent {
         preview: format!("text {n}"),
         payload: format!("payload {n}").into_bytes(),
         boot_id: "boot-1".into(),
+        ruling: None,
     }
 }
 
 /// Accepts an event that is new.
 async fn accepted(store: &dyn Store, event: NewEvent) -> InboxId {
-    match store.accept(vec![event]).await.unwrap()[..] {
+    match store.accept(vec![event].into()).await.unwrap()[..] {
         [Accepted::New(id)] => id,
         ref other => unreachable!("expected a new event, got {other:?}"),
     }
 }
 
 async fn decide(store: &dyn Store, inbox: InboxId, decision: Decision) {
-    store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
+    store
+        .route(vec![RouteDecision { inbox, ruling: Ruling { at_ms: 1, decision, notice: None } }])
+        .await
+        .unwrap();
 }
 
 fn new_task(handler: &str, lane: &str, due_ms: i64) -> NewTask {

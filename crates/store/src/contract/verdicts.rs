@@ -28,7 +28,7 @@ pub async fn the_equation_holds_after_every_step(store: &dyn Store) {
     };
     store.accept((1..=4).map(event).collect()).await.unwrap();
     holds(4).await;
-    store.accept(vec![event(1), event(5)]).await.unwrap();
+    store.accept(vec![event(1), event(5)].into()).await.unwrap();
     holds(6).await;
     let items = store.unrouted(APP.into(), 10).await.unwrap();
     decide(store, items[0].id, Decision::Filtered { why: "not_mentioned" }).await;

@@ -8,7 +8,10 @@ use super::{
     outbox, sql, task,
     writer::Tx,
 };
-use crate::inbox::{Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision};
+use crate::{
+    inbox::{Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision, Ruling},
+    outbox::NewOutbox,
+};
 
 /// Redeliveries that get a line of their own in an event's story; the rest are counted. The
 /// platform stops after four.
@@ -41,9 +44,11 @@ fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
             return repeated(tx, event, of);
         }
     }
+    let standing = Standing::of(event.ruling.as_ref());
     let insert = "INSERT INTO inbox (app, event_id, kind, message_id, chat_id, chat_type, sender,
-            created_ms, received_ms, boot_id, preview)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            created_ms, received_ms, boot_id, preview, routed_ms, final, pending, verdict, why,
+            verdict_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     let columns = params![
         event.app,
         event.event_id.as_str(),
@@ -56,6 +61,12 @@ fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
         event.received_ms,
         event.boot_id,
         event.preview,
+        standing.routed_ms,
+        standing.is_final(),
+        standing.pending,
+        standing.verdict,
+        standing.why,
+        standing.routed_ms.filter(|_| standing.is_final()),
     ];
     sql::exec(tx.conn, insert, columns)?;
     let id = tx.conn.last_insert_rowid();
@@ -70,12 +81,62 @@ fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
             ON CONFLICT DO NOTHING";
         sql::exec(tx.conn, insert, params![key, event.app, id])?;
     }
-    tx.ledger.count(&event.app, WAITING, "", 1);
+    tx.ledger.count(&event.app, standing.verdict, standing.why, 1);
+    if let Some(ruling) = &event.ruling {
+        rule(tx, id, ruling)?;
+    }
     if let Some(chat) = &event.chat_id {
         let chat_type = event.chat_type.as_deref();
         tx.ledger.visit(&event.app, chat.as_str(), chat_type, event.received_ms);
     }
     Ok(Accepted::New(InboxId(id)))
+}
+
+/// How the row of a new event begins.
+struct Standing {
+    routed_ms: Option<i64>,
+    pending: i64,
+    verdict: &'static str,
+    why: &'static str,
+}
+
+impl Standing {
+    fn of(ruling: Option<&Ruling>) -> Self {
+        let routed_ms = ruling.map(|ruling| ruling.at_ms);
+        let (pending, verdict, why) = match ruling.map(|ruling| &ruling.decision) {
+            None => (0, WAITING, ""),
+            Some(Decision::Filtered { why }) => (0, FILTERED, *why),
+            Some(Decision::Failed { why, .. }) => (0, FAILED, *why),
+            Some(Decision::Queue(tasks)) if tasks.is_empty() => (0, FILTERED, "no_route"),
+            Some(Decision::Queue(tasks)) => (sql::limit(tasks.len()), WAITING, ""),
+        };
+        Self { routed_ms, pending, verdict, why }
+    }
+
+    /// Whether the router ended it.
+    fn is_final(&self) -> bool {
+        self.verdict != WAITING
+    }
+}
+
+/// What a decision adds beside the event's row, which knows it already.
+fn rule(tx: &mut Tx<'_>, id: i64, ruling: &Ruling) -> Result<(), Refusal> {
+    let Ruling { at_ms, decision, notice } = ruling;
+    match decision {
+        Decision::Filtered { .. } => {}
+        Decision::Failed { detail, .. } => unreadable(tx, id, *at_ms, detail)?,
+        Decision::Queue(tasks) => tasks.iter().try_for_each(|new| task::insert(tx, id, new))?,
+    }
+    if let Some(notice) = notice {
+        let is_queued = matches!(decision, Decision::Queue(tasks) if !tasks.is_empty());
+        let inbox = (!is_queued).then_some(InboxId(id));
+        outbox::enqueue(tx, &[NewOutbox { inbox, ..notice.clone() }])?;
+    }
+    Ok(())
+}
+
+fn unreadable(tx: &Tx<'_>, id: i64, at_ms: i64, detail: &str) -> rusqlite::Result<()> {
+    ledger::note(tx, id, &Note { at_ms, what: "unreadable", detail, ..Note::default() })
 }
 
 fn repeated(tx: &mut Tx<'_>, event: &NewEvent, of: i64) -> Result<Accepted, Refusal> {
@@ -124,35 +185,17 @@ pub(super) fn unrouted(
 }
 
 pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), Refusal> {
-    for RouteDecision { inbox, at_ms, decision, notice } in decisions {
-        let InboxId(id) = *inbox;
-        let fresh = match decision {
-            Decision::Filtered { why } => conclude(tx, id, *at_ms, FILTERED, why)?,
-            Decision::Failed { why, detail } => {
-                let fresh = conclude(tx, id, *at_ms, FAILED, why)?;
-                if fresh {
-                    let note =
-                        Note { at_ms: *at_ms, what: "unreadable", detail, ..Note::default() };
-                    ledger::note(tx, id, &note)?;
-                }
-                fresh
-            }
-            Decision::Queue(tasks) if tasks.is_empty() => {
-                conclude(tx, id, *at_ms, FILTERED, "no_route")?
-            }
-            Decision::Queue(tasks) => {
-                let pending = sql::limit(tasks.len());
-                let update = "UPDATE inbox SET routed_ms = ?2, pending = pending + ?3
-                    WHERE id = ?1 AND routed_ms IS NULL";
-                let fresh = sql::exec(tx.conn, update, [id, *at_ms, pending])? > 0;
-                if fresh {
-                    tasks.iter().try_for_each(|new| task::insert(tx, id, new))?;
-                }
-                fresh
-            }
+    for RouteDecision { inbox: InboxId(id), ruling } in decisions {
+        let Standing { routed_ms, pending, verdict, why } = Standing::of(Some(ruling));
+        let fresh = if verdict == WAITING {
+            let update = "UPDATE inbox SET routed_ms = ?2, pending = pending + ?3
+                WHERE id = ?1 AND routed_ms IS NULL";
+            sql::exec(tx.conn, update, params![id, routed_ms, pending])? > 0
+        } else {
+            conclude(tx, *id, ruling.at_ms, verdict, why)?
         };
-        if let Some(notice) = notice.as_ref().filter(|_| fresh) {
-            outbox::enqueue(tx, std::slice::from_ref(notice))?;
+        if fresh {
+            rule(tx, *id, ruling)?;
         }
     }
     Ok(())

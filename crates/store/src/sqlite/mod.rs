@@ -173,7 +173,7 @@ impl Store for SqliteStore {
         self.write("end_boot", move |tx| boot::end(tx, &end))
     }
 
-    fn accept(&self, events: Vec<NewEvent>) -> StoreFuture<'_, Vec<Accepted>> {
+    fn accept(&self, events: Arc<[NewEvent]>) -> StoreFuture<'_, Vec<Accepted>> {
         self.write("accept", move |tx| inbox::accept(tx, &events))
     }
 

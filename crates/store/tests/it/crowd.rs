@@ -36,7 +36,7 @@ async fn a_hundred_writers_and_a_stranger_meet_no_lock() {
         let store = Arc::clone(&store);
         crowd.spawn(async move {
             for n in 0..EVENTS {
-                store.accept(vec![event(writer * EVENTS + n)]).await.unwrap();
+                store.accept(vec![event(writer * EVENTS + n)].into()).await.unwrap();
                 store.enqueue(vec![message(&format!("{writer}:{n}"), "a")]).await.unwrap();
                 store.depths().await.unwrap();
             }

@@ -8,7 +8,7 @@ use std::{
 
 use larkline_store::{
     SqliteOptions, SqliteStore, Store,
-    inbox::{Accepted, Decision, RouteDecision},
+    inbox::{Accepted, Decision, RouteDecision, Ruling},
     outbox::{OutboxClaim, OutboxSettlement},
     record::NewBoot,
     task::{NewTask, TaskClaim, TaskSettlement},
@@ -32,13 +32,19 @@ async fn child() {
     let from = i64::from(std::process::id()) * 10_000;
     let mut out = std::io::stdout();
     for n in from.. {
-        let accepted = store.accept(vec![event(n)]).await.unwrap();
+        let accepted = store.accept(vec![event(n)].into()).await.unwrap();
         let [Accepted::New(inbox)] = accepted[..] else { panic!("{accepted:?}") };
         writeln!(out, "accepted {}", inbox.0).unwrap();
         let task =
             NewTask { route: "all".into(), handler: "echo".into(), lane: "a".into(), due_ms: 0 };
         let decision = Decision::Queue(vec![task]);
-        store.route(vec![RouteDecision { inbox, at_ms: 1, decision, notice: None }]).await.unwrap();
+        store
+            .route(vec![RouteDecision {
+                inbox,
+                ruling: Ruling { at_ms: 1, decision, notice: None },
+            }])
+            .await
+            .unwrap();
         let (owner, handler) = ("boot".to_owned(), "echo".into());
         let claim =
             TaskClaim { handler, limit: 1, now_ms: 1, until_ms: i64::MAX, owner, once: true };

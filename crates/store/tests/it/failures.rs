@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use larkline_store::{
     SqliteOptions, SqliteStore, Store, StoreError,
-    inbox::{Accepted, Decision, InboxId, RouteDecision},
+    inbox::{Accepted, Decision, InboxId, RouteDecision, Ruling},
 };
 
 use crate::{event, fresh};
@@ -15,12 +15,15 @@ async fn fill(store: &dyn Store) -> (i64, StoreError) {
     for n in 1..10_000 {
         let mut event = event(n);
         event.payload = vec![b'x'; 8_192];
-        match store.accept(vec![event]).await {
+        match store.accept(vec![event].into()).await {
             Ok(accepted) => match accepted[..] {
                 [Accepted::New(inbox)] => {
                     let decision = Decision::Filtered { why: "no_route" };
                     store
-                        .route(vec![RouteDecision { inbox, at_ms: n, decision, notice: None }])
+                        .route(vec![RouteDecision {
+                            inbox,
+                            ruling: Ruling { at_ms: n, decision, notice: None },
+                        }])
                         .await
                         .unwrap();
                 }
@@ -39,7 +42,7 @@ async fn a_full_store_refuses_keeps_what_it_has_and_heals_by_itself() {
     let store = SqliteStore::open(folder.path().join("line.db"), options).unwrap();
     let (kept, error) = fill(&store).await;
     assert!(matches!(error, StoreError::Full), "{error:?}");
-    let again = store.accept(vec![event(20_000)]).await;
+    let again = store.accept(vec![event(20_000)].into()).await;
     assert!(again.is_ok() || matches!(again, Err(StoreError::Full)), "{again:?}");
     assert!(matches!(store.probe().await, Err(StoreError::Full)), "the probe sees it too");
     let tally = store.tally().await.unwrap();
@@ -48,7 +51,7 @@ async fn a_full_store_refuses_keeps_what_it_has_and_heals_by_itself() {
 
     store.prune(i64::MAX).await.unwrap();
     store.probe().await.unwrap();
-    store.accept(vec![event(30_000)]).await.unwrap();
+    store.accept(vec![event(30_000)].into()).await.unwrap();
 }
 
 /// A small file system of its own; `None` where this process may not mount one.
@@ -87,7 +90,7 @@ async fn a_full_disk_is_survived_by_the_same_store() {
     };
     let path = disk.path().join("line.db");
     let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
-    let first = store.accept(vec![event(1)]).await.unwrap();
+    let first = store.accept(vec![event(1)].into()).await.unwrap();
     let filler = disk.path().join("filler");
     fs::write(&filler, vec![0; 1 << 20]).unwrap();
     let (kept, error) = fill_distinct(&store).await;
@@ -95,7 +98,7 @@ async fn a_full_disk_is_survived_by_the_same_store() {
 
     fs::remove_file(&filler).unwrap();
     store.probe().await.unwrap();
-    store.accept(vec![event(20_000)]).await.unwrap();
+    store.accept(vec![event(20_000)].into()).await.unwrap();
     let all = store.unrouted("main".into(), 10_000).await.unwrap();
     assert_eq!(all.len(), kept + 2);
     assert_eq!(first, [Accepted::New(all[0].id)]);
@@ -106,7 +109,7 @@ async fn fill_distinct(store: &dyn Store) -> (usize, StoreError) {
     for n in 2..10_000 {
         let mut event = event(n);
         event.payload = vec![b'x'; 8_192];
-        if let Err(error) = store.accept(vec![event]).await {
+        if let Err(error) = store.accept(vec![event].into()).await {
             return (usize::try_from(n).unwrap() - 2, error);
         }
     }
@@ -120,7 +123,7 @@ async fn a_read_only_disk_is_named_and_works_again_when_it_is_writable() {
     };
     let path = disk.path().join("line.db");
     let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
-    store.accept(vec![event(1)]).await.unwrap();
+    store.accept(vec![event(1)].into()).await.unwrap();
     store.close().await.unwrap();
     disk.remount("ro");
     let refused = SqliteStore::open(&path, SqliteOptions::default());
@@ -153,7 +156,7 @@ async fn damage_inside_the_file_is_corrupt_and_no_panic() {
     bytes[8_192..].fill(0xEE);
     fs::write(&path, bytes).unwrap();
     let outcome = match SqliteStore::open(&path, SqliteOptions::default()) {
-        Ok(store) => store.accept(vec![event(500)]).await.map(drop),
+        Ok(store) => store.accept(vec![event(500)].into()).await.map(drop),
         Err(error) => Err(error),
     };
     assert!(matches!(outcome, Err(StoreError::Corrupt { .. })), "{outcome:?}");
@@ -195,10 +198,10 @@ fn nobody_else_can_read_the_file() {
 #[tokio::test]
 async fn numbers_survive_a_restart() {
     let (store, folder) = fresh();
-    store.accept(vec![event(1), event(2)]).await.unwrap();
+    store.accept(vec![event(1), event(2)].into()).await.unwrap();
     store.close().await.unwrap();
     let again = SqliteStore::open(folder.path().join("line.db"), SqliteOptions::default()).unwrap();
-    let accepted = again.accept(vec![event(1), event(3)]).await.unwrap();
+    let accepted = again.accept(vec![event(1), event(3)].into()).await.unwrap();
     let of = InboxId(1);
     assert_eq!(accepted, [Accepted::Duplicate { of, times: 1 }, Accepted::New(InboxId(3))]);
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use larkline_store::{
     SqliteStore, Store, StoreError,
-    inbox::{Accepted, Decision, InboxId, RouteDecision},
+    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, Ruling},
     outbox::{NewOutbox, OutboxClaim, OutboxLease, OutboxSettlement},
     record::{DeadItem, NewBoot},
     task::{NewTask, TaskClaim, TaskLease, TaskSettlement},
@@ -25,25 +25,50 @@ const LEASE_MS: i64 = 100;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Accept { n: i64 },
-    Route { pick: usize, lanes: Vec<u8> },
-    Claim { limit: usize },
-    Settle { pick: usize, how: u8, replies: usize },
-    ClaimRows { limit: usize },
-    SettleRow { pick: usize, how: u8 },
-    Advance { ms: i64 },
+    /// With lanes it is decided with its acceptance.
+    Accept {
+        n: i64,
+        lanes: Option<Vec<u8>>,
+    },
+    Route {
+        pick: usize,
+        lanes: Vec<u8>,
+    },
+    Claim {
+        limit: usize,
+    },
+    Settle {
+        pick: usize,
+        how: u8,
+        replies: usize,
+    },
+    ClaimRows {
+        limit: usize,
+    },
+    SettleRow {
+        pick: usize,
+        how: u8,
+    },
+    Advance {
+        ms: i64,
+    },
     Expire,
     Boot,
-    Retry { pick: usize },
-    Drop { pick: usize },
+    Retry {
+        pick: usize,
+    },
+    Drop {
+        pick: usize,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let pick = 0..64_usize;
+    let lanes = prop::collection::vec(0..3_u8, 0..3);
     prop_oneof![
-        4 => (0..20_i64).prop_map(|n| Op::Accept { n }),
-        4 => (pick.clone(), prop::collection::vec(0..3_u8, 0..3))
-            .prop_map(|(pick, lanes)| Op::Route { pick, lanes }),
+        4 => (0..20_i64, prop::option::of(lanes.clone()))
+            .prop_map(|(n, lanes)| Op::Accept { n, lanes }),
+        4 => (pick.clone(), lanes).prop_map(|(pick, lanes)| Op::Route { pick, lanes }),
         4 => (1..4_usize).prop_map(|limit| Op::Claim { limit }),
         5 => (pick.clone(), 0..7_u8, 0..3_usize)
             .prop_map(|(pick, how, replies)| Op::Settle { pick, how, replies }),
@@ -74,7 +99,7 @@ struct Pair {
 impl Pair {
     async fn run(&mut self, op: Op) {
         match op {
-            Op::Accept { n } => self.accept(n).await,
+            Op::Accept { n, lanes } => self.accept(n, lanes).await,
             Op::Route { pick, lanes } => self.route(pick, lanes).await,
             Op::Claim { limit } => self.claim(limit).await,
             Op::Settle { pick, how, replies } => self.settle(pick, how, replies).await,
@@ -88,11 +113,18 @@ impl Pair {
         }
     }
 
-    async fn accept(&mut self, n: i64) {
+    async fn accept(&mut self, n: i64, lanes: Option<Vec<u8>>) {
         self.received += 1;
-        let accepted = self.store.accept(vec![event(n)]).await.unwrap()[0];
+        let ruling = lanes.as_ref().map(|lanes| self.ruling(lanes));
+        let event = NewEvent { ruling, ..event(n) };
+        let accepted = self.store.accept(vec![event].into()).await.unwrap()[0];
         match (accepted, self.events.get(&n)) {
-            (Accepted::New(InboxId(id)), None) => drop(self.events.insert(n, id)),
+            (Accepted::New(InboxId(id)), None) => {
+                self.events.insert(n, id);
+                if let Some(lanes) = lanes {
+                    self.ruled(id, lanes);
+                }
+            }
             (Accepted::Duplicate { of: InboxId(of), .. }, Some(id)) => {
                 assert_eq!(of, *id);
                 self.repeats += 1;
@@ -105,23 +137,35 @@ impl Pair {
         let mut open: Vec<_> = self.events.values().copied().collect();
         open.retain(|id| !self.routed.contains_key(id));
         let Some(inbox) = open.get(pick % open.len().max(1)).copied() else { return };
-        self.routed.insert(inbox, !lanes.is_empty());
-        let mut tasks = Vec::new();
-        for lane in lanes {
-            let at = self.tasks.works.len();
-            let (route, lane) = (at.to_string(), lane.to_string());
-            tasks.push(NewTask { route, handler: "echo".into(), lane: lane.clone(), due_ms: 0 });
-            self.tasks.works.push(self.work(inbox, lane));
-            self.tasks.enter(at, true);
-        }
-        let decision = if tasks.is_empty() {
+        let ruling = self.ruling(&lanes);
+        self.store.route(vec![RouteDecision { inbox: InboxId(inbox), ruling }]).await.unwrap();
+        self.ruled(inbox, lanes);
+    }
+
+    /// A decision for these lanes; a task's route is its place among the model's tasks.
+    fn ruling(&self, lanes: &[u8]) -> Ruling {
+        let task = |(route, lane): (usize, &u8)| NewTask {
+            route: route.to_string(),
+            handler: "echo".into(),
+            lane: lane.to_string(),
+            due_ms: 0,
+        };
+        let decision = if lanes.is_empty() {
             Decision::Filtered { why: "no_route" }
         } else {
-            Decision::Queue(tasks)
+            Decision::Queue((self.tasks.works.len()..).zip(lanes).map(task).collect())
         };
-        let decision =
-            RouteDecision { inbox: InboxId(inbox), at_ms: self.now_ms, decision, notice: None };
-        self.store.route(vec![decision]).await.unwrap();
+        Ruling { at_ms: self.now_ms, decision, notice: None }
+    }
+
+    /// The model's side of [`Self::ruling`], when the store has taken it.
+    fn ruled(&mut self, inbox: i64, lanes: Vec<u8>) {
+        self.routed.insert(inbox, !lanes.is_empty());
+        for lane in lanes {
+            let at = self.tasks.works.len();
+            self.tasks.works.push(self.work(inbox, lane.to_string()));
+            self.tasks.enter(at, true);
+        }
     }
 
     fn work(&self, inbox: i64, lane: String) -> Work {
