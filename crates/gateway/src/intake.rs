@@ -35,10 +35,11 @@ use crate::clock::now_ms;
 use crate::judge::{self, Judge};
 use crate::shared::{AppRuntime, Shared};
 
-/// Events committed together at most; more only adds latency once a commit is under way.
-const BATCH_MAX: usize = 256;
+/// Events read before the first of them goes to the disk: few, so that reading and writing overlap;
+/// what waits for the disk shares its commit all the same.
+const BATCH_MAX: usize = 32;
 /// Commits under way at once: while the disk has one, the next is read and waits behind it.
-const COMMITS_MAX: usize = 4;
+const COMMITS_MAX: usize = 8;
 /// Deliveries that may wait between link and intake. Full, the link sheds them un-acked.
 pub const DELIVERIES_MAX: usize = 1024;
 /// The platform allows a callback 3 s in all; what is left is for the way.

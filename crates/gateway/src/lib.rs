@@ -19,6 +19,7 @@ pub mod instance;
 pub mod intake;
 pub mod judge;
 pub mod line;
+pub mod line_thread;
 pub mod link_watch;
 pub mod log;
 pub mod look;

@@ -69,6 +69,9 @@ pub enum RunError {
         /// Stage and fault.
         detail: String,
     },
+    /// The thread of the links cannot be started.
+    #[error("the system gives no thread for the links; raise its limits for this user")]
+    Thread(#[source] std::io::Error),
     /// Signals cannot be received.
     #[error("cannot receive signals")]
     Signals(#[source] std::io::Error),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
 use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
 use larkline_failpoint::failpoint;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use crate::identity::{self, Identity};
 use crate::intake::{DELIVERIES_MAX, Intake};
 use crate::judge::Judge;
 use crate::line::Line;
+use crate::line_thread::LineThread;
 use crate::link_watch::LinkWatch;
 use crate::proof::ProofWatch;
 use crate::routing::Routing;
@@ -48,6 +50,8 @@ struct Wishes {
 /// All workers.
 pub struct Stages {
     apps: Arc<Vec<Arc<AppRuntime>>>,
+    /// Where `intake` runs. It goes last: connections that its workers opened serve others too.
+    line: LineThread,
     intake: Supervisor,
     work: Supervisor,
     out: Supervisor,
@@ -75,14 +79,19 @@ impl Stages {
         let config = shared.config.load_full();
         let (fail, failures) = mpsc::channel(1);
         let wishes = Wishes { keep_going, fail: fail.clone() };
-        let supervisor = |stage| Supervisor::new(stage, Arc::clone(&shared.restarts));
+        let supervisor = |stage, runtime: &Handle| {
+            Supervisor::new(stage, Arc::clone(&shared.restarts), runtime.clone())
+        };
+        let line = LineThread::start().map_err(RunError::Thread)?;
+        let here = Handle::current();
         let dialer = Dialer::new(&config.network.to_net_options()).map_err(RunError::Network)?;
         let mut stages = Self {
             apps: Arc::default(),
-            intake: supervisor("intake"),
-            work: supervisor("work"),
-            out: supervisor("out"),
-            service: supervisor("service"),
+            intake: supervisor("intake", line.runtime()),
+            line,
+            work: supervisor("work", &here),
+            out: supervisor("out", &here),
+            service: supervisor("service", &here),
             resources: resources(shared, &config, &dialer),
             reply_base: reply_base(&config.server),
             handlers: CancellationToken::new(),
@@ -174,6 +183,7 @@ impl Stages {
         failpoint!("outbox_empty");
         self.out.join(Instant::now() + SERVICE_STOP).await;
         self.service.join(Instant::now() + SERVICE_STOP).await;
+        drop(self.line);
     }
 
     fn start_app(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -23,15 +24,17 @@ const RESTART_RESET: Duration = Duration::from_secs(60);
 /// Owner of the workers of one stage of the shutdown.
 pub struct Supervisor {
     stage: &'static str,
+    runtime: Handle,
     cancel: CancellationToken,
     workers: JoinSet<()>,
     restarts: Arc<AtomicU64>,
 }
 
 impl Supervisor {
-    /// An owner of no workers yet, which counts in `restarts` how often one is started over.
-    pub fn new(stage: &'static str, restarts: Arc<AtomicU64>) -> Self {
-        Self { stage, cancel: CancellationToken::new(), workers: JoinSet::new(), restarts }
+    /// An owner of no workers yet, which counts in `restarts` how often one is started over. They
+    /// run on `runtime`.
+    pub fn new(stage: &'static str, restarts: Arc<AtomicU64>, runtime: Handle) -> Self {
+        Self { stage, runtime, cancel: CancellationToken::new(), workers: JoinSet::new(), restarts }
     }
 
     /// The token that ends this stage's workers.
@@ -62,7 +65,7 @@ impl Supervisor {
         // Workers that ended by themselves are not kept.
         while self.workers.try_join_next().is_some() {}
         let watch = Watch { name: name.into(), cancel, restarts: Arc::clone(&self.restarts) };
-        self.workers.spawn(watch.run(make));
+        self.workers.spawn_on(watch.run(make), &self.runtime);
     }
 
     /// Starts a worker that cannot be made again. When it ends before its stage does, `failed`
@@ -74,7 +77,7 @@ impl Supervisor {
         work: impl Future<Output = ()> + Send + 'static,
     ) {
         let (name, cancel) = (name.into(), self.cancel.clone());
-        self.workers.spawn(async move {
+        let watched = async move {
             let mut worker = JoinSet::new();
             worker.spawn(work);
             let end = worker.join_next().await;
@@ -83,7 +86,8 @@ impl Supervisor {
                 tracing::error!(worker = name, panicked, "vital worker ended, stopping");
                 failed.cancel();
             }
-        });
+        };
+        self.workers.spawn_on(watched, &self.runtime);
     }
 
     /// Ends the stage: cancels, waits until `deadline`, aborts the rest. Returns how many
@@ -158,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_panics_or_returns_early_is_made_again_and_counted() {
         let (runs, restarts) = (AtomicU64::new(0), Arc::<AtomicU64>::default());
-        let mut stage = Supervisor::new("test", Arc::clone(&restarts));
+        let mut stage = Supervisor::new("test", Arc::clone(&restarts), Handle::current());
         let (settled, cancel) = (CancellationToken::new(), stage.cancel_token());
         let third = settled.clone();
         stage.spawn("worker", move || {
@@ -183,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_a_vital_worker_is_told_also_when_it_panics() {
         for panics in [false, true] {
-            let mut stage = Supervisor::new("test", Arc::default());
+            let mut stage = Supervisor::new("test", Arc::default(), Handle::current());
             let failed = CancellationToken::new();
             stage.spawn_vital("vital", failed.clone(), async move {
                 assert!(!panics, "as a bug would");
@@ -194,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_that_does_not_end_is_aborted_at_the_deadline_and_its_work_dropped() {
-        let mut stage = Supervisor::new("test", Arc::default());
+        let mut stage = Supervisor::new("test", Arc::default(), Handle::current());
         let (held, dropped) = (CancellationToken::new(), CancellationToken::new());
         let (started, guard) = (held.clone(), dropped.clone());
         stage.spawn("stuck", move || {

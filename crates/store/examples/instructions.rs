@@ -1,7 +1,8 @@
 //! The path of one event, over and over, for `cargo xtask instructions` to count.
 //!
-//! `line N`: bytes of a frame → link → event read → ack's bytes. `journal N`: an event alone in its
-//! commit, then its verdict. Everything is fixed, so that two counts differ by the code alone.
+//! `line N`: bytes of a frame → link → event read → ack's bytes. `journal N`: events with their verdicts,
+//! each alone in its commit. `burst N`: the same, many in a commit. Everything is fixed, so that two
+//! counts differ by the code alone.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -12,30 +13,35 @@ use larkline_proto::event::Event;
 use larkline_proto::frame::{Frame, Header, METHOD_DATA};
 use larkline_proto::link::{Answer, Input, Link, LinkConfig, Output};
 use larkline_store::inbox::{
-    Accepted, Decision, NewEvent, RouteDecision, Ruling, event_key, message_key,
+    Accepted, AckTimes, Decision, NewEvent, Ruling, event_key, message_key,
 };
 use larkline_store::{SqliteOptions, SqliteStore, Store as _};
 
 const ENDPOINT: &[u8] =
     br#"{"code":0,"data":{"URL":"wss://h.test/ws?device_id=77&service_id=5&ticket=t"}}"#;
 
+/// Events that a burst commits together.
+const BURST: u32 = 64;
+
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome {
-    let usage = "usage: instructions line|journal N";
+    let usage = "usage: instructions line|journal|burst N";
     let (mut arguments, mut done) = (std::env::args().skip(1), 0);
     let what = arguments.next().ok_or(usage)?;
     let times: u32 = arguments.next().ok_or(usage)?.parse()?;
     match what.as_str() {
         "line" => done = line(times)?,
-        "journal" => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            done = runtime.block_on(journal(times))?;
-        }
+        "journal" => done = on_runtime(journal(times, 1))?,
+        "burst" => done = on_runtime(journal(times, BURST))?,
         _ => Err(usage)?,
     }
     // Work that was not done has no instructions to count.
     if done == times { Ok(()) } else { Err(format!("{done} of {times} were done").into()) }
+}
+
+fn on_runtime(work: impl Future<Output = Outcome<u32>>) -> Outcome<u32> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// What the platform sends for the `n`-th message.
@@ -100,35 +106,49 @@ fn frame(n: u32) -> Vec<u8> {
     frame.encode()
 }
 
-async fn journal(times: u32) -> Outcome<u32> {
+/// Commits events with their decisions, `together` in each commit.
+async fn journal(times: u32, together: u32) -> Outcome<u32> {
     let folder = tempfile::tempdir()?;
     let store = SqliteStore::open(folder.path().join("line.db"), SqliteOptions::default())?;
-    let mut decided = 0;
-    for n in 0..times {
-        let (event_id, message_id) = (format!("{n:032x}"), format!("om_{n:032x}"));
-        let event = NewEvent {
-            app: "main".into(),
-            keys: vec![event_key(&event_id), message_key(&message_id)],
-            event_id: event_id.into(),
-            kind: "im.message.receive_v1".into(),
-            message_id: Some(message_id.into()),
-            chat_id: Some(format!("oc_{:032x}", n % 16).into()),
-            chat_type: Some("p2p".into()),
-            received_ms: i64::from(n),
-            payload: payload(n).into_bytes(),
-            boot_id: "boot".into(),
-            ..NewEvent::default()
-        };
-        if let [Accepted::New(inbox)] = store.accept(vec![event].into()).await?[..] {
-            let decision = Decision::Filtered { why: "no_route" };
-            let decision = RouteDecision {
-                inbox,
-                ruling: Ruling { at_ms: i64::from(n), decision, notice: None },
-            };
-            store.route(vec![decision]).await?;
-            decided += 1;
-        }
+    let mut accepted = 0;
+    for first in (0..times).step_by(together as usize) {
+        let batch: Vec<_> = (first..times.min(first + together)).map(event).collect();
+        let now_ms = i64::from(first);
+        let new = store.accept(batch.into()).await?.into_iter().filter_map(|one| match one {
+            Accepted::New(inbox) => {
+                Some(AckTimes { inbox, journaled_ms: now_ms, acked_ms: now_ms })
+            }
+            Accepted::Duplicate { .. } => None,
+        });
+        let acks: Vec<_> = new.collect();
+        accepted += u32::try_from(acks.len())?;
+        store.mark_acked(acks).await?;
     }
     store.close().await?;
-    Ok(decided)
+    Ok(accepted)
+}
+
+/// The `n`-th event, as intake offers one that no route wants.
+fn event(n: u32) -> NewEvent {
+    // Ids are without order, as the platform's are.
+    let id = u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (event_id, message_id) = (format!("{id:032x}"), format!("om_{id:032x}"));
+    NewEvent {
+        app: "main".into(),
+        keys: vec![event_key(&event_id), message_key(&message_id)],
+        event_id: event_id.into(),
+        kind: "im.message.receive_v1".into(),
+        message_id: Some(message_id.into()),
+        chat_id: Some(format!("oc_{:032x}", n % 16).into()),
+        chat_type: Some("p2p".into()),
+        received_ms: i64::from(n),
+        payload: payload(n).into_bytes(),
+        boot_id: "boot".into(),
+        ruling: Some(Ruling {
+            at_ms: i64::from(n),
+            decision: Decision::Filtered { why: "no_route" },
+            notice: None,
+        }),
+        ..NewEvent::default()
+    }
 }

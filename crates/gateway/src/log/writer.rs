@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel}
 use std::thread;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::rotate::RotatingFile;
@@ -22,6 +23,14 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Lines that came together go out together, up to so much.
 const GATHERED_BYTES: usize = 32 * 1024;
+
+/// While lines come one by one faster than [`WAKES`] in this time, they are let come for so long and
+/// are written together: a busy gateway does not change threads for each of them. A line that
+/// comes in a calm moment is written at once; a kill loses no more than the lines of this time.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// See [`GATHER`]: as many as a few messages on their whole path.
+const WAKES: u32 = 16;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
@@ -121,9 +130,11 @@ impl Drop for LineWriter {
 
 fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) {
     let mut told = 0;
+    let mut pace = Pace { began: Instant::now(), wakes: 0 };
     while let Ok(entry) = lines.try_recv().or_else(|_| {
         // Nothing more is queued: what was gathered goes out in one piece.
         sinks.flush();
+        pace.keep();
         lines.recv()
     }) {
         let line = match entry {
@@ -145,6 +156,24 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
         sinks.write(&line);
     }
     sinks.flush();
+}
+
+/// How often the thread was woken lately.
+struct Pace {
+    began: Instant,
+    wakes: u32,
+}
+
+impl Pace {
+    /// Called before waiting for a line; sleeps when that was done too often.
+    fn keep(&mut self) {
+        self.wakes += 1;
+        if self.began.elapsed() >= GATHER {
+            *self = Self { began: Instant::now(), wakes: 0 };
+        } else if self.wakes >= WAKES {
+            thread::sleep(GATHER);
+        }
+    }
 }
 
 /// Where lines go.

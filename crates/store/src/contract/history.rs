@@ -117,3 +117,24 @@ pub async fn an_event_is_found_by_every_id_and_by_words(store: &dyn Store) {
     }
     assert_eq!(store.prune(2).await.unwrap().keys, 3, "no key outlives its event");
 }
+
+/// Each event keeps the times of its own ack, also of acks that left together or in another order,
+/// and none is taken for acked because its neighbours are.
+pub async fn each_event_has_the_times_of_its_own_ack(store: &dyn Store) {
+    let mut ids = Vec::new();
+    for n in 1..=6 {
+        ids.push(accepted(store, event(n)).await);
+    }
+    let times =
+        |n: usize, at_ms| AckTimes { inbox: ids[n], journaled_ms: at_ms, acked_ms: at_ms + 1 };
+    // The third one waits for its handler, the last one is never acked.
+    store.mark_acked(vec![times(0, 10), times(1, 10), times(3, 10), times(4, 12)]).await.unwrap();
+    store.mark_acked(vec![times(2, 30)]).await.unwrap();
+    let mut known = Vec::new();
+    for id in ids {
+        let history = store.history(id).await.unwrap().unwrap();
+        known.push((history.journaled_ms, history.acked_ms));
+    }
+    let at = |ms| (Some(ms), Some(ms + 1));
+    assert_eq!(known, [at(10), at(10), at(30), at(10), at(12), (None, None)]);
+}

@@ -52,6 +52,25 @@ pub async fn a_batch_recognises_its_own_repeats(store: &dyn Store) {
     assert_eq!(third, Accepted::Duplicate { of: one, times: 1 });
 }
 
+/// A redelivery under a new event id is found by that id too; the key that was new never leads to
+/// an event that does not exist.
+pub async fn a_new_key_beside_a_known_one_leads_to_the_known_event(store: &dyn Store) {
+    let of = accepted(store, event(1)).await;
+    let replayed = NewEvent { keys: vec!["e:replayed".into(), "m:om_1".into()], ..event(9) };
+    let fresh = event(2);
+    let answers = store.accept(vec![replayed, fresh].into()).await.unwrap();
+    let [Accepted::Duplicate { of: original, .. }, Accepted::New(next)] = answers[..] else {
+        unreachable!("unexpected {answers:?}");
+    };
+    assert_eq!(original, of);
+    let alone = NewEvent { keys: vec!["e:replayed".into()], ..event(9) };
+    let again = store.accept(vec![alone].into()).await.unwrap();
+    assert_eq!(again, [Accepted::Duplicate { of, times: 2 }]);
+    let found = store.find("replayed".into()).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.row).collect::<Vec<_>>(), [of.0]);
+    assert!(store.history(next).await.unwrap().is_some());
+}
+
 /// Two bots in one chat receive the same message, and each has its own event.
 pub async fn keys_belong_to_one_app(store: &dyn Store) {
     let mut other = event(1);

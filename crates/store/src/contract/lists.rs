@@ -206,6 +206,20 @@ pub async fn pruning_takes_what_is_finished_and_old(store: &dyn Store) {
     assert_eq!(store.prune(100).await.unwrap(), crate::record::Pruned::default());
 }
 
+/// The number of the newest event is not given again, however old it is when others are forgotten.
+pub async fn a_number_is_not_used_twice(store: &dyn Store) {
+    for n in 1..=2 {
+        let newest = accepted(store, event(n)).await;
+        decide(store, newest, Decision::Filtered { why: "no_route" }).await;
+    }
+    assert_eq!(store.prune(i64::MAX).await.unwrap().events, 1);
+    let kept = store.find("ev_2".into()).await.unwrap();
+    let next = accepted(store, event(3)).await;
+    assert!(kept.iter().all(|newest| newest.row < next.0), "{kept:?}, then {next:?}");
+    decide(store, next, Decision::Filtered { why: "no_route" }).await;
+    assert_eq!(store.prune(i64::MAX).await.unwrap().events, 1, "it goes when it is not the newest");
+}
+
 /// After closing, every call is refused, and none hangs.
 pub async fn a_closed_store_says_so(store: &dyn Store) {
     accepted(store, event(1)).await;

@@ -33,6 +33,7 @@ macro_rules! store_laws {
             intake::accepted_events_come_back_in_order_as_they_were,
             intake::a_repeated_key_makes_no_second_event,
             intake::a_batch_recognises_its_own_repeats,
+            intake::a_new_key_beside_a_known_one_leads_to_the_known_event,
             intake::keys_belong_to_one_app,
             intake::equal_texts_are_two_events,
             intake::a_second_decision_is_ignored,
@@ -86,9 +87,11 @@ macro_rules! store_laws {
             lists::chats_are_counted_and_named,
             history::a_history_forgets_nothing,
             history::a_history_tells_what_was_cut_off,
+            history::each_event_has_the_times_of_its_own_ack,
             history::an_event_is_found_by_every_id_and_by_words,
             lists::sessions_are_kept,
             lists::pruning_takes_what_is_finished_and_old,
+            lists::a_number_is_not_used_twice,
             lists::a_closed_store_says_so,
         }
     };

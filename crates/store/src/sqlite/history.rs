@@ -19,18 +19,16 @@ const ROWS: i64 = 500;
 const FOUND: usize = 20;
 
 pub(super) fn of(conn: &Connection, InboxId(id): InboxId) -> rusqlite::Result<Option<History>> {
-    let select = format!(
-        "SELECT {IN}, repeats, journaled_ms, acked_ms, routed_ms, verdict_ms
-        FROM inbox WHERE id = ?1"
-    );
+    let select = format!("SELECT {IN}, repeats, routed_ms, verdict_ms FROM inbox WHERE id = ?1");
+    let (journaled_ms, acked_ms) = acked(conn, id)?.unzip();
     let history = sql::one(conn, &select, [id], |row| {
         Ok(History {
             record: list::record(row, "in")?,
             repeats: sql::small(row, 12)?,
-            journaled_ms: row.get(13)?,
-            acked_ms: row.get(14)?,
-            routed_ms: row.get(15)?,
-            verdict_ms: row.get(16)?,
+            journaled_ms,
+            acked_ms,
+            routed_ms: row.get(13)?,
+            verdict_ms: row.get(14)?,
             tasks: Vec::new(),
             outbox: Vec::new(),
             log: Vec::new(),
@@ -43,6 +41,16 @@ pub(super) fn of(conn: &Connection, InboxId(id): InboxId) -> rusqlite::Result<Op
         log: log(conn, id)?,
         ..history
     }))
+}
+
+/// When the event was known to be on disk, and when its ack left. Lines do not overlap: the one that
+/// begins last before it is the only one that can hold it.
+fn acked(conn: &Connection, id: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+    let select =
+        "SELECT journaled_ms, acked_ms FROM (SELECT last, journaled_ms, acked_ms FROM acked
+            WHERE first <= ?1 ORDER BY first DESC LIMIT 1)
+        WHERE last >= ?1";
+    sql::one(conn, select, [id], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn tasks(conn: &Connection, id: i64) -> rusqlite::Result<Vec<TaskFacts>> {

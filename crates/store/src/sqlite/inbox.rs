@@ -1,6 +1,6 @@
 //! Accepting, acking and routing events.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::{
     fault::Refusal,
@@ -34,22 +34,48 @@ pub(super) fn item(row: &Row<'_>, at: usize) -> rusqlite::Result<InboxItem> {
 }
 
 pub(super) fn accept(tx: &mut Tx<'_>, events: &[NewEvent]) -> Result<Vec<Accepted>, Refusal> {
-    events.iter().map(|event| accept_one(tx, event)).collect()
+    let mut insert = Insert::prepare(tx.conn)?;
+    events.iter().map(|event| accept_one(tx, &mut insert, event)).collect()
 }
 
-fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
-    for key in &event.keys {
-        let find = "SELECT inbox FROM seen WHERE key = ?1 AND app = ?2";
-        if let Some(of) = sql::one(tx.conn, find, params![key, event.app], |row| row.get(0))? {
-            return repeated(tx, event, of);
+/// The statements that every event runs, found once for all events of a batch.
+struct Insert<'c> {
+    key: CachedStatement<'c>,
+    event: CachedStatement<'c>,
+    payload: CachedStatement<'c>,
+}
+
+impl<'c> Insert<'c> {
+    fn prepare(conn: &'c Connection) -> rusqlite::Result<Self> {
+        let key = "INSERT INTO seen (key, app, inbox) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let event = "INSERT INTO inbox (id, app, event_id, kind, message_id, chat_id, chat_type,
+                sender, created_ms, received_ms, boot_id, preview, routed_ms, final, pending,
+                verdict, why, verdict_ms)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                ?18)";
+        let payload = "INSERT INTO payload (inbox, keys, body) VALUES (?1, ?2, ?3)";
+        Ok(Self {
+            key: sql::cached(conn, key)?,
+            event: sql::cached(conn, event)?,
+            payload: sql::cached(conn, payload)?,
+        })
+    }
+}
+
+fn accept_one(
+    tx: &mut Tx<'_>,
+    insert: &mut Insert<'_>,
+    event: &NewEvent,
+) -> Result<Accepted, Refusal> {
+    let id = next_id(tx)?;
+    for (n, key) in event.keys.iter().enumerate() {
+        if insert.key.execute(params![key, event.app, id])? == 0 {
+            return repeated(tx, event, key, &event.keys[..n]);
         }
     }
     let standing = Standing::of(event.ruling.as_ref());
-    let insert = "INSERT INTO inbox (app, event_id, kind, message_id, chat_id, chat_type, sender,
-            created_ms, received_ms, boot_id, preview, routed_ms, final, pending, verdict, why,
-            verdict_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-    let columns = params![
+    insert.event.execute(params![
+        id,
         event.app,
         event.event_id.as_str(),
         event.kind,
@@ -67,20 +93,10 @@ fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
         standing.verdict,
         standing.why,
         standing.routed_ms.filter(|_| standing.is_final()),
-    ];
-    sql::exec(tx.conn, insert, columns)?;
-    let id = tx.conn.last_insert_rowid();
-    let insert = "INSERT INTO payload (inbox, keys, body) VALUES (?1, ?2, ?3)";
-    sql::exec(
-        tx.conn,
-        insert,
-        params![id, serde_json::json!(event.keys).to_string(), event.payload],
-    )?;
-    for key in &event.keys {
-        let insert = "INSERT INTO seen (key, app, inbox) VALUES (?1, ?2, ?3)
-            ON CONFLICT DO NOTHING";
-        sql::exec(tx.conn, insert, params![key, event.app, id])?;
-    }
+    ])?;
+    let keys = serde_json::json!(event.keys).to_string();
+    insert.payload.execute(params![id, keys, event.payload])?;
+    tx.newest = Some(id);
     tx.ledger.count(&event.app, standing.verdict, standing.why, 1);
     if let Some(ruling) = &event.ruling {
         rule(tx, id, ruling)?;
@@ -90,6 +106,18 @@ fn accept_one(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Accepted, Refusal> {
         tx.ledger.visit(&event.app, chat.as_str(), chat_type, event.received_ms);
     }
     Ok(Accepted::New(InboxId(id)))
+}
+
+/// The number of the next event: above all that there are, of which pruning keeps the greatest.
+fn next_id(tx: &mut Tx<'_>) -> rusqlite::Result<i64> {
+    let newest = match tx.newest {
+        Some(newest) => newest,
+        None => {
+            let read = "SELECT id FROM inbox ORDER BY id DESC LIMIT 1";
+            sql::one(tx.conn, read, [], |row| row.get(0))?.unwrap_or(0)
+        }
+    };
+    Ok(newest + 1)
 }
 
 /// How the row of a new event begins.
@@ -139,7 +167,21 @@ fn unreadable(tx: &Tx<'_>, id: i64, at_ms: i64, detail: &str) -> rusqlite::Resul
     ledger::note(tx, id, &Note { at_ms, what: "unreadable", detail, ..Note::default() })
 }
 
-fn repeated(tx: &mut Tx<'_>, event: &NewEvent, of: i64) -> Result<Accepted, Refusal> {
+/// Counts a redelivery of the event that has `key`. The keys `before` it were new and were stored
+/// for the event that this turned out not to be.
+fn repeated(
+    tx: &mut Tx<'_>,
+    event: &NewEvent,
+    key: &str,
+    before: &[String],
+) -> Result<Accepted, Refusal> {
+    for key in before {
+        let delete = "DELETE FROM seen WHERE key = ?1 AND app = ?2";
+        sql::exec(tx.conn, delete, params![key, event.app])?;
+    }
+    let find = "SELECT inbox FROM seen WHERE key = ?1 AND app = ?2";
+    let of: Option<i64> = sql::one(tx.conn, find, params![key, event.app], |row| row.get(0))?;
+    let of = of.unwrap_or_default();
     let update = "UPDATE inbox SET repeats = repeats + 1 WHERE id = ?1 RETURNING repeats";
     let times = sql::one(tx.conn, update, [of], |row| sql::small(row, 0))?.unwrap_or(1);
     if times <= REPEATS_TOLD {
@@ -164,10 +206,18 @@ fn adopt(tx: &Tx<'_>, event: &NewEvent, of: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Notes when acks left; neighbours that left together share a line.
 pub(super) fn mark_acked(tx: &Tx<'_>, acks: &[AckTimes]) -> rusqlite::Result<()> {
-    let update = "UPDATE inbox SET journaled_ms = ?2, acked_ms = ?3 WHERE id = ?1";
-    for AckTimes { inbox: InboxId(id), journaled_ms, acked_ms } in acks {
-        sql::exec(tx.conn, update, [id, journaled_ms, acked_ms])?;
+    let insert = "INSERT INTO acked (first, last, journaled_ms, acked_ms) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO NOTHING";
+    let together = |one: &AckTimes, next: &AckTimes| {
+        next.inbox.0 == one.inbox.0 + 1
+            && (next.journaled_ms, next.acked_ms) == (one.journaled_ms, one.acked_ms)
+    };
+    for run in acks.chunk_by(together) {
+        let [first, ..] = run else { continue };
+        let last = first.inbox.0 + sql::limit(run.len()) - 1;
+        sql::exec(tx.conn, insert, [first.inbox.0, last, first.journaled_ms, first.acked_ms])?;
     }
     Ok(())
 }

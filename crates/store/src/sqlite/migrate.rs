@@ -12,6 +12,7 @@ use crate::StoreError;
 const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_line.sql"),
     include_str!("../../migrations/0002_story.sql"),
+    include_str!("../../migrations/0003_pace.sql"),
 ];
 
 /// Brings the file to the newest schema this binary knows.
@@ -36,4 +37,36 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StoreError> {
         failpoint!("migrated");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{STEPS, run};
+
+    /// A file as the second step left it, with events: nothing of them is lost by later steps.
+    #[test]
+    fn what_an_older_binary_stored_is_still_there() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..2] {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.pragma_update(None, "user_version", 2).unwrap();
+        for (id, acked) in [(3, "7"), (4, "NULL")] {
+            let insert = format!(
+                "INSERT INTO inbox (id, app, event_id, kind, chat_id, created_ms, received_ms,
+                    boot_id, preview, journaled_ms, acked_ms, verdict)
+                VALUES ({id}, 'main', 'ev_{id}', 'k', 'oc', 1, 2, 'b', 'hi', 6, {acked}, 'failed')"
+            );
+            conn.execute(&insert, []).unwrap();
+        }
+        run(&mut conn).unwrap();
+        let events = "SELECT group_concat(id || event_id || preview || verdict, ' ') FROM inbox
+            INDEXED BY inbox_chat WHERE chat_id = 'oc' ORDER BY id";
+        let text = |sql| conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(text(events), "3ev_3hifailed 4ev_4hifailed");
+        let acked = "SELECT group_concat(first || '-' || last || '@' || acked_ms, ' ') FROM acked";
+        assert_eq!(text(acked), "3-3@7");
+    }
 }

@@ -45,7 +45,7 @@ use crate::{
     task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
 };
 use fault::Refusal;
-use late::LateSync;
+use late::Late;
 use reader::Reader;
 use writer::{Acks, Tx, Writer};
 
@@ -82,8 +82,8 @@ impl SqliteStore {
         let conn = open::writer(&path, &options)?;
         let acks = Acks::default();
         let (writer, orders) = mpsc::channel(writer::QUEUE);
-        let (late, syncing) = LateSync::new(&path);
-        spawn("store-sync", syncing)?;
+        let (late, work) = Late::new(&path);
+        spawn("store-late", work)?;
         let state = Writer {
             path: path.clone(),
             options,

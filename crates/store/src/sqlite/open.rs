@@ -7,18 +7,18 @@ use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{SqliteOptions, fault, migrate};
+use super::{SqliteOptions, fault, late::WRITE_BACK_PAGES, migrate};
 use crate::StoreError;
 
 /// How long a connection waits for another process (a backup, a shell) to let go.
 const BUSY_MS: u64 = 5_000;
 /// Statements kept prepared; above the number this crate has.
 const STATEMENTS: usize = 128;
-/// Pages in the WAL before a commit also writes them back: 16 MiB, so that a burst pays for
-/// it seldom and a restart replays it in well under a second.
-const CHECKPOINT_PAGES: u32 = 4_096;
+/// Pages in the WAL before a commit also writes back what [`super::late`] has not: seldom much,
+/// and then the WAL begins anew.
+const CHECKPOINT_PAGES: u32 = 2 * WRITE_BACK_PAGES;
 /// What is left of the WAL file after it was written back, bytes.
-const WAL_BYTES_KEPT: u32 = 16 << 20;
+const WAL_BYTES_KEPT: u32 = 32 << 20;
 /// Page cache of the writer, KiB: the upper levels of the dedupe tree at ten million keys.
 const WRITER_CACHE_KIB: u32 = 8_192;
 /// Page cache of a reader, KiB.
@@ -43,6 +43,14 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         Ok(conn)
     };
     open().map_err(|error| fault::from_sqlite("open", &error))
+}
+
+/// Opens a connection that writes the WAL back and nothing else.
+pub(super) fn beside(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connect(path, flags)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    Ok(conn)
 }
 
 /// Makes an empty file that others cannot read (messages are private), and makes its name as

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use super::{SqliteOptions, SqliteStore};
 
 /// Tables that grow for ever, with the names that statements give them.
-const GROWING: &[&str] = &["inbox", "i", "payload", "p", "seen", "task", "t", "outbox", "o", "log"];
+const GROWING: &[&str] =
+    &["inbox", "i", "payload", "p", "seen", "task", "t", "outbox", "o", "log", "acked"];
 /// Partial indexes that hold what waits, not what was.
 const WAITING: &[&str] = &[
     "inbox_unrouted",

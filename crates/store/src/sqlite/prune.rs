@@ -15,8 +15,9 @@ pub(super) fn events(
     before_ms: i64,
     after: i64,
 ) -> Result<(Pruned, Option<i64>), Refusal> {
+    // The newest stays whatever its age: the next number is made from it.
     let read = "SELECT id, received_ms < ?2, verdict <> 'waiting' AND pending = 0 FROM inbox
-        WHERE id > ?1 ORDER BY id LIMIT ?3";
+        WHERE id > ?1 AND id < (SELECT max(id) FROM inbox) ORDER BY id LIMIT ?3";
     let rows = sql::all(tx.conn, read, [after, before_ms, BITE], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
     })?;
@@ -27,6 +28,10 @@ pub(super) fn events(
             pruned.events += 1;
         }
     }
+    // Lines of acks go when the last of their events is behind all that are left.
+    let delete = "DELETE FROM acked WHERE last < (SELECT min(id) FROM inbox)
+        AND first < (SELECT min(id) FROM inbox)";
+    sql::exec(tx.conn, delete, [])?;
     // One event with a wrong clock must not keep everything behind it for ever.
     let last = rows.last().filter(|_| rows.iter().any(|(_, old, _)| *old));
     Ok((pruned, last.map(|(id, ..)| *id)))

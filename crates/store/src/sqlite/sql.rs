@@ -29,7 +29,8 @@ pub(super) fn all<T>(
     cached(conn, sql)?.query_map(params, read)?.collect()
 }
 
-fn cached<'c>(conn: &'c Connection, sql: &str) -> Result<CachedStatement<'c>> {
+/// A statement from the cache, for who runs it many times.
+pub(super) fn cached<'c>(conn: &'c Connection, sql: &str) -> Result<CachedStatement<'c>> {
     #[cfg(test)]
     super::plans::check(conn, sql);
     conn.prepare_cached(sql)

@@ -19,7 +19,7 @@ use super::{
     SqliteOptions,
     fault::{self, Refusal},
     inbox,
-    late::LateSync,
+    late::Late,
     ledger::Ledger,
     open, sql,
 };
@@ -41,6 +41,8 @@ const ACKS: usize = 16_384;
 pub(super) struct Tx<'c> {
     pub(super) conn: &'c Connection,
     pub(super) ledger: Ledger,
+    /// Number of the newest event that this transaction made.
+    pub(super) newest: Option<i64>,
     /// The verdict that the operation under way has decided.
     pub(super) concluded: Option<Concluded>,
 }
@@ -124,7 +126,7 @@ pub(super) struct Writer {
     pub(super) conn: Option<Connection>,
     /// Whether its commits wait for the disk now; a new connection does.
     pub(super) syncing: bool,
-    pub(super) late: LateSync,
+    pub(super) late: Late,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) acks: Acks,
 }
@@ -226,6 +228,7 @@ impl Writer {
         {
             tracing::debug!(?refusal, "ack times were not written");
         }
+        self.late.close();
         let Some(conn) = self.conn.take() else { return Ok(()) };
         let written_back = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         failpoint!("checkpointed");
@@ -237,7 +240,7 @@ impl Writer {
 
 fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
     sql::exec(conn, "BEGIN IMMEDIATE", [])?;
-    let mut tx = Tx { conn, ledger: Ledger::default(), concluded: None };
+    let mut tx = Tx { conn, ledger: Ledger::default(), newest: None, concluded: None };
     inbox::mark_acked(&tx, acks)?;
     for job in jobs {
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
@@ -259,7 +262,7 @@ fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> R
 mod tests {
     use std::sync::mpsc;
 
-    use super::super::{SqliteOptions, SqliteStore, late::LateSync, open, sql};
+    use super::super::{SqliteOptions, SqliteStore, late::Late, open, sql};
     use crate::{Store, StoreError};
 
     /// Queues an operation that goes wrong and a good one while the writer is held up, so that
@@ -336,7 +339,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, options) = (folder.path().join("line.db"), SqliteOptions::default());
         // The thread that syncs is not started, so that what it would do stays to be seen.
-        let (late, _) = LateSync::new(&path);
+        let (late, _) = Late::new(&path);
         let conn = Some(open::writer(&path, &options).unwrap());
         let (orders, acks) = (tokio::sync::mpsc::channel(1).1, super::Acks::default());
         let mut writer = super::Writer { path, options, conn, syncing: true, late, orders, acks };
