@@ -7,9 +7,6 @@
 //! What is surely new is decided here, so that event and decision are one commit; the rest is left
 //! to [`crate::routing`].
 
-use std::collections::hash_map::RandomState;
-use std::collections::{HashSet, VecDeque};
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,6 +30,7 @@ use uuid::Uuid;
 use crate::callback::NEUTRAL;
 use crate::clock::now_ms;
 use crate::judge::{self, Judge};
+use crate::recent::Recent;
 use crate::shared::{AppRuntime, Shared};
 
 /// Events read before the first of them goes to the disk: few, so that reading and writing overlap;
@@ -330,41 +328,6 @@ pub(crate) fn describe(new: &mut NewEvent, event: &Event, previews: bool) {
         if previews {
             new.preview = content::preview(&content::readable(message, &OpenId::default()));
         }
-    }
-}
-
-/// The keys of the last events, as far as one can be taken for a repetition: what is not among
-/// them is new, or so old that its repetition is judged like a new one before the journal
-/// recognises it.
-#[derive(Default)]
-struct Recent {
-    hasher: RandomState,
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Recent {
-    /// Keys remembered: two for each event of a quarter of a minute at 500 a second, after which
-    /// the platform repeats what it got no ack for.
-    const KEYS_MAX: usize = 16_384;
-
-    /// Remembers the keys of an event; `true` when none of them was known.
-    fn is_first(&mut self, keys: &[String]) -> bool {
-        let mut first = true;
-        for key in keys {
-            let hash = self.hasher.hash_one(key);
-            if !self.known.insert(hash) {
-                first = false;
-                continue;
-            }
-            self.order.push_back(hash);
-            if self.order.len() > Self::KEYS_MAX
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
-        }
-        first
     }
 }
 

@@ -2,27 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use larkline_client::link::{self, LinkConfig, LinkEnd, LinkOptions};
-use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
+use larkline_client::Dialer;
+use larkline_client::link::LinkEnd;
 use larkline_failpoint::failpoint;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::admin::{self, Admin, Command};
-use crate::chat_watch::{ChatWatch, SeenChats};
+use crate::chat_watch::ChatWatch;
 use crate::config::{self, App, Config, Server};
+use crate::connect::{Connected, connect};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
-use crate::governor::Governor;
 use crate::handler::{Handler, Resources};
 use crate::identity::{self, Identity};
-use crate::intake::{DELIVERIES_MAX, Intake};
+use crate::intake::Intake;
 use crate::judge::Judge;
 use crate::line::Line;
 use crate::line_thread::LineThread;
@@ -193,54 +191,12 @@ impl Stages {
         dialer: &Dialer,
         wishes: &Wishes,
     ) -> Result<Arc<AppRuntime>, RunError> {
-        let config = shared.config.load_full();
-        let rates = config.governor.to_rates().map_err(RunError::Governor)?;
-
-        let (deliveries, received) = mpsc::channel(DELIVERIES_MAX);
-        let options = LinkOptions {
-            app_id: app.app_id.clone(),
-            app_secret: app.app_secret.clone(),
-            domain: app.domain.clone(),
-            dialer: dialer.clone(),
-            config: LinkConfig {
-                keep_trying: wishes.keep_going,
-                ..config.link.to_link_config(app.domain.scheme() == "https")
-            },
-            seed: fastrand::u64(..),
-        };
-        // The endpoint's host is not known yet; the platform's own says which proxy applies.
-        tracing::info!(
-            app = app.name,
-            domain = %redacted_url(&app.domain),
-            http = dialer.route(&app.domain),
-            websocket = dialer.route(&as_websocket(&app.domain)),
-            "how the platform is reached"
-        );
-        let (handle, driver) = link::start(options, deliveries).map_err(RunError::Link)?;
-        let api = ApiClient::with_timeouts(
-            dialer.clone(),
-            app.domain.clone(),
-            app.app_id.clone(),
-            app.app_secret.clone(),
-            config.network.request_timeout,
-            TRANSFER_TIMEOUT,
-        );
-        let runtime = Arc::new(AppRuntime {
-            name: app.name.clone(),
-            app_id: app.app_id.clone(),
-            api,
-            governor: Governor::new(rates),
-            link: handle,
-            announced: AtomicI64::new(0),
-            chats: SeenChats::default(),
-            bot: watch::Sender::new(None),
-            groups: crate::shared::Groups::default(),
-            proofs: crate::proof::Proofs::default(),
-        });
+        let Connected { runtime, link, deliveries } =
+            connect(&shared.config.load(), app, dialer, wishes.keep_going)?;
         let name = &app.name;
         let (fail, app_name) = (wishes.fail.clone(), app.name.clone());
         self.intake.spawn_vital(format!("link/{name}"), self.vital.clone(), async move {
-            if let LinkEnd::Refused(fault) = driver.await {
+            if let LinkEnd::Refused(fault) = link.await {
                 let error = RunError::Credentials { app: app_name, detail: fault.to_string() };
                 // A full channel already holds a failure, and one is enough.
                 drop(fail.try_send(error));
@@ -248,7 +204,7 @@ impl Stages {
         });
         let judge = Arc::new(Judge::new(Arc::clone(shared), Arc::clone(&runtime)));
         let intake =
-            Intake::new(Arc::clone(shared), Arc::clone(&runtime), Arc::clone(&judge), received);
+            Intake::new(Arc::clone(shared), Arc::clone(&runtime), Arc::clone(&judge), deliveries);
         let intake = Arc::new(intake);
         self.intake.spawn(format!("intake/{name}"), move || {
             let intake = Arc::clone(&intake);
@@ -343,17 +299,6 @@ impl Stages {
         });
         Ok(())
     }
-}
-
-/// The same host by the schemes of WebSockets, for which proxies may differ.
-fn as_websocket(domain: &Url) -> Url {
-    let mut url = domain.clone();
-    let scheme = if domain.scheme() == "http" { "ws" } else { "wss" };
-    // Both pairs are special schemes, between which a URL may change.
-    if url.set_scheme(scheme).is_err() {
-        tracing::debug!(scheme, "the scheme stays as it is");
-    }
-    url
 }
 
 fn resources(shared: &Shared, config: &Config, dialer: &Dialer) -> Resources {

@@ -124,10 +124,12 @@ impl Step {
         Self { at_ms, step: step.to_owned(), text: text.into(), ..Self::default() }
     }
 
-    /// The order of cause among steps of one millisecond: arrival, handling, sending, verdict;
+    /// The order of cause among steps of one millisecond: arrival (an event is decided about and then
+    /// journaled with that), handling, sending, verdict;
     /// attempt by attempt; begun before ended, decided by hand last.
     fn place(&self) -> (u8, u32, u8) {
         let part = match (self.step.as_str(), self.item.bytes().next()) {
+            ("routed", _) => 0,
             ("verdict", _) => 3,
             (_, Some(b't')) => 1,
             (_, Some(b'o')) => 2,
@@ -139,9 +141,9 @@ impl Step {
             self.attempt
         };
         let rank = match self.step.as_str() {
-            "received" | "routed" | "queued" | "attempt" | "send" => 0,
-            "journaled" | "attempt_failed" | "send_failed" | "promised" | "looked" => 1,
-            "acked" | "handled" | "delivered" | "dead" => 2,
+            "received" | "queued" | "attempt" | "send" => 0,
+            "routed" | "attempt_failed" | "send_failed" | "promised" | "looked" => 1,
+            "journaled" | "handled" | "delivered" | "dead" => 2,
             _ => 3,
         };
         (part, attempt, rank)
@@ -323,6 +325,9 @@ fn verdict(history: &History) -> Option<Step> {
         (why, None) => format!("{outcome}, {why}"),
         (why, Some(reason)) => format!("{outcome}, {why}: {reason}"),
     };
-    let step = Step::new(history.verdict_ms?, "verdict", text);
+    // What the router decided is in force with the commit, and the last thing to be said.
+    let committed_ms = history.acked_ms.max(history.journaled_ms);
+    let at_ms = history.verdict_ms?.max(committed_ms.unwrap_or_default());
+    let step = Step::new(at_ms, "verdict", text);
     Some(Step { code: why.clone(), ..step })
 }

@@ -122,6 +122,12 @@ impl Ledger {
         self.connections.iter().filter(|c| c.closed_ms.is_none()).count()
     }
 
+    /// Open connections that have sent a ping of either kind.
+    pub fn listening_connections(&self) -> usize {
+        let open = self.connections.iter().filter(|c| c.closed_ms.is_none());
+        open.filter(|c| c.pings + c.ws_pings > 0).count()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.events.clear();
         self.messages.clear();

@@ -53,9 +53,9 @@ async fn a_message_that_met_a_duplicate_a_throttle_and_a_kill_is_explained_step_
     let story = story(&rig, key).await;
     let expected = [
         "received",
+        "routed",
         "journaled",
         "acked",
-        "routed",
         "attempt",
         "redelivered",
         "attempt_cut_off",

@@ -232,7 +232,8 @@ session = "sender"
 async fn after_a_crash_no_handler_starts_before_the_platform_has_told_who_the_bot_is() {
     let mut rig = Rig::start(WORK).await;
     rig.script("work", "cat >> seen; echo done");
-    rig.env.insert("LARKLINE_FAILPOINT", "routed:1".to_owned());
+    // Its task is committed with the message, and nobody has claimed it.
+    rig.env.insert("LARKLINE_FAILPOINT", "accepted:1".to_owned());
     rig.kill9().await;
     rig.run(&[]).await;
     let said = rig.say_in_group(&rig.guest, "words", true);

@@ -17,6 +17,9 @@ const WITHIN_S: u64 = 30;
 pub(super) struct Expect {
     /// At least so many connections are open.
     pub(super) connected: usize,
+    /// At least so many of them have sent a ping: the SDKs do so when they listen, which is after
+    /// the upgrade.
+    pub(super) listening: usize,
     /// Every message of this label has its answers.
     pub(super) answered: Option<String>,
     /// How many answers each; more are a failure at once.
@@ -47,6 +50,7 @@ impl Default for Expect {
     fn default() -> Self {
         Self {
             connected: 0,
+            listening: 0,
             answered: None,
             times: 1,
             text: None,
@@ -98,6 +102,10 @@ impl Expect {
         let open = ledger.open_connections();
         if open < self.connected {
             return Some(format!("{open} connections of {}", self.connected));
+        }
+        let listening = ledger.listening_connections();
+        if listening < self.listening {
+            return Some(format!("{listening} connections listen of {}", self.listening));
         }
         let part = self.called.as_ref()?;
         let meant = |path: &str, code: Option<i64>| {
