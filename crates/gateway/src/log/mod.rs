@@ -1,7 +1,7 @@
 //! Logs: one line an event, for people or machines, that never hold up the daemon.
 //!
 //! ```text
-//! tracing event ──format──> scrub ──bounded queue──> one thread ──> stderr, and the file
+//! tracing event ──format──> bounded queue ──> one thread ──scrub──> stderr, and the file
 //! ```
 //!
 //! A line that finds the queue full is dropped and counted: a terminal nobody reads or a full
@@ -9,6 +9,7 @@
 //! last resort behind them. What is not here: which events are logged, and journald (stderr
 //! is what it reads).
 
+mod fields;
 mod rotate;
 mod scrub;
 mod writer;
@@ -29,6 +30,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::clock;
 use crate::config::{LogFormat, LogSettings};
+use fields::PlainFields;
 use rotate::RotatingFile;
 use writer::{LineQueue, LineWriter};
 
@@ -118,7 +120,7 @@ where
     let layer =
         tracing_subscriber::fmt::layer().with_writer(queue).with_timer(Clock).with_ansi(false);
     match format {
-        LogFormat::Human => layer.boxed(),
+        LogFormat::Human => layer.fmt_fields(PlainFields).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     }
 }

@@ -74,8 +74,7 @@ impl LineQueue {
 impl Write for LineQueue {
     /// Takes one formatted event, as the formatter hands them over: whole, in one call.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let mut line = scrub(&text).into_owned();
+        let mut line = String::from_utf8_lossy(bytes).into_owned();
         if line.len() > LINE_BYTES_MAX {
             line.truncate(line.floor_char_boundary(LINE_BYTES_MAX));
             line.push_str("… (cut)\n");
@@ -153,7 +152,7 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
             ));
             told = total;
         }
-        sinks.write(&line);
+        sinks.write(&scrub(&line));
     }
     sinks.flush();
 }
