@@ -1,8 +1,8 @@
 //! Rows of a bot's life: its start, idle hours, a link that dies, a burst, a token that is taken away.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ pub(super) fn start(tools: &Tools, rounds: usize) -> Result<Vec<Row>> {
     Ok(vec![row.at_most(40.0)])
 }
 
-/// Frame → the handler's own HTTP server has the request.
+/// Order to push → the handler's own HTTP server has the request; and the same under some load.
 pub(super) fn handler(tools: &Tools, rounds: usize) -> Result<Vec<Row>> {
     let mut row = Row::new("handler", "event pushed → handler started, idle", "p50 ≤ 1 ms", "ms");
     let (listener, arrivals) = service()?;
@@ -59,9 +59,10 @@ pub(super) fn handler(tools: &Tools, rounds: usize) -> Result<Vec<Row>> {
     let bot = tools.bot(Who::Ours, Job::Handler(&text), &sim)?;
     sim.connected(1, PATIENCE).with_context(|| bot.said())?;
     let person = sim.person("Ada")?;
+    let mut line = sim.line()?;
     for n in 0..rounds * 40 {
         let began = now();
-        sim.call("say", Some(&json!({"user": person, "text": "work"})))?;
+        line.call("say", &json!({"user": person, "text": "work"}))?;
         let arrived = arrivals.recv_timeout(PATIENCE).with_context(|| bot.said())?;
         if n > 0 {
             row.ours.push(arrived.saturating_duration_since(began).as_secs_f64() * 1000.0);
@@ -72,40 +73,65 @@ pub(super) fn handler(tools: &Tools, rounds: usize) -> Result<Vec<Row>> {
     row.remark =
         "an upper bound: the order to push and the call of an HTTP handler are in it".into();
     println!("handler   {} ms", short(row.our_median()));
-    Ok(vec![row.at_most(1.0)])
+    Ok(vec![row.at_most(1.0), answered(tools, rounds)?])
+}
+
+/// Push → reply at a hundred messages a second, which is later than the handler's start.
+fn answered(tools: &Tools, rounds: usize) -> Result<Row> {
+    let what = "event pushed → reply arrived, 100 messages/s, p99";
+    let mut row = Row::new("handler", what, "≤ 100 ms", "ms");
+    let load = json!({"events": 1_000, "per_second": 100.0, "chats": 50, "replies": true});
+    for _ in 0..rounds.min(3) {
+        for who in BOTS {
+            let sim = tools.sim()?;
+            let bot = tools.ready(who, Job::Echo, &sim)?;
+            let report = sim.load(&load).with_context(|| bot.said())?;
+            row.of(who).push(number(&report["reply_us"]["p99"]) / 1000.0);
+        }
+    }
+    row.remark = "the handler's start lies before the reply, so this bounds it".into();
+    println!("answered  {} ms", short(row.our_median()));
+    Ok(row.at_most(100.0))
 }
 
 /// What requests to it are signed with; it does not look.
 const SIGNING: &str = "whsec_bGFya2xpbmUgYmVuY2g6IDMyIGJ5dGVzIHNlY3JldCE=";
 
-/// An HTTP service that says when each request came.
+/// An HTTP service that says when each request came. It keeps connections, as services do.
 fn service() -> Result<(std::net::SocketAddr, Receiver<Instant>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (sender, arrivals) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let Ok(()) = answer(&stream, &sender) else { continue };
+            let sender = sender.clone();
+            // Its end is the end of its connection; nobody asks for its outcome.
+            std::thread::spawn(move || answer(&stream, &sender).ok());
         }
     });
     Ok((address, arrivals))
 }
 
-fn answer(stream: &TcpStream, sender: &std::sync::mpsc::Sender<Instant>) -> Result<()> {
+/// Answers the requests of one connection until it ends.
+fn answer(stream: &TcpStream, sender: &Sender<Instant>) -> Result<()> {
     let mut lines = BufReader::new(stream);
-    let mut line = String::new();
-    let mut length = 0;
-    while lines.read_line(&mut line)? > 2 {
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse()?;
+    loop {
+        let mut length = 0;
+        let mut line = String::new();
+        while lines.read_line(&mut line)? > 2 {
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            line.clear();
         }
-        line.clear();
+        if line.is_empty() {
+            return Ok(());
+        }
+        sender.send(now())?;
+        lines.read_exact(&mut vec![0; length])?;
+        let mut stream = stream;
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
     }
-    sender.send(now())?;
-    std::io::Read::read_exact(&mut lines, &mut vec![0; length])?;
-    let mut stream = stream;
-    stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")?;
-    Ok(())
 }
 
 /// A minute of nothing, then a link that is cut without a word; all bots at the same time.

@@ -212,6 +212,15 @@ impl Sim {
         Ok(serde_json::from_str(body)?)
     }
 
+    /// A connection that is kept, for calls whose own time counts.
+    pub(super) fn line(&self) -> Result<Line> {
+        let host = self.url().trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(CALL))?;
+        Ok(Line { host, stream })
+    }
+
     /// A load run.
     pub(super) fn load(&self, load: &Value) -> Result<Value> {
         self.call("load", Some(load))
@@ -240,6 +249,33 @@ impl Sim {
     /// A person, known by an open id.
     pub(super) fn person(&self, name: &str) -> Result<Value> {
         Ok(self.call("users", Some(&json!({ "name": name })))?["open_id"].clone())
+    }
+}
+
+/// A kept connection to a simulator.
+pub(super) struct Line {
+    host: String,
+    stream: TcpStream,
+}
+
+impl Line {
+    /// One call of the admin API whose answer does not matter.
+    pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<()> {
+        let (host, body) = (&self.host, body.to_string());
+        let length = body.len();
+        let request = format!(
+            "POST /_sim/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        self.stream.write_all(request.as_bytes())?;
+        // Small answers come in one piece, and one is under way at a time.
+        let mut answer = [0; 16 * 1024];
+        let read = self.stream.read(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        if !answer.starts_with("HTTP/1.1 200") {
+            bail!("the simulator refuses {path}: {answer}");
+        }
+        Ok(())
     }
 }
 
