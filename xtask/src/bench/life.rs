@@ -158,6 +158,12 @@ pub(super) fn idle(tools: &Tools, _: usize) -> Result<Vec<Row>> {
         cpu.of(*who).push((used - cpu_before) * 100.0 / IDLE.as_secs_f64());
         wire.of(*who).push((bytes - bytes_before) / 1000.0);
         memory.of(*who).push(bot.memory("VmRSS:")?);
+        if *who == Who::Ours {
+            memory.remark = format!(
+                "{} MB of it are its own; the rest are pages of the binary and of libc",
+                short(bot.memory("RssAnon:")?)
+            );
+        }
         sim.call("fault", Some(&json!({"kind": "half_open"})))?;
     }
     let began = now();

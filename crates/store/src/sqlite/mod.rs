@@ -106,7 +106,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
-        self.queue(during, true, body)
+        self.queue(during, true, 1, body)
     }
 
     /// Queues an operation that would be done again, with the same outcome, if a power cut
@@ -116,17 +116,23 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
-        self.queue(during, false, body)
+        self.queue(during, false, 1, body)
     }
 
-    fn queue<T, F>(&self, during: &'static str, durable: bool, body: F) -> StoreFuture<'_, T>
+    fn queue<T, F>(
+        &self,
+        during: &'static str,
+        durable: bool,
+        weight: usize,
+        body: F,
+    ) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Refusal> + Send + 'static,
     {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            let call = writer::Call { during, durable, body, answer: None, reply };
+            let call = writer::Call { during, durable, weight, body, answer: None, reply };
             let order = writer::Order::Job(Box::new(call));
             self.writer.send(order).await.map_err(|_| StoreError::Closed)?;
             answer.await.unwrap_or(Err(StoreError::Closed))
@@ -174,7 +180,7 @@ impl Store for SqliteStore {
     }
 
     fn accept(&self, events: Arc<[NewEvent]>) -> StoreFuture<'_, Vec<Accepted>> {
-        self.write("accept", move |tx| inbox::accept(tx, &events))
+        self.queue("accept", true, events.len(), move |tx| inbox::accept(tx, &events))
     }
 
     fn mark_acked(&self, acks: Vec<AckTimes>) -> StoreFuture<'_, ()> {
@@ -191,7 +197,7 @@ impl Store for SqliteStore {
     }
 
     fn claim_tasks(&self, claim: TaskClaim) -> StoreFuture<'_, Vec<ClaimedTask>> {
-        self.queue("claim_tasks", claim.once, move |tx| task::claim(tx, &claim))
+        self.queue("claim_tasks", claim.once, 1, move |tx| task::claim(tx, &claim))
     }
 
     fn extend_task(&self, lease: TaskLease, until_ms: i64) -> StoreFuture<'_, ()> {

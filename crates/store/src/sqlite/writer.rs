@@ -31,9 +31,10 @@ use crate::{
 /// Operations that may wait for the writer; further callers wait for room. Far above what the
 /// gateway has in flight, small enough that the wait shows in its own timeouts.
 pub(super) const QUEUE: usize = 1_024;
-/// Operations in one transaction: enough to make the sync cheap, few enough that the oldest of
-/// them does not wait long.
-const GROUP: usize = 64;
+/// Events and other operations in one transaction: enough to make the sync cheap, few enough that
+/// the oldest of them does not wait long, and that others read and ack while this one is written:
+/// with more, everybody waits for everybody in turn.
+const GROUP: usize = 128;
 /// Ack times held back for the next transaction; beyond it they are forgotten, as a crash would.
 const ACKS: usize = 16_384;
 
@@ -69,6 +70,8 @@ pub(super) trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Refusal>;
     /// Replaces the answer by an error.
     fn refuse(&mut self, refusal: Refusal);
+    /// How much of a [`GROUP`] it is.
+    fn weight(&self) -> usize;
     /// Whether its answer promises that a power cut does not undo it.
     fn is_durable(&self) -> bool;
     /// Sends the answer.
@@ -87,6 +90,7 @@ pub(super) enum Order {
 pub(super) struct Call<T, F> {
     pub(super) during: &'static str,
     pub(super) durable: bool,
+    pub(super) weight: usize,
     pub(super) body: F,
     pub(super) answer: Option<Result<T, StoreError>>,
     pub(super) reply: oneshot::Sender<Result<T, StoreError>>,
@@ -104,6 +108,10 @@ where
 
     fn refuse(&mut self, refusal: Refusal) {
         self.answer = Some(Err(refusal.into_error(self.during)));
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
     }
 
     fn is_durable(&self) -> bool {
@@ -135,15 +143,18 @@ impl Writer {
     /// Works until told to close, or until the store is dropped.
     pub(super) fn run(mut self) {
         while let Some(order) = self.orders.blocking_recv() {
-            let mut jobs = Vec::new();
+            let (mut jobs, mut weight) = (Vec::new(), 0);
             let mut close = None;
             let mut next = Some(order);
             while let Some(order) = next {
                 match order {
-                    Order::Job(job) => jobs.push(job),
+                    Order::Job(job) => {
+                        weight += job.weight();
+                        jobs.push(job);
+                    }
                     Order::Close(reply) => close = Some(reply),
                 }
-                let more = close.is_none() && jobs.len() < GROUP;
+                let more = close.is_none() && weight < GROUP;
                 next = if more { self.orders.try_recv().ok() } else { None };
             }
             if !jobs.is_empty() {
@@ -345,7 +356,8 @@ mod tests {
         let mut writer = super::Writer { path, options, conn, syncing: true, late, orders, acks };
         let mut owed_after = |durable, body: Body| {
             let reply = tokio::sync::oneshot::channel().0;
-            let call = super::Call { during: "test", durable, body, answer: None, reply };
+            let call =
+                super::Call { during: "test", durable, weight: 1, body, answer: None, reply };
             writer.transact(&mut [Box::new(call)], &[]).unwrap();
             writer.late.is_owed()
         };
