@@ -196,6 +196,11 @@ pub(crate) enum DeadAction {
         /// Its id, for example t7 or o7.
         item: String,
     },
+    /// Make dead letters of what waits for a handler that is not configured any more.
+    GiveUp {
+        /// The handler's name.
+        handler: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]

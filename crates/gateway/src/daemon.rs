@@ -124,7 +124,7 @@ async fn name_stranded(shared: &Shared) {
                 tracing::warn!(
                     handler,
                     tasks,
-                    "tasks wait for a handler that is not configured; name it again, and they are done"
+                    "tasks wait for a handler that is not configured; name it again, and they are done, or give them up with `larkline dead give-up`"
                 );
             }
         }
@@ -208,7 +208,10 @@ fn apply(
         tracing::info!("{line}");
     }
     for name in old.handlers.keys().filter(|name| !new.handlers.contains_key(*name)) {
-        tracing::warn!(handler = name, "no longer configured; what waits for it waits until it is");
+        tracing::warn!(
+            handler = name,
+            "no longer configured; what waits for it waits until it is, or until `larkline dead give-up`"
+        );
     }
     shared.config.store(Arc::new(new));
     tracing::info!(needs_restart = needs_restart.join(", "), "configuration reloaded");

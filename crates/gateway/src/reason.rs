@@ -19,6 +19,7 @@ pub fn sentence(why: &str) -> Option<&'static str> {
         "probe" => "part of a `larkline probe`",
         "decode" => "the payload is no event this version can read; it is kept",
         "no_reply" => "the handler promised a later answer that did not come",
+        "handler_removed" => "it waited for a handler that is not configured any more",
         _ => return None,
     })
 }

@@ -107,6 +107,10 @@ pub trait Store: Send + Sync + 'static {
         notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
     ) -> StoreFuture<'_, Vec<InboxItem>>;
 
+    /// Kills the tasks that wait for a handler (`code` `handler_removed`), except one that is being
+    /// worked on: they become dead letters, which can be retried when the handler is back. How many.
+    fn give_up(&self, handler: String, now_ms: i64) -> StoreFuture<'_, u64>;
+
     /// Inserts outgoing messages that answer no task (`send`, notices). A repeated key
     /// (`NewOutbox::key`) inserts nothing and returns the existing id.
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>>;

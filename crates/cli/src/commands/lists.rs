@@ -10,7 +10,7 @@ use larkline_gateway::story::{self, Story};
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
 
-use super::ask::Source;
+use super::ask::{Gateway, Source};
 use crate::args::{DeadAction, Format, MessagesArgs};
 use crate::exit::{ExitStatus, Yours};
 use crate::output;
@@ -73,7 +73,7 @@ pub(crate) async fn chats(config: Option<PathBuf>, format: Format) -> Result<Exi
     Ok(ExitStatus::Ok)
 }
 
-/// `larkline dead [retry|drop ITEM]`
+/// `larkline dead [retry|drop ITEM|give-up HANDLER]`
 pub(crate) async fn dead(
     config: Option<PathBuf>,
     format: Format,
@@ -83,6 +83,7 @@ pub(crate) async fn dead(
     match action {
         Some(DeadAction::Retry { item }) => act(source, &item, "retry").await,
         Some(DeadAction::Drop { item }) => act(source, &item, "drop").await,
+        Some(DeadAction::GiveUp { handler }) => give_up(source, &handler).await,
         None => list_dead(source, format).await,
     }
 }
@@ -113,15 +114,29 @@ async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
 }
 
 async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
-    let Source::Gateway(gateway) = source else {
-        return Err(Yours(
-            "no gateway runs; start one with `larkline run`, then try again".to_owned(),
-        )
-        .into());
-    };
-    let _: Value = gateway.call(Method::POST, &format!("/v1/dead/{item}/{action}")).await?;
+    let path = format!("/v1/dead/{item}/{action}");
+    let _: Value = running(source)?.call(Method::POST, &path).await?;
     output::note(&format!("{item}: {action}"));
     Ok(ExitStatus::Ok)
+}
+
+async fn give_up(source: Source, handler: &str) -> Result<ExitStatus> {
+    let path = format!("/v1/handlers/{handler}/give-up");
+    let done: Value = running(source)?.call(Method::POST, &path).await?;
+    let tasks = done["tasks"].as_u64().unwrap_or_default();
+    output::note(&format!("{tasks} tasks for {handler} are given up; see `larkline dead`"));
+    Ok(ExitStatus::Ok)
+}
+
+/// The gateway that has the store in hand.
+fn running(source: Source) -> Result<Gateway> {
+    match source {
+        Source::Gateway(gateway) => Ok(gateway),
+        Source::Store(_) => {
+            Err(Yours("no gateway runs; start one with `larkline run`, then try again".to_owned())
+                .into())
+        }
+    }
 }
 
 /// `larkline explain KEY`

@@ -5,7 +5,7 @@ use larkline_gateway::handler::http::signature::{self, SigningKey};
 use larkline_sim::Said;
 use serde_json::Value;
 
-use crate::rig::{Rig, WORK, read, text};
+use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// The script fails in every way, each named by the message, until the file `fixed` is there.
 const SETTINGS: &str = r#"
@@ -272,4 +272,41 @@ async fn an_answer_that_never_comes_is_a_dead_letter_said_in_the_chat() {
     assert_eq!(row["message_id"], said.message_id.as_str());
     assert_eq!(post(&url, &id, SECRETS[0], answer).await, 404);
     assert_eq!(rig.answers(&said.message_id).len(), 1);
+}
+
+/// What waits for a handler that was removed is given up by hand, and only then: dead letters, which
+/// live again when the handler is back.
+#[tokio::test]
+async fn what_waits_for_a_removed_handler_is_given_up_by_hand() {
+    let mut rig = Rig::new(&format!("{WORK}session = \"sender\"\n")).await;
+    rig.script("work", "echo x >> runs; while [ ! -e go ]; do sleep 0.1; done; echo done");
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = ["one", "two", "three"].map(|text| rig.say(&rig.guest, text));
+    rig.until("one running and two waiting", async || {
+        rig.path("runs").exists() && rig.verdicts().await.get("waiting") == Some(&3)
+    })
+    .await;
+    let refused = rig.cli(&["dead", "give-up", "work"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("work is configured"), "{}", text(&refused.stderr));
+
+    rig.configure(ECHO);
+    assert!(rig.cli(&["reload"]).await.status.success());
+    let done = rig.cli(&["dead", "give-up", "work"]).await;
+    assert!(text(&done.stderr).contains("2 tasks for work are given up"), "{}", text(&done.stderr));
+    let none = rig.cli(&["dead", "give-up", "work"]).await;
+    assert!(text(&none.stderr).contains("nothing waits for a handler work"));
+    let (item, row) = letter(&rig, "handler_removed").await;
+    assert_eq!((&row["handler"], &row["attempts"]), (&"work".into(), &0.into()));
+    assert_eq!(rig.verdicts().await["failed/handler_removed"], 2);
+
+    // What was running when its handler went is finished.
+    std::fs::write(rig.path("go"), "").unwrap();
+    assert_eq!(rig.answered(&said[0]).await, ["done"]);
+    rig.configure(&format!("{WORK}session = \"sender\"\n"));
+    assert!(rig.cli(&["reload"]).await.status.success());
+    assert!(rig.cli(&["dead", "retry", &item]).await.status.success());
+    let again = said.iter().find(|said| row["message_id"] == said.message_id.as_str()).unwrap();
+    assert_eq!(rig.answered(again).await, ["done"]);
 }

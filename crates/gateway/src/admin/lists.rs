@@ -70,6 +70,26 @@ pub(super) async fn drop_dead(
     known(&item, done)
 }
 
+/// Gives up what waits for a handler that the configuration does not know.
+pub(super) async fn give_up(
+    State(admin): State<Admin>,
+    Path(handler): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    if admin.shared.config.load().handlers.contains_key(&handler) {
+        let text = format!(
+            "{handler} is configured, its work is being done; remove it and `larkline reload` first"
+        );
+        return Err(Refusal(StatusCode::CONFLICT, text));
+    }
+    let tasks = admin.shared.store.give_up(handler.clone(), now_ms()).await?;
+    if tasks == 0 {
+        let text = format!("nothing waits for a handler {handler}; see `larkline status`");
+        return Err(Refusal(StatusCode::NOT_FOUND, text));
+    }
+    tracing::warn!(handler, tasks, "given up by hand, see `larkline dead`");
+    Ok(Json(json!({ "handler": handler, "tasks": tasks })))
+}
+
 fn known(item: &str, done: bool) -> Result<Json<Value>, Refusal> {
     if done {
         return Ok(Json(json!({ "item": item })));

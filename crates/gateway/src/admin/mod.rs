@@ -9,6 +9,7 @@
 //! | `GET /v1/status` | socket | the whole report |
 //! | `GET /v1/messages`, `/v1/chats`, `/v1/dead`, `/v1/story` | socket | lists |
 //! | `POST /v1/dead/{item}/retry`, `/drop` | socket | dead letters |
+//! | `POST /v1/handlers/{handler}/give-up` | socket | what waits for a handler that is gone |
 //! | `POST /v1/send` | socket | a message through the outbox |
 //! | `POST /v1/probe`, `GET /v1/probe/{app}/{nonce}` | socket | a nonce out, and its return |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |

@@ -96,6 +96,7 @@ fn operator() -> Router<Admin> {
         .route("/v1/dead", get(lists::dead))
         .route("/v1/dead/{item}/retry", post(lists::retry))
         .route("/v1/dead/{item}/drop", post(lists::drop_dead))
+        .route("/v1/handlers/{handler}/give-up", post(lists::give_up))
         .route("/v1/story", get(lists::story))
         .route("/v1/send", post(send::send))
         .route("/v1/probe", post(probe::start))

@@ -53,6 +53,7 @@ macro_rules! store_laws {
             tasks::a_second_run_repeats_no_reply,
             tasks::a_late_reply_completes_its_task_once,
             tasks::waiting_tasks_are_counted_by_handler,
+            tasks::waiting_tasks_of_a_handler_can_be_given_up,
             tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
             tasks::what_waits_follows_a_clock_that_is_set_back,

@@ -2,7 +2,7 @@
 
 use super::{
     HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
-    new_task, queued,
+    new_task, queued, verdicts,
 };
 use crate::{
     Store, StoreError,
@@ -234,4 +234,27 @@ pub async fn what_waits_follows_a_clock_that_is_set_back(store: &dyn Store) {
     assert!(claim(store, 10, 10_999).await.is_empty(), "no clock was set back");
     store.begin_boot(boot(at_ms - 15_000)).await.unwrap();
     assert_eq!(claim(store, 10, at_ms - 15_000).await.len(), 1);
+}
+
+/// What waits for a handler that is gone can be given up: dead letters with a verdict, which live
+/// again by hand. What is being worked on goes on, and other handlers lose nothing.
+pub async fn waiting_tasks_of_a_handler_can_be_given_up(store: &dyn Store) {
+    let running = queued(store, 1, "a").await;
+    let held = claim_one(store, 1).await;
+    for (n, lane) in [(2, "a"), (3, "b"), (4, "b")] {
+        queued(store, n, lane).await;
+    }
+    let other = accepted(store, event(5)).await;
+    decide(store, other, Decision::Queue(vec![new_task("other", "a", 0)])).await;
+    assert_eq!(store.give_up(HANDLER.into(), 7).await.unwrap(), 3);
+    assert_eq!(store.give_up(HANDLER.into(), 8).await.unwrap(), 0);
+    let letters = store.dead(10).await.unwrap();
+    let told: Vec<_> = letters.iter().map(|l| (l.at_ms, l.code.as_str())).collect();
+    assert_eq!(told, [(7, "handler_removed"); 3]);
+    let counts = [("failed".to_owned(), 3), ("waiting".to_owned(), 2)];
+    assert_eq!(verdicts(store).await, counts.into());
+    store.settle_task(held.lease, done(Vec::new(), 9)).await.unwrap();
+    assert_eq!(store.history(running).await.unwrap().unwrap().record.outcome, "replied");
+    assert!(store.retry_dead(letters[2].item, 10).await.unwrap());
+    assert_eq!(claim(store, 10, 11).await.len(), 1, "it lives again");
 }

@@ -237,6 +237,21 @@ impl Store for SqliteStore {
         self.write("expire_awaiting", move |tx| task::expire_awaiting(tx, now_ms, notice))
     }
 
+    fn give_up(&self, handler: String, now_ms: i64) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            let mut total = 0;
+            loop {
+                let handler = handler.clone();
+                let bite = move |tx: &mut Tx<'_>| task::give_up(tx, &handler, now_ms);
+                let given_up = self.write("give_up", bite).await?;
+                total += given_up;
+                if given_up == 0 {
+                    return Ok(total);
+                }
+            }
+        })
+    }
+
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>> {
         self.write("enqueue", move |tx| outbox::enqueue(tx, &rows))
     }

@@ -24,6 +24,9 @@ use crate::{
 /// Awaiting tasks that one call ends; the next call takes the next ones.
 const EXPIRE_MAX: i64 = 256;
 
+/// Waiting tasks that one transaction gives up.
+const GIVE_UP_MAX: i64 = 256;
+
 pub(super) fn insert(tx: &Tx<'_>, inbox: i64, new: &NewTask) -> Result<(), Refusal> {
     let due_ms = new.due_ms.max(0);
     // A new row has the highest number: it goes before the head only by its event.
@@ -213,6 +216,28 @@ fn end(
         WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)";
     sql::exec(tx.conn, advance, [&held.handler, &held.lane])?;
     Ok(())
+}
+
+/// Kills a bite of the tasks that wait for a handler; answers how many.
+pub(super) fn give_up(tx: &mut Tx<'_>, handler: &str, now_ms: i64) -> Result<u64, Refusal> {
+    let read = "SELECT id, inbox, lane, attempts FROM task INDEXED BY task_lane
+        WHERE handler = ?1 AND state = 'queued' AND owner IS NULL LIMIT ?2";
+    let waiting = sql::all(tx.conn, read, params![handler, GIVE_UP_MAX], |row| {
+        Ok(Held {
+            id: row.get(0)?,
+            inbox: row.get(1)?,
+            handler: handler.to_owned(),
+            lane: row.get(2)?,
+            attempts: row.get(3)?,
+            claimed_ms: None,
+        })
+    })?;
+    let why = ("handler_removed", "its handler is not configured any more, and it was given up");
+    for task in &waiting {
+        end(tx, task, "dead", now_ms, why)?;
+        shift(tx, task.inbox, -1, 1, now_ms)?;
+    }
+    Ok(waiting.len() as u64)
 }
 
 /// Leaves a task the head of its lane, unleased.

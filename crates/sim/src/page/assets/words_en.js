@@ -129,6 +129,7 @@ export default {
   "why.probe": "a probe",
   "why.decode": "cannot be read",
   "why.no_reply": "no later answer came",
+  "why.handler_removed": "its handler is gone",
   "why.interrupted": "cut off",
   "why.timeout": "took too long",
   "why.exit": "the program failed",

@@ -129,6 +129,7 @@ export default {
   "why.probe": "探测",
   "why.decode": "无法解析",
   "why.no_reply": "答应的回复没有来",
+  "why.handler_removed": "处理它的程序已被移除",
   "why.interrupted": "被中断",
   "why.timeout": "超时",
   "why.exit": "程序出错",
