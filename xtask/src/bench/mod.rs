@@ -4,6 +4,7 @@
 //! interleaved rounds. Nothing here is a test: a machine that is busy gives other numbers, not a
 //! failure. What the numbers mean is in `notes.txt`, which the page repeats.
 
+mod crowd;
 mod figure;
 mod life;
 mod rig;
@@ -28,7 +29,7 @@ const NOTES: &str = include_str!("notes.txt");
 type Measure = (&'static str, fn(&Tools, usize) -> Result<Vec<Row>>);
 
 /// In the order of the page.
-const MEASURES: [Measure; 11] = [
+const MEASURES: [Measure; 12] = [
     ("received", speed::received),
     ("path", speed::path),
     ("pace", speed::pace),
@@ -40,6 +41,7 @@ const MEASURES: [Measure; 11] = [
     ("burst", life::burst),
     ("token", life::token),
     ("size", life::size),
+    ("journal", crowd::journal),
 ];
 
 /// Measures and writes the page; with `--only` it prints the lines and writes nothing.

@@ -25,6 +25,8 @@ const TICKS: f64 = 100.0;
 pub(super) struct Tools {
     pub(super) larkline: PathBuf,
     link: PathBuf,
+    /// Times the store alone.
+    pub(super) crowded: PathBuf,
     python: PathBuf,
     modules: PathBuf,
     scripts: PathBuf,
@@ -82,6 +84,7 @@ impl Tools {
         Ok(Self {
             larkline: release(&["-p", "larkline-cli", "--bin", "larkline"])?,
             link: release(&["-p", "larkline-client", "--example", "ack"])?,
+            crowded: release(&["-p", "larkline-store", "--example", "crowded"])?,
             python: installed::python(workspace)?,
             modules: installed::node_modules(workspace, "sdk")?,
             scripts: workspace.root.join("tests/sdk"),
