@@ -112,7 +112,7 @@ pub struct Dialer {
 
 #[derive(Debug)]
 struct Inner {
-    routes: Routes,
+    routes: Arc<Routes>,
     tls: Arc<ClientConfig>,
     trust: Trust,
     http: reqwest::Client,
@@ -129,7 +129,21 @@ impl Dialer {
         let (tls, trust) = tls::client_config(&options.ca_files)?;
         let http = http_builder(&routes, &tls).and_then(reqwest::ClientBuilder::build);
         let http = http.map_err(|error| NetError::Http(error.without_url()))?;
-        Ok(Self { inner: Arc::new(Inner { routes, tls: Arc::new(tls), trust, http }) })
+        let (routes, tls) = (Arc::new(routes), Arc::new(tls));
+        Ok(Self { inner: Arc::new(Inner { routes, tls, trust, http }) })
+    }
+
+    /// The same dialer with HTTP connections of its own, for another runtime: what drives a kept
+    /// connection is the runtime that opened it.
+    ///
+    /// # Errors
+    /// [`NetError`] when the system does not allow another client.
+    pub fn apart(&self) -> Result<Self, NetError> {
+        let Inner { routes, tls, trust, .. } = &*self.inner;
+        let http = http_builder(routes, tls).and_then(reqwest::ClientBuilder::build);
+        let http = http.map_err(|error| NetError::Http(error.without_url()))?;
+        let (routes, tls) = (Arc::clone(routes), Arc::clone(tls));
+        Ok(Self { inner: Arc::new(Inner { routes, tls, trust: *trust, http }) })
     }
 
     /// The HTTP client built from the same settings. It follows no redirect and has no

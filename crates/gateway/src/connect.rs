@@ -4,7 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use larkline_client::link::{self, Delivery, LinkConfig, LinkEnd, LinkOptions};
 use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
@@ -44,7 +44,8 @@ pub fn connect(
         app_id: app.app_id.clone(),
         app_secret: app.app_secret.clone(),
         domain: app.domain.clone(),
-        dialer: dialer.clone(),
+        // The link has a thread of its own, where nobody else's calls shall be driven.
+        dialer: dialer.apart().map_err(RunError::Network)?,
         config: LinkConfig {
             keep_trying: keep_going,
             ..config.link.to_link_config(app.domain.scheme() == "https")
@@ -76,6 +77,8 @@ pub fn connect(
         governor: Governor::new(rates),
         link: handle,
         announced: AtomicI64::new(0),
+        // What an earlier run left.
+        undecided: AtomicBool::new(true),
         chats: SeenChats::default(),
         bot: watch::Sender::new(None),
         groups: Groups::default(),

@@ -24,7 +24,7 @@ use larkline_store::StoreError;
 use larkline_store::inbox::{Accepted, AckTimes, NewEvent, event_key, message_key};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use crate::callback::NEUTRAL;
@@ -91,13 +91,20 @@ impl Intake {
         let mut commits = FuturesOrdered::new();
         let mut callbacks = JoinSet::new();
         let mut open = true;
+        // A refused commit holds up what comes, and not the acks of those that follow it.
+        let mut resume = Instant::now();
         while open || !commits.is_empty() {
+            let paused = resume > Instant::now();
             tokio::select! {
+                biased;
                 Some((offered, outcome)) = commits.next() => {
-                    self.committed(offered, outcome, &mut callbacks).await;
+                    if !self.committed(offered, outcome, &mut callbacks).await {
+                        resume = Instant::now() + REFUSED_PAUSE;
+                    }
                 }
+                () = sleep_until(resume), if paused => {}
                 count = deliveries.recv_many(&mut batch, BATCH_MAX),
-                    if open && commits.len() < COMMITS_MAX =>
+                    if open && !paused && commits.len() < COMMITS_MAX =>
                 {
                     open = count > 0;
                     if let Some(offered) = self.offer(&mut batch, recent) {
@@ -138,13 +145,13 @@ impl Intake {
         (offered, outcome)
     }
 
-    /// Acks what is on disk, and nothing else.
+    /// Acks what is on disk, and nothing else; `false` when it was refused.
     async fn committed(
         &self,
         Offered { pending, events }: Offered,
         outcome: Result<Vec<Accepted>, StoreError>,
         callbacks: &mut JoinSet<()>,
-    ) {
+    ) -> bool {
         match outcome {
             Ok(accepted) => {
                 failpoint!("accepted");
@@ -156,6 +163,7 @@ impl Intake {
                 self.hand_on(&events, &accepted);
                 mark_acked(&self.shared, acked).await;
                 failpoint!("ack_marked");
+                true
             }
             Err(error) => {
                 self.shared.store_health.failed("accept", &error);
@@ -164,24 +172,24 @@ impl Intake {
                     events = pending.len(),
                     "not acked, to be redelivered"
                 );
-                tokio::time::sleep(REFUSED_PAUSE).await;
+                false
             }
         }
     }
 
-    /// The bot, when events can be judged now: it is known who it is, and the disk is well, so that
-    /// what was decided will be kept.
+    /// The bot, when events can be judged now: it is known who it is, none but perhaps single events
+    /// wait for a decision, and the disk is well, so that what is decided will be kept.
     fn bot(&self) -> Option<OpenId> {
-        if self.shared.store_health.is_ill() { None } else { self.app.bot.borrow().clone() }
+        let waits = self.shared.store_health.is_ill() || self.app.undecided.load(Ordering::Relaxed);
+        if waits { None } else { self.app.bot.borrow().clone() }
     }
 
     /// Wakes those who go on with what was committed.
     fn hand_on(&self, events: &[NewEvent], accepted: &[Accepted]) {
-        let newest = accepted.iter().map(|a| match a {
-            Accepted::New(id) | Accepted::Duplicate { of: id, .. } => id.0,
-        });
+        let newest = accepted.iter().map(|accepted| accepted.id().0);
         self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
-        if events.iter().any(|event| event.ruling.is_none()) {
+        let is_held = |accepted: &Accepted| matches!(accepted, Accepted::Undecided(_));
+        if accepted.iter().any(is_held) || events.iter().any(|event| event.ruling.is_none()) {
             self.shared.routing.notify_waiters();
         }
         self.shared.wake_after(events.iter().filter_map(|event| event.ruling.as_ref()));
@@ -251,17 +259,18 @@ impl Intake {
             self.shared.metrics.ack_seconds.observe(pending.arrived.elapsed().as_secs_f64());
             let waiting = match accepted {
                 Accepted::New(id) if pending.callback => self.shared.callbacks.wait_for(*id),
-                Accepted::New(_) | Accepted::Duplicate { .. } => None,
+                Accepted::New(_) | Accepted::Undecided(_) | Accepted::Duplicate { .. } => None,
             };
             match (waiting, accepted) {
-                (Some(answer), Accepted::New(id) | Accepted::Duplicate { of: id, .. }) => {
+                (Some(answer), accepted) => {
                     let shared = Arc::clone(&self.shared);
                     let link = self.app.link.clone();
-                    let times = AckTimes { inbox: *id, journaled_ms, acked_ms: journaled_ms };
+                    let times =
+                        AckTimes { inbox: accepted.id(), journaled_ms, acked_ms: journaled_ms };
                     callbacks.spawn(answer_callback(shared, link, pending, answer, times));
                     continue;
                 }
-                (None, Accepted::New(id)) => {
+                (None, Accepted::New(id) | Accepted::Undecided(id)) => {
                     acked.push(AckTimes { inbox: *id, journaled_ms, acked_ms: journaled_ms });
                 }
                 (None, Accepted::Duplicate { .. }) => {}
@@ -359,7 +368,7 @@ fn log(app: &str, event: &NewEvent, accepted: &Accepted) {
         (Accepted::New(id), Some(ruling)) => {
             judge::announce(app, &event.event_id, *id, &event.kind, &ruling.decision);
         }
-        (Accepted::New(_), None) => {}
+        (Accepted::New(_) | Accepted::Undecided(_), _) => {}
     }
 }
 

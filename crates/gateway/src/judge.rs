@@ -1,9 +1,10 @@
 //! The judge of one app: what becomes of an event, with all that a decision needs to remember.
 //!
 //! Intake asks it about an event that is surely new, so that the decision is committed with the
-//! event; routing about the others, from the journal. Either asks once for each event: a person
-//! that was counted and told is not to be so again. Which route accepts what is
-//! [`crate::router`].
+//! event; routing about the others, from the journal. An event is asked about once, so that nobody is
+//! counted or told twice, with three exceptions that count a message again: the disk refused it, it
+//! was taken for new and is a repetition from long ago, or an older event of its chat was still
+//! undecided. Which route accepts what is [`crate::router`].
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -89,6 +89,7 @@ impl Routing {
             }
         };
         if items.is_empty() {
+            self.app.undecided.store(false, Ordering::Relaxed);
             return Some(0);
         }
         let decisions: Vec<_> = items.iter().map(|item| self.decide(item, bot)).collect();
@@ -99,6 +100,9 @@ impl Routing {
             tokio::time::sleep(STORE_PAUSE).await;
         }
         failpoint!("routed");
+        if decisions.len() < BATCH_MAX {
+            self.app.undecided.store(false, Ordering::Relaxed);
+        }
         self.shared.wake_after(decisions.iter().map(|decision| &decision.ruling));
         Some(decisions.len())
     }

@@ -102,6 +102,10 @@ pub struct AppRuntime {
     /// Newest event of this run that has its log line and, for a callback, its waiting ack;
     /// routing passes none that is newer.
     pub announced: AtomicI64,
+    /// Whether many events may wait for a decision (of an earlier run, of a time without knowing the
+    /// bot, read back from the history): those that come now are left to routing, behind them. A
+    /// hint: the store takes no decision before an older one of its chat.
+    pub undecided: AtomicBool,
     /// Chats seen in this run.
     pub chats: SeenChats,
     /// The bot's own open id, once the platform has told it.

@@ -48,7 +48,7 @@ struct Wishes {
 /// All workers.
 pub struct Stages {
     apps: Arc<Vec<Arc<AppRuntime>>>,
-    /// Where `intake` runs. It goes last: connections that its workers opened serve others too.
+    /// Where `intake` runs; it outlives its workers.
     line: LineThread,
     intake: Supervisor,
     work: Supervisor,

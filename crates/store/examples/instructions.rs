@@ -118,7 +118,7 @@ async fn journal(times: u32, together: u32) -> Outcome<u32> {
             Accepted::New(inbox) => {
                 Some(AckTimes { inbox, journaled_ms: now_ms, acked_ms: now_ms })
             }
-            Accepted::Duplicate { .. } => None,
+            Accepted::Undecided(_) | Accepted::Duplicate { .. } => None,
         });
         let acks: Vec<_> = new.collect();
         accepted += u32::try_from(acks.len())?;

@@ -1,7 +1,7 @@
 -- What an event costs at the moment it comes in.
 --
 -- The number of an event is one above the greatest there is: no page of its own for the last
--- number. Pruning leaves the newest event where it is, so no number is used twice.
+-- number. Pruning leaves the newest event where it is, so from here on no number is used twice.
 -- When events left their acks moved out of their rows: events that came together share one line.
 
 CREATE TABLE acked (
@@ -47,3 +47,5 @@ CREATE INDEX inbox_unrouted ON inbox (app, id) WHERE routed_ms IS NULL;
 CREATE INDEX inbox_waiting  ON inbox (id) WHERE verdict = 'waiting';
 CREATE INDEX inbox_failed   ON inbox (id) WHERE verdict = 'failed';
 CREATE INDEX inbox_chat     ON inbox (chat_id, id) WHERE chat_id IS NOT NULL;
+-- An event is not decided before an older one of its chat.
+CREATE INDEX inbox_undecided ON inbox (app, chat_id) WHERE routed_ms IS NULL;

@@ -53,7 +53,8 @@ pub struct NewEvent {
     pub payload: Vec<u8>,
     /// The boot that received it.
     pub boot_id: String,
-    /// What was decided about it already, committed with it when it is new; `None`: it waits in
+    /// What was decided about it already, committed with it when it is new and no older event of
+    /// its chat waits for a decision; else it waits in
     /// [`Store::unrouted`](crate::Store::unrouted).
     pub ruling: Option<Ruling>,
 }
@@ -75,6 +76,9 @@ pub struct Ruling {
 pub enum Accepted {
     /// Committed for the first time.
     New(InboxId),
+    /// The same, but what was ruled about it was not taken: an older event of its chat waits for a
+    /// decision, and a chat's events are decided in order.
+    Undecided(InboxId),
     /// One of its keys was seen before.
     Duplicate {
         /// The original.
@@ -82,6 +86,15 @@ pub enum Accepted {
         /// How often it has been redelivered, this one included.
         times: u32,
     },
+}
+
+impl Accepted {
+    /// The event, or the one that it repeats.
+    pub fn id(self) -> InboxId {
+        match self {
+            Self::New(id) | Self::Undecided(id) | Self::Duplicate { of: id, .. } => id,
+        }
+    }
 }
 
 /// When an accepted event was on disk, and when its ack left.

@@ -248,3 +248,31 @@ async fn after_a_crash_no_handler_starts_before_the_platform_has_told_who_the_bo
     let turn: serde_json::Value = serde_json::from_str(&read(&rig.path("seen"))).unwrap();
     assert_eq!((&turn["text"], &turn["mentioned"]), (&"words".into(), &true.into()));
 }
+
+/// What came before the bot was known is decided first, and nothing of a chat overtakes it.
+#[tokio::test]
+async fn a_chat_keeps_its_order_while_a_backlog_is_decided() {
+    const BEFORE: usize = 700;
+    let mut rig = Rig::new(WORK).await;
+    rig.script("work", r#"sed 's/.*"text":"\([0-9]*\)".*/\1/' >> seen"#);
+    let (status, code, msg) = (500, 1, "internal".to_owned());
+    let answer = Answer::Code { status, code, msg, reset_s: None };
+    rig.fault(Fault::Api { path: "/bot/".to_owned(), method: String::new(), answer, times: 1 });
+    rig.run(&[]).await;
+    rig.until("a link", async || rig.sim.platform().read(|l| l.open_connections() == 1)).await;
+    let mut said = 0;
+    for _ in 0..BEFORE {
+        rig.say(&rig.guest, &said.to_string());
+        said += 1;
+    }
+    // Messages go on coming while the bot becomes known and the backlog is decided.
+    rig.until("some are handled", async || {
+        rig.say(&rig.guest, &said.to_string());
+        said += 1;
+        read(&rig.path("seen")).lines().count() > 20
+    })
+    .await;
+    let seen = read(&rig.path("seen"));
+    let numbers: Vec<usize> = seen.lines().filter_map(|line| line.parse().ok()).collect();
+    assert!(numbers.len() > 20 && numbers.iter().copied().eq(0..numbers.len()), "{numbers:?}");
+}

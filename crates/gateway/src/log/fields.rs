@@ -1,7 +1,9 @@
 //! The fields of a line for people: `message name="value" number=1`, as the default writes them, in
 //! a fraction of its time. A busy gateway writes several lines an event.
+//!
+//! Words of others (the platform's, a handler's) cannot steer the terminal they are read in.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
@@ -51,7 +53,7 @@ impl Visit for Line<'_> {
         let is_plain = value.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\');
         self.field(field, |writer| {
             if field.name() == "message" {
-                return writer.write_str(value);
+                return Unsteering(writer).write_str(value);
             }
             if !is_plain {
                 return write!(writer, "{value:?}");
@@ -62,23 +64,34 @@ impl Visit for Line<'_> {
         });
     }
 
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.field(field, |writer| {
-            write!(writer, "{value}")?;
-            let sources = std::iter::successors(value.source(), |error| error.source());
-            sources.map(|source| write!(writer, ": {source}")).collect()
-        });
-    }
-
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.field(field, |writer| write!(writer, "{value:?}"));
+        self.field(field, |writer| write!(Unsteering(writer), "{value:?}"));
+    }
+}
+
+/// Shows control characters that terminals obey instead of passing them on.
+struct Unsteering<'w, 'writer>(&'w mut Writer<'writer>);
+
+impl fmt::Write for Unsteering<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let obeyed = |c| matches!(c, '\x07' | '\x08' | '\x0c' | '\x1b' | '\x7f'..='\u{9f}');
+        let mut rest = text;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| obeyed(*c)) {
+            self.0.write_str(&rest[..at])?;
+            match u32::from(c) {
+                code @ 0..0x80 => write!(self.0, "\\x{code:02x}")?,
+                code => write!(self.0, "\\u{{{code:x}}}")?,
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        self.0.write_str(rest)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, MutexGuard};
 
     use tracing_subscriber::fmt::format::DefaultFields;
     use tracing_subscriber::fmt::{FormatFields, MakeWriter};
@@ -88,9 +101,15 @@ mod tests {
     #[derive(Clone, Default)]
     struct Out(Arc<Mutex<Vec<u8>>>);
 
+    impl Out {
+        fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+            self.0.lock().unwrap()
+        }
+    }
+
     impl io::Write for Out {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.bytes().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -107,25 +126,43 @@ mod tests {
         }
     }
 
+    fn subscriber<F>(fields: F, out: &Out) -> impl tracing::Subscriber + Send + Sync
+    where
+        F: for<'writer> FormatFields<'writer> + Send + Sync + 'static,
+    {
+        tracing_subscriber::fmt()
+            .fmt_fields(fields)
+            .with_writer(out.clone())
+            .without_time()
+            .with_ansi(false)
+            .finish()
+    }
+
     fn written<F>(fields: F) -> String
     where
         F: for<'writer> FormatFields<'writer> + Send + Sync + 'static,
     {
         let out = Out::default();
-        let subscriber = tracing_subscriber::fmt()
-            .fmt_fields(fields)
-            .with_writer(out.clone())
-            .without_time()
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(subscriber(fields, &out), || {
             let span = tracing::info_span!("link", app_id = %"cli_1", chat = "oc_1");
             span.in_scope(|| tracing::info!(app = "main", count = 3, sure = true, "received"));
             tracing::warn!(text = "你好 \"you\"\n\u{7}", path = r"C:\x", "with {}", "words");
+            tracing::warn!("{}", "\x1b[31mred\x07\x08\x0c\x7f\u{9b}2J 好");
             tracing::info!(none = Option::<u32>::None, some = ?Some("x"), ratio = 0.5, name = %"p q");
         });
-        let bytes = out.0.lock().unwrap().clone();
+        let bytes = out.bytes().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn no_field_steers_the_terminal() {
+        let out = Out::default();
+        let subscriber = subscriber(PlainFields, &out);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(error = %"\x1b]0;title", text = "\x1b", "\u{9b}2J");
+        });
+        let line = String::from_utf8(out.bytes().clone()).unwrap();
+        assert!(line.ends_with("\\u{9b}2J error=\\x1b]0;title text=\"\\u{1b}\"\n"), "{line}");
     }
 
     #[test]

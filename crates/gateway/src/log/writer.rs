@@ -1,5 +1,6 @@
 //! The one thread that writes lines, and the bounded queue before it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,9 @@ const LINES_MAX: usize = 4096;
 
 /// Longest line; the rest is cut off. An error text can hold a whole web page.
 const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest line in the queue, so that it has a bound in bytes; what is cut here would be cut again.
+const QUEUED_BYTES_MAX: usize = 4 * LINE_BYTES_MAX;
 
 /// Lines that came together go out together, up to so much.
 const GATHERED_BYTES: usize = 32 * 1024;
@@ -74,12 +78,9 @@ impl LineQueue {
 impl Write for LineQueue {
     /// Takes one formatted event, as the formatter hands them over: whole, in one call.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut line = String::from_utf8_lossy(bytes).into_owned();
-        if line.len() > LINE_BYTES_MAX {
-            line.truncate(line.floor_char_boundary(LINE_BYTES_MAX));
-            line.push_str("… (cut)\n");
-        }
-        self.offer(line);
+        self.offer(
+            String::from_utf8_lossy(&bytes[..bytes.len().min(QUEUED_BYTES_MAX)]).into_owned(),
+        );
         Ok(bytes.len())
     }
 
@@ -152,9 +153,18 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
             ));
             told = total;
         }
-        sinks.write(&scrub(&line));
+        sinks.write(&cut(scrub(&line)));
     }
     sinks.flush();
+}
+
+/// A line of bounded length. What it hides is hidden before it is cut: half a secret has no form by
+/// which it is known.
+fn cut(line: Cow<'_, str>) -> Cow<'_, str> {
+    if line.len() <= LINE_BYTES_MAX {
+        return line;
+    }
+    Cow::Owned(format!("{}… (cut)\n", &line[..line.floor_char_boundary(LINE_BYTES_MAX)]))
 }
 
 /// How often the thread was woken lately.

@@ -111,12 +111,13 @@ pub(super) async fn take_in(
     if events.is_empty() {
         return 0;
     }
+    app.undecided.store(true, Ordering::Relaxed);
     match shared.store.accept(events.into()).await {
         Ok(accepted) => {
             let new: Vec<i64> = accepted
                 .iter()
                 .filter_map(|a| match a {
-                    Accepted::New(id) => Some(id.0),
+                    Accepted::New(id) | Accepted::Undecided(id) => Some(id.0),
                     Accepted::Duplicate { .. } => None,
                 })
                 .collect();

@@ -155,6 +155,43 @@ pub async fn a_ruling_with_its_event_is_as_good_as_a_later_one(store: &dyn Store
     assert_eq!(store.depths().await.unwrap().outbox, 8);
 }
 
+/// Events of a chat are decided in order: behind one that waits for its decision, what was ruled is
+/// not taken, in the same batch or a later one. Other chats and other apps do not wait.
+pub async fn an_event_is_not_decided_before_an_older_one(store: &dyn Store) {
+    let ruled = |n| {
+        let decision = Decision::Queue(vec![new_task("echo", "a", 0)]);
+        NewEvent { ruling: Some(Ruling { at_ms: 7, decision, notice: None }), ..event(n) }
+    };
+    let other = NewEvent { app: "second".into(), ..ruled(9) };
+    let elsewhere = NewEvent { chat_id: Some("oc_2".into()), ..ruled(8) };
+    let nowhere = NewEvent { chat_id: None, ..ruled(7) };
+    let batch = vec![ruled(1), event(2), ruled(3), other, elsewhere, nowhere];
+    let answers = store.accept(batch.into()).await.unwrap();
+    let [
+        Accepted::New(_),
+        Accepted::New(older),
+        Accepted::Undecided(younger),
+        Accepted::New(_),
+        Accepted::New(_),
+        Accepted::New(_),
+    ] = answers[..]
+    else {
+        unreachable!("unexpected {answers:?}");
+    };
+    let later = store.accept(vec![ruled(4)].into()).await.unwrap();
+    assert!(matches!(later[..], [Accepted::Undecided(_)]), "{later:?}");
+    let unrouted = store.unrouted(APP.into(), 10).await.unwrap();
+    assert_eq!(
+        unrouted.iter().map(|item| item.id).collect::<Vec<_>>(),
+        [older, younger, later[0].id()]
+    );
+    for item in unrouted {
+        decide(store, item.id, Decision::Filtered { why: "no_route" }).await;
+    }
+    let next = store.accept(vec![ruled(5)].into()).await.unwrap();
+    assert!(matches!(next[..], [Accepted::New(_)]), "nothing waits any more: {next:?}");
+}
+
 /// A redelivery that was taken for a new event changes nothing, whatever was decided about it.
 pub async fn a_ruling_about_a_repetition_is_dropped(store: &dyn Store) {
     let of = accepted(store, event(1)).await;

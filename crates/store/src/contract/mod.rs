@@ -40,6 +40,7 @@ macro_rules! store_laws {
             intake::a_notice_comes_with_its_decision,
             intake::a_ruling_with_its_event_is_as_good_as_a_later_one,
             intake::a_ruling_about_a_repetition_is_dropped,
+            intake::an_event_is_not_decided_before_an_older_one,
             tasks::a_lane_runs_one_task_at_a_time_in_order_of_events,
             tasks::the_oldest_lanes_go_first,
             tasks::a_lane_belongs_to_one_handler,

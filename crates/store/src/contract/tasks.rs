@@ -248,6 +248,7 @@ pub async fn waiting_tasks_of_a_handler_can_be_given_up(store: &dyn Store) {
     decide(store, other, Decision::Queue(vec![new_task("other", "a", 0)])).await;
     assert_eq!(store.give_up(HANDLER.into(), 7).await.unwrap(), 3);
     assert_eq!(store.give_up(HANDLER.into(), 8).await.unwrap(), 0);
+    assert!(claim(store, 10, 8).await.is_empty(), "what is being worked on is nobody else's");
     let letters = store.dead(10).await.unwrap();
     let told: Vec<_> = letters.iter().map(|l| (l.at_ms, l.code.as_str())).collect();
     assert_eq!(told, [(7, "handler_removed"); 3]);

@@ -1,5 +1,6 @@
 //! Accepting, acking and routing events.
 
+use larkline_proto::id::ChatId;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::{
@@ -73,7 +74,10 @@ fn accept_one(
             return repeated(tx, event, key, &event.keys[..n]);
         }
     }
-    let standing = Standing::of(event.ruling.as_ref());
+    // Whoever is decided later may not be overtaken: in a lane the older one goes first.
+    let waits = waits_for_older(tx, event)?;
+    let ruling = event.ruling.as_ref().filter(|_| !waits);
+    let standing = Standing::of(ruling);
     insert.event.execute(params![
         id,
         event.app,
@@ -98,14 +102,36 @@ fn accept_one(
     insert.payload.execute(params![id, keys, event.payload])?;
     tx.newest = Some(id);
     tx.ledger.count(&event.app, standing.verdict, standing.why, 1);
-    if let Some(ruling) = &event.ruling {
-        rule(tx, id, ruling)?;
+    match ruling {
+        Some(ruling) => rule(tx, id, ruling)?,
+        None => drop(tx.undecided.insert(place(event), true)),
     }
     if let Some(chat) = &event.chat_id {
         let chat_type = event.chat_type.as_deref();
         tx.ledger.visit(&event.app, chat.as_str(), chat_type, event.received_ms);
     }
-    Ok(Accepted::New(InboxId(id)))
+    let is_held = event.ruling.is_some() && waits;
+    Ok(if is_held { Accepted::Undecided(InboxId(id)) } else { Accepted::New(InboxId(id)) })
+}
+
+/// Whether an event of the same chat waits for a decision; lanes never hold events of two chats.
+/// Asked once in a transaction: one that also decides leaves a few more to the next.
+fn waits_for_older(tx: &mut Tx<'_>, event: &NewEvent) -> rusqlite::Result<bool> {
+    let place = place(event);
+    if let Some(waits) = tx.undecided.get(&place) {
+        return Ok(*waits);
+    }
+    let read = "SELECT 1 FROM inbox INDEXED BY inbox_undecided
+        WHERE app = ?1 AND chat_id IS ?2 AND routed_ms IS NULL LIMIT 1";
+    let chat_id = event.chat_id.as_ref().map(AsRef::<str>::as_ref);
+    let waits = sql::one(tx.conn, read, params![event.app, chat_id], |_| Ok(()))?.is_some();
+    tx.undecided.insert(place, waits);
+    Ok(waits)
+}
+
+/// Where order matters.
+fn place(event: &NewEvent) -> (String, Option<ChatId>) {
+    (event.app.clone(), event.chat_id.clone())
 }
 
 /// The number of the next event: above all that there are, of which pruning keeps the greatest.

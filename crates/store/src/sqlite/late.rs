@@ -28,47 +28,60 @@ pub(super) const WRITE_BACK_PAGES: u32 = 4_096;
 
 #[derive(Debug, Default)]
 struct State {
-    /// Something was committed since the last look.
+    /// Something was committed since the WAL was looked at.
     changed: bool,
-    /// The disk may not have it.
+    /// Something was committed that the disk may not have.
     unsynced: bool,
     closed: bool,
-    ended: bool,
+    /// Threads that still run.
+    running: u8,
 }
 
-/// The writer's end; dropping it ends the thread.
+type Shared = (Mutex<State>, Condvar);
+
+/// The writer's end; dropping it ends the threads.
 #[derive(Debug)]
-pub(super) struct Late(Arc<(Mutex<State>, Condvar)>);
+pub(super) struct Late(Arc<Shared>);
+
+/// The body of a thread.
+pub(super) type Body = Box<dyn FnOnce() + Send>;
 
 impl Late {
-    /// The thread's body beside its handle.
-    pub(super) fn new(database: &Path) -> (Self, impl FnOnce() + Send + 'static) {
+    /// The threads' names and bodies beside their handle. They are two, because writing back takes
+    /// as long as it takes, and a sync does not wait for it.
+    pub(super) fn new(database: &Path) -> (Self, [(&'static str, Body); 2]) {
         let shared = Arc::new((Mutex::default(), Condvar::new()));
-        let (path, theirs) = (database.to_path_buf(), Arc::clone(&shared));
-        (Self(shared), move || {
-            let _ended = Ended(&theirs);
-            run(&theirs, &path);
-        })
+        let body = |run: fn(&Shared, &Path)| -> Body {
+            let (path, shared) = (database.to_path_buf(), Arc::clone(&shared));
+            lock(&shared.0).running += 1;
+            let ended = Ended(Arc::clone(&shared));
+            Box::new(move || {
+                let _ended = ended;
+                run(&shared, &path);
+            })
+        };
+        let bodies = [("store-sync", body(sync)), ("store-wal", body(write_back))];
+        (Self(shared), bodies)
     }
 
     /// A commit was made; `synced` says whether it waited for the disk.
     pub(super) fn committed(&self, synced: bool) {
         let (state, news) = &*self.0;
         let mut state = lock(state);
-        let wakes = !state.changed;
+        let wakes = !state.changed || (!synced && !state.unsynced);
         (state.changed, state.unsynced) = (true, !synced);
         drop(state);
         if wakes {
-            news.notify_one();
+            news.notify_all();
         }
     }
 
-    /// Waits until the thread has let go of the file; it was started.
+    /// Waits until the threads have let go of the file.
     pub(super) fn close(&self) {
         let (state, news) = &*self.0;
         lock(state).closed = true;
         news.notify_all();
-        drop(news.wait_while(lock(state), |state| !state.ended));
+        drop(news.wait_while(lock(state), |state| state.running > 0));
     }
 
     /// Whether something has yet to be synced.
@@ -78,12 +91,12 @@ impl Late {
     }
 }
 
-/// Says at the end of the thread, whatever ended it, that it has let go.
-struct Ended<'a>(&'a (Mutex<State>, Condvar));
+/// Says at the end of a thread, whatever ended it or kept it from starting, that it has let go.
+struct Ended(Arc<Shared>);
 
-impl Drop for Ended<'_> {
+impl Drop for Ended {
     fn drop(&mut self) {
-        lock(&self.0.0).ended = true;
+        lock(&self.0.0).running -= 1;
         self.0.1.notify_all();
     }
 }
@@ -95,28 +108,41 @@ impl Drop for Late {
     }
 }
 
-fn run((state, news): &(Mutex<State>, Condvar), database: &Path) {
+/// Waits for work and then for more of it; what there is by then, or `None` when the store closes.
+fn next<'s>(
+    (state, news): &'s Shared,
+    has_work: impl Fn(&State) -> bool,
+) -> Option<MutexGuard<'s, State>> {
+    let quiet = |state: &mut State| !has_work(state) && !state.closed;
+    let waiting = news.wait_while(lock(state), quiet).unwrap_or_else(PoisonError::into_inner);
+    let waited = news.wait_timeout_while(waiting, WINDOW, |state| !state.closed);
+    let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    (!state.closed).then_some(state)
+}
+
+fn sync(shared: &Shared, database: &Path) {
     let mut wal = database.as_os_str().to_owned();
     wal.push("-wal");
     let wal = PathBuf::from(wal);
-    let mut conn = None;
-    loop {
-        let quiet = |state: &mut State| !state.changed && !state.closed;
-        let waiting = news.wait_while(lock(state), quiet).unwrap_or_else(PoisonError::into_inner);
-        let open = |state: &mut State| !state.closed;
-        let waited = news.wait_timeout_while(waiting, WINDOW, open);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if state.closed {
-            return;
+    while let Some(mut state) = next(shared, |state| state.unsynced) {
+        // A commit that waited came by.
+        if !std::mem::take(&mut state.unsynced) {
+            continue;
         }
-        state.changed = false;
-        let unsynced = std::mem::take(&mut state.unsynced);
         drop(state);
         // The next commit that waits meets the same disk, and says so to its caller.
-        if unsynced && let Err(error) = File::open(&wal).and_then(|wal| wal.sync_data()) {
+        if let Err(error) = File::open(&wal).and_then(|wal| wal.sync_data()) {
             tracing::debug!(%error, "the WAL was not synced between commits");
         }
-        if let Err(error) = write_back(&mut conn, database) {
+    }
+}
+
+fn write_back(shared: &Shared, database: &Path) {
+    let mut conn = None;
+    while let Some(mut state) = next(shared, |state| state.changed) {
+        state.changed = false;
+        drop(state);
+        if let Err(error) = write_back_if_long(&mut conn, database) {
             conn = None;
             tracing::debug!(%error, "the WAL was not written back between commits");
         }
@@ -124,7 +150,7 @@ fn run((state, news): &(Mutex<State>, Condvar), database: &Path) {
 }
 
 /// Writes the WAL back when it is long, as far as nobody reads what it replaces.
-fn write_back(conn: &mut Option<Connection>, database: &Path) -> rusqlite::Result<()> {
+fn write_back_if_long(conn: &mut Option<Connection>, database: &Path) -> rusqlite::Result<()> {
     let conn = match conn {
         Some(conn) => conn,
         None => conn.insert(open::beside(database)?),

@@ -44,6 +44,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{STEPS, run};
+    use crate::sqlite::{SqliteOptions, open};
 
     /// A file as the second step left it, with events: nothing of them is lost by later steps.
     #[test]
@@ -68,5 +69,27 @@ mod tests {
         assert_eq!(text(events), "3ev_3hifailed 4ev_4hifailed");
         let acked = "SELECT group_concat(first || '-' || last || '@' || acked_ms, ' ') FROM acked";
         assert_eq!(text(acked), "3-3@7");
+    }
+
+    /// A step may need room that it gives back: a store at its bound opens, so that it can be pruned.
+    #[test]
+    fn a_full_store_of_an_older_binary_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.db");
+        let conn = Connection::open(&path).unwrap();
+        STEPS[..2].iter().for_each(|step| conn.execute_batch(step).unwrap());
+        conn.pragma_update(None, "user_version", 2).unwrap();
+        let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 4000)
+            INSERT INTO inbox (app, event_id, kind, created_ms, received_ms, boot_id, preview, acked_ms)
+            SELECT 'main', 'ev_' || i, 'k', 1, 2, 'b', 'words', 3 FROM n";
+        conn.execute(fill, []).unwrap();
+        drop(conn);
+        let bytes_max = Some(std::fs::metadata(&path).unwrap().len());
+        let conn = open::writer(&path, &SqliteOptions { bytes_max }).unwrap();
+        let count = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM inbox JOIN acked ON first = id"), 4000);
+        let refused =
+            conn.execute("INSERT INTO probe (id, filler) VALUES (1, zeroblob(9000000))", []);
+        assert!(refused.is_err(), "the bound holds");
     }
 }

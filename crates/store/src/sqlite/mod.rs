@@ -2,6 +2,7 @@
 //!
 //! Writes are grouped: what is queued while the disk syncs shares the next sync. Nothing here
 //! guards against a second process on the same file; whoever owns the data directory does.
+// tidy: long file: one method for each of the trait's, and little in any of them
 
 mod boot;
 mod dead;
@@ -82,8 +83,10 @@ impl SqliteStore {
         let conn = open::writer(&path, &options)?;
         let acks = Acks::default();
         let (writer, orders) = mpsc::channel(writer::QUEUE);
-        let (late, work) = Late::new(&path);
-        spawn("store-late", work)?;
+        let (late, threads) = Late::new(&path);
+        for (name, body) in threads {
+            spawn(name, body)?;
+        }
         let state = Writer {
             path: path.clone(),
             options,

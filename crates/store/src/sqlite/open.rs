@@ -29,8 +29,10 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection,
     create(path).map_err(|error| fault::from_io("open", &error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = connect(path, flags).map_err(|error| fault::from_sqlite("open", &error))?;
-    prepare_writer(&conn, options).map_err(|error| fault::from_sqlite("open", &error))?;
+    prepare_writer(&conn).map_err(|error| fault::from_sqlite("open", &error))?;
     migrate::run(&mut conn)?;
+    // Not before: a step may need room that it gives back.
+    bound(&conn, options).map_err(|error| fault::from_sqlite("open", &error))?;
     Ok(conn)
 }
 
@@ -74,12 +76,16 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-fn prepare_writer(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+fn prepare_writer(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "cache_size", -i64::from(WRITER_CACHE_KIB))?;
     conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    Ok(())
+}
+
+fn bound(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     if let Some(bytes) = options.bytes_max {
         let page: u64 =
             conn.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?.into();

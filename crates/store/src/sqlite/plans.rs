@@ -17,6 +17,7 @@ const GROWING: &[&str] =
 /// Partial indexes that hold what waits, not what was.
 const WAITING: &[&str] = &[
     "inbox_unrouted",
+    "inbox_undecided",
     "inbox_waiting",
     "task_lane",
     "task_ready",

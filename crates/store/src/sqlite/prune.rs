@@ -28,10 +28,12 @@ pub(super) fn events(
             pruned.events += 1;
         }
     }
-    // Lines of acks go when the last of their events is behind all that are left.
-    let delete = "DELETE FROM acked WHERE last < (SELECT min(id) FROM inbox)
-        AND first < (SELECT min(id) FROM inbox)";
-    sql::exec(tx.conn, delete, [])?;
+    if let Some((last, ..)) = rows.last() {
+        // Lines of acks go when none of their events is left.
+        let delete = "DELETE FROM acked WHERE first > ?1 AND first <= ?2 AND last <= ?2
+            AND NOT EXISTS (SELECT 1 FROM inbox WHERE id BETWEEN acked.first AND acked.last)";
+        sql::exec(tx.conn, delete, [after, *last])?;
+    }
     // One event with a wrong clock must not keep everything behind it for ever.
     let last = rows.last().filter(|_| rows.iter().any(|(_, old, _)| *old));
     Ok((pruned, last.map(|(id, ..)| *id)))
@@ -69,4 +71,45 @@ pub(super) fn alone(tx: &Tx<'_>, before_ms: i64) -> Result<u64, Refusal> {
     let delete = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
         WHERE inbox IS NULL AND created_ms < ?1 AND state <> 'queued' LIMIT ?2)";
     Ok(sql::exec(tx.conn, delete, [before_ms, BITE])? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{
+        SqliteOptions, SqliteStore, Store,
+        inbox::{AckTimes, Decision, InboxId, NewEvent, Ruling, event_key},
+    };
+
+    /// One event that waits for years keeps the lines of the acks of its neighbours, and no more.
+    #[tokio::test]
+    async fn ack_lines_go_with_their_events_also_behind_an_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.db");
+        let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+        let event = |n: i64| NewEvent {
+            app: "main".into(),
+            keys: vec![event_key(&n.to_string())],
+            chat_id: Some(n.to_string().into()),
+            received_ms: n,
+            ruling: (n > 1).then_some(Ruling {
+                at_ms: n,
+                decision: Decision::Filtered { why: "no_route" },
+                notice: None,
+            }),
+            ..NewEvent::default()
+        };
+        store.accept((1..=600).map(event).collect::<Arc<[_]>>()).await.unwrap();
+        // Lines of three events, so that some lie across the bites of a pruning.
+        let ack = |n: i64| AckTimes { inbox: InboxId(n), journaled_ms: n / 3, acked_ms: n / 3 };
+        store.mark_acked((1..=600).map(ack).collect()).await.unwrap();
+        store.prune(i64::MAX).await.unwrap();
+        store.accept([event(601)].into()).await.unwrap();
+        store.prune(i64::MAX).await.unwrap();
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        let lines = "SELECT group_concat(first || '-' || last, ' ') FROM acked";
+        let lines: String = conn.query_row(lines, [], |row| row.get(0)).unwrap();
+        assert_eq!(lines, "1-2", "those of the one that waits");
+    }
 }

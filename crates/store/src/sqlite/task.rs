@@ -200,7 +200,8 @@ fn replied(tx: &Tx<'_>, inbox: i64, task: i64, rows: &[NewOutbox]) -> Result<i64
     Ok(fresh)
 }
 
-/// Takes a task out of its lane and lets the next one be its head.
+/// Takes a task out of its lane and lets the next one be its head. A head that is being worked on
+/// stays so: what is given up behind it is none of its business.
 fn end(
     tx: &Tx<'_>,
     held: &Held,
@@ -213,7 +214,8 @@ fn end(
     sql::exec(tx.conn, update, params![held.id, state, at_ms, code, error])?;
     let advance = "UPDATE task SET ready_ms = due_ms WHERE id = (
         SELECT id FROM task INDEXED BY task_lane
-        WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)";
+        WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)
+        AND owner IS NULL";
     sql::exec(tx.conn, advance, [&held.handler, &held.lane])?;
     Ok(())
 }

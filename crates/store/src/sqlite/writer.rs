@@ -6,12 +6,14 @@
 //! therefore keep their input and can run twice. A panic counts as a failure of that operation.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use larkline_failpoint::failpoint;
+use larkline_proto::id::ChatId;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +46,8 @@ pub(super) struct Tx<'c> {
     pub(super) ledger: Ledger,
     /// Number of the newest event that this transaction made.
     pub(super) newest: Option<i64>,
+    /// Whether events of an app's chat wait for a decision, as far as it was asked.
+    pub(super) undecided: BTreeMap<(String, Option<ChatId>), bool>,
     /// The verdict that the operation under way has decided.
     pub(super) concluded: Option<Concluded>,
 }
@@ -251,7 +255,8 @@ impl Writer {
 
 fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
     sql::exec(conn, "BEGIN IMMEDIATE", [])?;
-    let mut tx = Tx { conn, ledger: Ledger::default(), newest: None, concluded: None };
+    let (ledger, undecided) = (Ledger::default(), BTreeMap::new());
+    let mut tx = Tx { conn, ledger, newest: None, undecided, concluded: None };
     inbox::mark_acked(&tx, acks)?;
     for job in jobs {
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
@@ -333,13 +338,20 @@ mod tests {
             assert_eq!(store.write_behind("look", look).await.unwrap(), DOES_NOT);
         }
         let (go, held_up) = mpsc::sync_channel::<()>(0);
-        let (held_up, behind, waiting, ()) = tokio::join!(
-            store.write_behind("hold up", move |_| Ok(held_up.recv().is_err())),
-            store.write_behind("look", look),
-            store.write("look", look),
-            // Runs after the three above were queued.
-            async move { drop(go) },
-        );
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let mut begin = Some(begin);
+        let hold_up = store.write_behind("hold up", move |_| {
+            begin.take().map(|begin| begin.send(()));
+            Ok(held_up.recv().is_err())
+        });
+        // The writer is held up before the others are queued, so that they share a group.
+        let others = async {
+            begun.await.unwrap();
+            tokio::join!(store.write_behind("look", look), store.write("look", look), async {
+                drop(go);
+            })
+        };
+        let (held_up, (behind, waiting, ())) = tokio::join!(hold_up, others);
         assert!(held_up.unwrap());
         assert_eq!((behind.unwrap(), waiting.unwrap()), (WAITS, WAITS));
     }

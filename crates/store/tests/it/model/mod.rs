@@ -59,14 +59,20 @@ impl Pair {
     async fn accept(&mut self, n: i64, lanes: Option<Vec<u8>>) {
         self.received += 1;
         let ruling = lanes.as_ref().map(|lanes| self.ruling(lanes));
+        let waits = self.events.values().any(|id| !self.routed.contains_key(id));
         let event = NewEvent { ruling, ..event(n) };
         let accepted = self.store.accept(vec![event].into()).await.unwrap()[0];
         match (accepted, self.events.get(&n)) {
             (Accepted::New(InboxId(id)), None) => {
+                assert!(lanes.is_none() || !waits, "decided before an older event");
                 self.events.insert(n, id);
                 if let Some(lanes) = lanes {
                     self.ruled(id, lanes);
                 }
+            }
+            (Accepted::Undecided(InboxId(id)), None) => {
+                assert!(lanes.is_some() && waits, "nothing older waits");
+                self.events.insert(n, id);
             }
             (Accepted::Duplicate { of: InboxId(of), .. }, Some(id)) => {
                 assert_eq!(of, *id);
