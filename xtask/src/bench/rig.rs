@@ -290,10 +290,7 @@ pub(super) struct Bot {
 impl Bot {
     /// Processor time it has used, seconds.
     pub(super) fn cpu(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.pid()))?;
-        let after = stat.rsplit_once(')').context("a stat line without a name")?.1;
-        let ticks = after.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
+        cpu(&self.process.pid().to_string())
     }
 
     /// A line of `/proc/PID/status` in MB: `VmRSS`, `VmHWM`.
@@ -309,6 +306,18 @@ impl Bot {
         let tail: Vec<&str> = log.lines().rev().take(5).collect();
         format!("the bot's last lines, newest on top: {}", tail.join(" | "))
     }
+}
+
+/// Processor time that this program has used, seconds.
+pub(super) fn own_cpu() -> Result<f64> {
+    cpu("self")
+}
+
+fn cpu(process: &str) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after = stat.rsplit_once(')').context("a stat line without a name")?.1;
+    let ticks = after.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
 }
 
 /// Seconds since.
