@@ -71,6 +71,14 @@ pub async fn a_new_key_beside_a_known_one_leads_to_the_known_event(store: &dyn S
     assert!(store.history(next).await.unwrap().is_some());
 }
 
+/// An event that names a key twice is no repetition of itself.
+pub async fn a_key_named_twice_is_one_key(store: &dyn Store) {
+    let keys = vec!["e:1".to_owned(), "e:1".to_owned()];
+    let id = accepted(store, NewEvent { keys: keys.clone(), ..event(1) }).await;
+    let again = store.accept(vec![NewEvent { keys, ..event(1) }].into()).await.unwrap();
+    assert_eq!(again, [Accepted::Duplicate { of: id, times: 1 }]);
+}
+
 /// Two bots in one chat receive the same message, and each has its own event.
 pub async fn keys_belong_to_one_app(store: &dyn Store) {
     let mut other = event(1);

@@ -34,6 +34,7 @@ macro_rules! store_laws {
             intake::a_repeated_key_makes_no_second_event,
             intake::a_batch_recognises_its_own_repeats,
             intake::a_new_key_beside_a_known_one_leads_to_the_known_event,
+            intake::a_key_named_twice_is_one_key,
             intake::keys_belong_to_one_app,
             intake::equal_texts_are_two_events,
             intake::a_second_decision_is_ignored,

@@ -70,6 +70,9 @@ fn accept_one(
 ) -> Result<Accepted, Refusal> {
     let id = next_id(tx)?;
     for (n, key) in event.keys.iter().enumerate() {
+        if event.keys[..n].contains(key) {
+            continue;
+        }
         if insert.key.execute(params![key, event.app, id])? == 0 {
             return repeated(tx, event, key, &event.keys[..n]);
         }
