@@ -339,7 +339,7 @@ async fn claim(store: &SqliteStore, now_ms: i64) -> Outcome<f64> {
     let done = TaskSettlement::Done { replies: Vec::new(), at_ms: now_ms };
     let concluded = store.settle_task(claimed.lease, done).await?;
     let time = micros(began);
-    concluded.map(|_| time).ok_or_else(|| "a task that was done decided nothing".into())
+    concluded.first().map(|_| time).ok_or_else(|| "a task that was done decided nothing".into())
 }
 
 async fn explain(store: &SqliteStore, text: String) -> Outcome<f64> {

@@ -1,5 +1,7 @@
 //! Why the store refused.
 
+use crate::session::{SessionId, SessionState};
+
 /// A store operation failed. What a caller does next depends only on the variant.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,22 @@ pub enum StoreError {
     /// The lease was lost: its time ran out and somebody else claimed the work.
     #[error("the lease is no longer held")]
     Fenced,
+    /// A session does not go from where it stands to there. Nothing was written.
+    #[error("session {} is {from}, and does not become {to} from there", session.0)]
+    SessionStep {
+        /// Which one: that of the call, or the current one of its key.
+        session: SessionId,
+        /// Where it stands.
+        from: SessionState,
+        /// Where it was to go.
+        to: SessionState,
+    },
+    /// There is no such session (any more). Nothing was written.
+    #[error("there is no session {}", session.0)]
+    NoSession {
+        /// Its number.
+        session: SessionId,
+    },
     /// The store was closed, or its writer ended.
     #[error("the store is closed")]
     Closed,
@@ -47,6 +65,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store is well and refused this one call: doing it again does not help.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Fenced | Self::SessionStep { .. } | Self::NoSession { .. } | Self::Closed => true,
+            Self::Full
+            | Self::ReadOnly
+            | Self::Corrupt { .. }
+            | Self::Newer { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+
     /// A short stable word for metrics and logs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -55,6 +85,8 @@ impl StoreError {
             Self::Corrupt { .. } => "store_corrupt",
             Self::Newer { .. } => "store_newer",
             Self::Fenced => "lease_lost",
+            Self::SessionStep { .. } => "session_step",
+            Self::NoSession { .. } => "session_unknown",
             Self::Closed => "store_closed",
             Self::Io { .. } => "store_io",
         }

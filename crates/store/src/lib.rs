@@ -27,14 +27,20 @@ use std::{pin::Pin, sync::Arc};
 
 pub use error::StoreError;
 use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
-use outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement};
+use outbox::{
+    ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
+};
 use record::{
     BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
     MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
 };
-use session::Session;
+use session::{
+    NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep, Utterance,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
-use task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement};
+use task::{
+    AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement, WaitingTask,
+};
 
 /// The version of SQLite inside this binary.
 pub fn sqlite_version() -> &'static str {
@@ -47,8 +53,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// The gateway's memory. Every write that returned `Ok` survives `kill -9` and power loss,
 /// except where a method says otherwise.
 pub trait Store: Send + Sync + 'static {
-    /// Records that a process started, closes records of boots that never ended, and gives
-    /// back every lease they held. Returns what is known of the previous boot.
+    /// Records that a process started, closes records of boots that never ended, gives back
+    /// every lease they held, and suspends the sessions they left in a turn. Returns what is known
+    /// of the previous boot.
     fn begin_boot(&self, boot: NewBoot) -> StoreFuture<'_, BootRecord>;
 
     /// Records an orderly end.
@@ -80,12 +87,42 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends an attempt: one transaction settles the task, frees the lane and inserts the
     /// replies. [`StoreError::Fenced`] when the lease is no longer ours; nothing is written.
-    /// Returns the event's verdict when this decided it.
+    /// Returns the event's verdict when this decided it, and those of events that follow it.
     fn settle_task(
         &self,
         lease: TaskLease,
         settlement: TaskSettlement,
-    ) -> StoreFuture<'_, Option<Concluded>>;
+    ) -> StoreFuture<'_, Vec<Concluded>>;
+
+    /// The queued tasks of one lane behind `after` that nobody has claimed, in their order, at
+    /// most `limit`.
+    fn tasks_behind(
+        &self,
+        handler: String,
+        lane: String,
+        after: TaskId,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<WaitingTask>>;
+
+    /// Lets the task in hand answer for others too, as if their events were one: each of the
+    /// `followers` that waits in its lane behind it leaves the lane and never runs. Answers which
+    /// that were; others are left as they are. [`StoreError::Fenced`] when the lease is no longer
+    /// ours; nothing is written.
+    ///
+    /// Their events follow the event of the task in hand: they wait while it waits, and have its
+    /// verdict and reason in the transaction that decides it, also after a retry by hand. They have
+    /// no replies and no dead letters of their own. A later run of the task answers for them too,
+    /// see [`Store::merged_into`].
+    fn merge_tasks(
+        &self,
+        lease: TaskLease,
+        followers: Vec<TaskId>,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Vec<TaskId>>;
+
+    /// The tasks that were merged into this one, in their order: what a second run has to answer
+    /// beside its own event.
+    fn merged_into(&self, task: TaskId) -> StoreFuture<'_, Vec<WaitingTask>>;
 
     /// A task that waits for a late reply, with its event; `None` when it does not wait.
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>>;
@@ -128,7 +165,10 @@ pub trait Store: Send + Sync + 'static {
         &self,
         lease: OutboxLease,
         settlement: OutboxSettlement,
-    ) -> StoreFuture<'_, Option<Concluded>>;
+    ) -> StoreFuture<'_, Vec<Concluded>>;
+
+    /// The row with this key, and what became of it.
+    fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>>;
 
     /// Those of the platform's message ids that rows of the outbox are known to have become.
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>>;
@@ -197,17 +237,59 @@ pub trait Store: Send + Sync + 'static {
     /// Closes a dead item for good; it leaves the list, its event stays `failed`.
     fn drop_dead(&self, item: DeadItem, now_ms: i64) -> StoreFuture<'_, bool>;
 
-    /// Reads a conversation's session.
+    /// The current session of a key.
     fn session(&self, key: String) -> StoreFuture<'_, Option<Session>>;
 
-    /// Writes a conversation's session.
-    fn put_session(&self, session: Session) -> StoreFuture<'_, ()>;
+    /// The session with this number, current or not.
+    fn session_by_id(&self, id: SessionId) -> StoreFuture<'_, Option<Session>>;
 
-    /// Sessions, most recently used first.
-    fn sessions(&self, limit: usize) -> StoreFuture<'_, Vec<Session>>;
+    /// Sessions, most recently used first; at most a thousand. Narrowed by handler or text alone,
+    /// it looks at the twenty thousand used last.
+    fn sessions(&self, query: SessionQuery) -> StoreFuture<'_, Vec<Session>>;
+
+    /// What became of a session, in order; of a very long one the last thousand steps.
+    fn session_steps(&self, id: SessionId) -> StoreFuture<'_, Vec<SessionStep>>;
+
+    /// Begins a session, unless its key has a current one, which is returned as it is.
+    fn begin_session(&self, session: NewSession) -> StoreFuture<'_, Session>;
+
+    /// Moves a session to another state, with all that changes beside it, in one transaction.
+    /// [`StoreError::SessionStep`] when it does not go there from where it stands
+    /// ([`SessionState::may_become`](session::SessionState::may_become)), [`StoreError::NoSession`]
+    /// when there is none; nothing is written. When a completed one is chosen again, the current
+    /// one of its key is completed with it, or refused for it.
+    fn step_session(&self, id: SessionId, step: SessionMove) -> StoreFuture<'_, Session>;
+
+    /// Changes what is known of a session, not its state. [`StoreError::NoSession`] when there is
+    /// none.
+    fn patch_session(
+        &self,
+        id: SessionId,
+        patch: SessionPatch,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Session>;
+
+    /// Completes the current sessions that were used last before `before_ms`, and answers how many;
+    /// never one that is in a turn.
+    fn end_sessions_idle(&self, before_ms: i64, at_ms: i64) -> StoreFuture<'_, u64>;
+
+    /// Adds to the end of a conversation, of which the last thousand utterances are kept. What a
+    /// task says replaces all that it said there before, so that a second run doubles nothing.
+    /// [`StoreError::NoSession`] when there is none.
+    fn say_in_session(&self, id: SessionId, said: Vec<Utterance>) -> StoreFuture<'_, ()>;
+
+    /// The last utterances of a conversation, at most `limit`, newest last.
+    fn utterances(&self, id: SessionId, limit: usize) -> StoreFuture<'_, Vec<Utterance>>;
+
+    /// A fact that was put under this name, such as when something ran last.
+    fn fact(&self, name: String) -> StoreFuture<'_, Option<String>>;
+
+    /// Puts a fact in place of what stood under its name.
+    fn put_fact(&self, name: String, value: String) -> StoreFuture<'_, ()>;
 
     /// Deletes finished events, their rows and dedupe keys older than `before_ms`, in bounded
     /// bites; never anything unfinished. Dead letters are finished. The tally keeps its counts.
+    /// Sessions that are over, or never had a turn, go when they were used last before it.
     fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned>;
 
     /// Proves that a write reaches the disk now: the recovery probe after a failure.

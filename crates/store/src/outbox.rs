@@ -81,6 +81,32 @@ pub struct ClaimedOutbox {
     pub body: Vec<u8>,
 }
 
+/// Where an outgoing message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxStage {
+    /// It waits, or is being sent.
+    Queued,
+    /// The platform has it.
+    Delivered,
+    /// Given up.
+    Dead,
+    /// Given up, and closed by hand.
+    Dropped,
+}
+
+/// An outgoing message found by its key: what is updated in place has to know what it became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxState {
+    /// Its row.
+    pub id: OutboxId,
+    /// Where it stands.
+    pub stage: OutboxStage,
+    /// The platform's id of the message, when it was delivered and is one.
+    pub message_id: Option<String>,
+    /// What to do, in the gateway's own form.
+    pub body: Vec<u8>,
+}
+
 /// How a send attempt ended.
 #[derive(Clone, Debug)]
 pub enum OutboxSettlement {

@@ -203,13 +203,14 @@ pub struct TaskFacts {
     pub route: String,
     /// Name of the handler.
     pub handler: String,
-    /// `queued`, `awaiting`, `done`, `dead` or `dropped`.
+    /// `queued`, `awaiting`, `merged`, `done`, `dead` or `dropped`.
     pub state: String,
     /// Attempts so far.
     pub attempts: u32,
     /// When the attempt that has not been settled, or ended it, began, Unix ms.
     pub claimed_ms: Option<i64>,
-    /// When it ended, or began to await a later answer, Unix ms.
+    /// When it ended, or began to await a later answer, Unix ms; of a merged task, when the task
+    /// it was merged into brought about the verdict.
     pub ended_ms: Option<i64>,
     /// Until when a later answer is awaited, Unix ms.
     pub until_ms: Option<i64>,
@@ -254,7 +255,7 @@ pub struct LogEntry {
     /// When, Unix ms; of an attempt, when it ended.
     pub at_ms: i64,
     /// `redelivered`, `attempt_failed`, `attempt_cut_off`, `promised`, `send_failed`,
-    /// `send_cut_off`, `looked`, `dead`, `retried`, `dropped`, `unreadable`.
+    /// `send_cut_off`, `looked`, `dead`, `retried`, `dropped`, `merged`, `unreadable`.
     pub what: String,
     /// The task it is about.
     pub task: Option<TaskId>,
@@ -316,4 +317,6 @@ pub struct Pruned {
     pub outbox: u64,
     /// Dedupe keys.
     pub keys: u64,
+    /// Sessions with their steps and utterances.
+    pub sessions: u64,
 }

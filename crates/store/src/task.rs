@@ -113,6 +113,15 @@ pub enum TaskSettlement {
     },
 }
 
+/// A queued task that nobody has claimed.
+#[derive(Clone, Debug)]
+pub struct WaitingTask {
+    /// The task.
+    pub task: TaskId,
+    /// Its event.
+    pub item: InboxItem,
+}
+
 /// A task whose handler promised to answer later.
 #[derive(Clone, Debug)]
 pub struct AwaitingTask {

@@ -1,4 +1,4 @@
-//! Boots, lists, sessions, forgetting, closing.
+//! Boots, lists, facts, forgetting, closing.
 
 use super::{
     APP, accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
@@ -9,7 +9,6 @@ use crate::{
     inbox::Decision,
     outbox::NewOutbox,
     record::{EndOfBoot, MessageQuery, NewBoot},
-    session::{Session, SessionState},
 };
 
 pub(super) fn boot(boot_id: &str, at_ms: i64) -> NewBoot {
@@ -152,30 +151,15 @@ pub async fn chats_are_counted_and_named(store: &dyn Store) {
     assert_eq!((chats[1].name.as_str(), chats[1].chat_type.as_str()), ("Ops", "group"));
 }
 
-/// A session is replaced as a whole and listed by its last use.
-pub async fn sessions_are_kept(store: &dyn Store) {
-    let old = Session {
-        key: "claude/oc_1".into(),
-        handler: "claude".into(),
-        state: SessionState::New,
-        agent_session: None,
-        turns: 0,
-        created_ms: 1,
-        used_ms: 1,
-    };
-    store.put_session(old.clone()).await.unwrap();
-    store
-        .put_session(Session { key: "claude/oc_2".into(), used_ms: 2, ..old.clone() })
-        .await
-        .unwrap();
-    let state = SessionState::Suspended;
-    let new = Session { state, agent_session: Some("s-1".into()), turns: 3, used_ms: 9, ..old };
-    store.put_session(new.clone()).await.unwrap();
-    assert_eq!(store.session("claude/oc_1".into()).await.unwrap(), Some(new.clone()));
-    assert_eq!(store.session("claude/oc_3".into()).await.unwrap(), None);
-    let listed = store.sessions(10).await.unwrap();
-    assert_eq!((listed.len(), &listed[0]), (2, &new));
-    assert_eq!(store.sessions(1).await.unwrap().len(), 1);
+/// A fact is kept under its name until another takes its place.
+pub async fn a_fact_is_kept_under_its_name(store: &dyn Store) {
+    assert_eq!(store.fact("cleanup_ms".into()).await.unwrap(), None);
+    for (name, value) in [("cleanup_ms", "1"), ("other", ""), ("cleanup_ms", "2")] {
+        store.put_fact(name.into(), value.into()).await.unwrap();
+    }
+    store.begin_boot(boot("two", 3)).await.unwrap();
+    assert_eq!(store.fact("cleanup_ms".into()).await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.fact("other".into()).await.unwrap().as_deref(), Some(""));
 }
 
 /// Retention takes finished events with all that hangs on them, nothing unfinished, no counts.

@@ -7,10 +7,13 @@
 #![expect(clippy::unwrap_used, reason = "a law that fails panics: these functions are tests")]
 #![expect(clippy::missing_panics_doc, reason = "every law panics when it is broken, as said here")]
 
+pub mod conversations;
 pub mod history;
 pub mod intake;
 pub mod lists;
+pub mod merging;
 pub mod outbox;
+pub mod sessions;
 pub mod tasks;
 pub mod verdicts;
 
@@ -72,6 +75,7 @@ macro_rules! store_laws {
             outbox::a_dead_row_lets_its_lane_go_on,
             outbox::a_lapsed_send_is_claimed_again_and_fenced,
             outbox::an_extended_send_does_not_lapse,
+            outbox::a_row_is_found_by_its_key_with_what_became_of_it,
             verdicts::the_equation_holds_after_every_step,
             verdicts::an_event_waits_for_its_last_row,
             verdicts::the_settlement_that_decides_a_verdict_returns_it,
@@ -92,7 +96,29 @@ macro_rules! store_laws {
             history::a_history_tells_what_was_cut_off,
             history::each_event_has_the_times_of_its_own_ack,
             history::an_event_is_found_by_every_id_and_by_words,
-            lists::sessions_are_kept,
+            lists::a_fact_is_kept_under_its_name,
+            merging::those_behind_the_head_are_told_in_order,
+            merging::a_merged_task_leaves_its_lane_and_never_runs,
+            merging::only_what_waits_behind_in_the_lane_is_merged,
+            merging::a_merged_event_gets_its_verdict_with_the_heads,
+            merging::a_merged_event_fails_and_lives_again_with_the_heads,
+            merging::merged_events_follow_over_several_lanes,
+            merging::an_event_merged_with_itself_waits_for_nothing_else,
+            merging::a_second_run_answers_what_was_merged_before_it,
+            sessions::a_key_has_one_current_session_after_another,
+            sessions::every_step_has_its_time_and_cause,
+            sessions::an_illegal_step_is_refused_and_writes_nothing,
+            sessions::a_session_that_was_chosen_again_takes_the_place_of_the_current_one,
+            sessions::what_is_known_of_a_session_grows_with_its_turns,
+            sessions::an_agents_former_id_stays_known,
+            sessions::a_session_left_in_a_turn_is_suspended_by_the_next_boot,
+            sessions::starting_often_clears_nothing,
+            sessions::only_what_is_idle_longer_is_completed,
+            sessions::sessions_are_listed_by_their_last_use,
+            conversations::sessions_that_are_over_or_unused_are_forgotten,
+            conversations::a_conversation_goes_on_after_a_restart_and_begins_anew_with_its_session,
+            conversations::a_second_run_does_not_double_what_was_said,
+            conversations::a_long_conversation_keeps_its_newest_part,
             lists::pruning_takes_what_is_finished_and_old,
             lists::a_number_is_not_used_twice,
             lists::a_closed_store_says_so,

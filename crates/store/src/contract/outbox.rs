@@ -3,7 +3,8 @@
 use super::{APP, claim_row, claim_rows, delivered, message, undeliverable};
 use crate::{
     Store, StoreError,
-    outbox::{NewOutbox, OutboxClaim, OutboxSettlement},
+    outbox::{NewOutbox, OutboxClaim, OutboxSettlement, OutboxStage, OutboxState},
+    record::DeadItem,
 };
 
 async fn enqueue(store: &dyn Store, rows: &[(&str, &str)]) {
@@ -182,4 +183,31 @@ pub async fn a_lapsed_send_is_claimed_again_and_fenced(store: &dyn Store) {
     store.settle_outbox(new.lease, delivered("om_9", 1_012)).await.unwrap();
     let twice = store.settle_outbox(new.lease, delivered("om_9", 1_013)).await;
     assert!(matches!(twice, Err(StoreError::Fenced)), "{twice:?}");
+}
+
+/// Who updates a message in place finds what it became, wherever its row stands.
+pub async fn a_row_is_found_by_its_key_with_what_became_of_it(store: &dyn Store) {
+    let state = async |key: &str| store.outbox_by_key(key.into()).await.unwrap();
+    assert_eq!(state("card").await, None);
+    let ids = store.enqueue(vec![message("card", "x"), message("other", "y")]).await.unwrap();
+    let queued = OutboxState {
+        id: ids[0],
+        stage: OutboxStage::Queued,
+        message_id: None,
+        body: b"body card".to_vec(),
+    };
+    assert_eq!(state("card").await, Some(queued.clone()));
+    for row in claim_rows(store, 10, 10).await {
+        let settlement = match row.lane.as_str() {
+            "x" => delivered("om_card", 11),
+            _ => undeliverable("230002", 11),
+        };
+        store.settle_outbox(row.lease, settlement).await.unwrap();
+    }
+    let message_id = Some("om_card".into());
+    let sent = OutboxState { stage: OutboxStage::Delivered, message_id, ..queued };
+    assert_eq!(state("card").await, Some(sent));
+    assert_eq!(state("other").await.unwrap().stage, OutboxStage::Dead);
+    assert!(store.drop_dead(DeadItem::Outbox(ids[1]), 12).await.unwrap());
+    assert_eq!(state("other").await.unwrap().stage, OutboxStage::Dropped);
 }

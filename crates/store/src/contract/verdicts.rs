@@ -149,13 +149,15 @@ pub async fn the_settlement_that_decides_a_verdict_returns_it(store: &dyn Store)
     let id = queued(store, 1, "a").await;
     let task = claim_one(store, 10).await;
     let handled = store.settle_task(task.lease, done(vec![message("1", "x")], 11)).await.unwrap();
-    assert!(handled.is_none(), "its answer is not delivered yet");
+    assert!(handled.is_empty(), "its answer is not delivered yet");
     let row = claim_row(store, 12).await;
-    let said = store.settle_outbox(row.lease, delivered("om_reply", 13)).await.unwrap().unwrap();
+    let said = store.settle_outbox(row.lease, delivered("om_reply", 13)).await.unwrap();
+    let [said] = &said[..] else { unreachable!("one verdict was decided: {said:?}") };
     assert_eq!((said.inbox, said.verdict.as_str(), said.why.as_str()), (id, "replied", ""));
     assert_eq!(said.event_id, event(1).event_id);
     queued(store, 2, "a").await;
     let task = claim_one(store, 20).await;
-    let said = store.settle_task(task.lease, dead("exit", 21)).await.unwrap().unwrap();
+    let said = store.settle_task(task.lease, dead("exit", 21)).await.unwrap();
+    let [said] = &said[..] else { unreachable!("one verdict was decided: {said:?}") };
     assert_eq!((said.verdict.as_str(), said.why.as_str()), ("failed", "exit"));
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{fault::Refusal, sql, writer::Tx};
+use super::{fault::Refusal, session, sql, writer::Tx};
 use crate::record::{BootRecord, EndOfBoot, NewBoot};
 
 /// Runs remembered: a service that restarts every ten seconds for a day.
@@ -26,6 +26,8 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
     if back_ms > 0 {
         set_back(tx, back_ms)?;
     }
+    let previous_id = previous.as_ref().map_or("", |previous| previous.previous_id.as_str());
+    session::restarted(tx, boot.at_ms, previous_id)?;
     let close = "UPDATE boot SET ended_ms = ?1 WHERE ended_ms IS NULL";
     sql::exec(tx.conn, close, [boot.at_ms])?;
     let insert = "INSERT INTO boot (boot_id, version, pid, started_ms) VALUES (?1, ?2, ?3, ?4)";

@@ -4,13 +4,20 @@ use std::io;
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    session::{SessionId, SessionState},
+};
 
 /// Why an operation inside a transaction stopped.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The lease is gone. Said before anything was written.
     Fenced,
+    /// The session does not go from here to there. Said before anything was written.
+    SessionStep { session: SessionId, from: SessionState, to: SessionState },
+    /// There is no such session. Said before anything was written.
+    NoSession(SessionId),
     /// The code of the operation panicked.
     Panicked,
     /// SQLite refused.
@@ -30,9 +37,21 @@ impl Refusal {
     pub(super) fn into_error(self, during: &'static str) -> StoreError {
         match self {
             Self::Fenced => StoreError::Fenced,
+            Self::SessionStep { session, from, to } => {
+                StoreError::SessionStep { session, from, to }
+            }
+            Self::NoSession(session) => StoreError::NoSession { session },
             Self::Panicked => StoreError::Io { during, detail: "the operation panicked".into() },
             Self::Sqlite(error) => from_sqlite(during, &error),
             Self::NoConnection(error) => error,
+        }
+    }
+
+    /// True when the operation was refused before it wrote anything.
+    pub(super) fn is_before_writing(&self) -> bool {
+        match self {
+            Self::Fenced | Self::SessionStep { .. } | Self::NoSession(_) => true,
+            Self::Panicked | Self::Sqlite(_) | Self::NoConnection(_) => false,
         }
     }
 
@@ -40,7 +59,11 @@ impl Refusal {
     /// it was opened, a damaged page in its cache.
     pub(super) fn spoils_connection(&self) -> bool {
         match self {
-            Self::Fenced | Self::Panicked | Self::NoConnection(_) => false,
+            Self::Fenced
+            | Self::SessionStep { .. }
+            | Self::NoSession(_)
+            | Self::Panicked
+            | Self::NoConnection(_) => false,
             Self::Sqlite(error) => !matches!(from_sqlite("", error), StoreError::Full),
         }
     }

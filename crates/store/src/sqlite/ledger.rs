@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::{fault::Refusal, sql, writer::Tx};
+use super::{fault::Refusal, merge, sql, writer::Tx};
 use crate::inbox::{Concluded, InboxId};
 
 pub(super) const WAITING: &str = "waiting";
@@ -85,8 +85,19 @@ struct Standing {
     routed: bool,
 }
 
-/// Adds to an event's open and dead ends, and moves its verdict when that decides it. `false`
-/// when the event is gone (pruned).
+/// An event whose verdict changed, as those see it that follow it.
+pub(super) struct Turn {
+    pub(super) inbox: i64,
+    pub(super) is_decided: bool,
+    /// The reason of a failure.
+    pub(super) why: String,
+    /// What it adds to the open and dead ends of whoever follows.
+    pending: i64,
+    dead: i64,
+}
+
+/// Adds to an event's open and dead ends, and moves its verdict when that decides it, and with it
+/// the verdicts of events that follow it. `false` when the event is gone (pruned).
 pub(super) fn shift(
     tx: &mut Tx<'_>,
     inbox: i64,
@@ -97,6 +108,24 @@ pub(super) fn shift(
     if pending == 0 && dead == 0 {
         return Ok(true);
     }
+    let Some(first) = shift_one(tx, (inbox, pending, dead), at_ms)? else { return Ok(false) };
+    // Events follow older ones only, so this ends.
+    let mut turns = Vec::from_iter(first);
+    while let Some(turn) = turns.pop() {
+        for inbox in merge::follow(tx, &turn, at_ms)? {
+            let ends = (inbox, turn.pending, turn.dead);
+            turns.extend(shift_one(tx, ends, at_ms)?.flatten());
+        }
+    }
+    Ok(true)
+}
+
+/// The outer `None`: there is no such event. The inner one: its verdict stays.
+fn shift_one(
+    tx: &mut Tx<'_>,
+    (inbox, pending, dead): (i64, i64, i64),
+    at_ms: i64,
+) -> Result<Option<Option<Turn>>, Refusal> {
     let read = "SELECT app, pending, dead, verdict, why, final, routed_ms IS NOT NULL, event_id
         FROM inbox WHERE id = ?1";
     let event = sql::one(tx.conn, read, [inbox], |row| {
@@ -111,13 +140,13 @@ pub(super) fn shift(
             event_id: row.get(7)?,
         })
     })?;
-    let Some(standing) = event else { return Ok(false) };
+    let Some(standing) = event else { return Ok(None) };
     let Standing { app, event_id, pending, dead, verdict: old, why: old_why, fixed, routed } =
         standing;
     if fixed {
         let write = "UPDATE inbox SET pending = ?2, dead = ?3 WHERE id = ?1";
         sql::exec(tx.conn, write, [inbox, pending, dead])?;
-        return Ok(true);
+        return Ok(Some(None));
     }
     let (verdict, why) = if pending > 0 || !routed {
         (WAITING, String::new())
@@ -130,10 +159,22 @@ pub(super) fn shift(
     let write = "UPDATE inbox SET pending = ?2, dead = ?3, verdict = ?4, why = ?5, verdict_ms = ?6
         WHERE id = ?1";
     sql::exec(tx.conn, write, params![inbox, pending, dead, verdict, why, decided_ms])?;
-    if (verdict, why.as_str()) != (old.as_str(), old_why.as_str()) {
-        tx.ledger.count(&app, &old, &old_why, -1);
-        tx.ledger.count(&app, verdict, &why, 1);
-        tx.concluded = (verdict != WAITING).then(|| Concluded {
+    if (verdict, why.as_str()) == (old.as_str(), old_why.as_str()) {
+        return Ok(Some(None));
+    }
+    tx.ledger.count(&app, &old, &old_why, -1);
+    tx.ledger.count(&app, verdict, &why, 1);
+    let by = |word: &str| i64::from(verdict == word) - i64::from(old == word);
+    let turn = Turn {
+        inbox,
+        is_decided: verdict != WAITING,
+        why: why.clone(),
+        pending: by(WAITING),
+        dead: by(FAILED),
+    };
+    tx.concluded.retain(|concluded| concluded.inbox.0 != inbox);
+    if turn.is_decided {
+        tx.concluded.push(Concluded {
             app,
             inbox: InboxId(inbox),
             event_id: event_id.into(),
@@ -141,13 +182,14 @@ pub(super) fn shift(
             why,
         });
     }
-    Ok(true)
+    Ok(Some(Some(turn)))
 }
 
 /// The code of the oldest thing that died for an event.
 fn cause_of_death(tx: &Tx<'_>, inbox: i64) -> rusqlite::Result<String> {
     let read = "SELECT code FROM (
-            SELECT code, ended_ms FROM task WHERE inbox = ?1 AND state IN ('dead', 'dropped')
+            SELECT code, ended_ms FROM task WHERE inbox = ?1
+                AND (state IN ('dead', 'dropped') OR (state = 'merged' AND code <> ''))
             UNION ALL
             SELECT code, ended_ms FROM outbox WHERE inbox = ?1 AND state IN ('dead', 'dropped')
         ) ORDER BY ended_ms LIMIT 1";

@@ -14,7 +14,7 @@ pub(super) const SEARCHED: i64 = 20_000;
 /// Newest events among which the one handled last is sought.
 const RECENT: i64 = 256;
 /// Lines of one list.
-const LINES: usize = 1_000;
+pub(super) const LINES: usize = 1_000;
 /// Chats of one list.
 const CHATS: i64 = 10_000;
 

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_line.sql"),
     include_str!("../../migrations/0002_story.sql"),
     include_str!("../../migrations/0003_pace.sql"),
+    include_str!("../../migrations/0004_sessions.sql"),
 ];
 
 /// Brings the file to the newest schema this binary knows.

@@ -6,12 +6,14 @@
 
 mod boot;
 mod dead;
+mod fact;
 mod fault;
 mod history;
 mod inbox;
 mod late;
 mod ledger;
 mod list;
+mod merge;
 mod migrate;
 mod open;
 mod outbox;
@@ -22,6 +24,7 @@ mod reader;
 mod session;
 mod sql;
 mod task;
+mod utterance;
 mod writer;
 
 use std::{
@@ -37,13 +40,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Store, StoreError, StoreFuture,
     inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
-    outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
+    outbox::{
+        ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
+    },
     record::{
         BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
         MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
     },
-    session::Session,
-    task::{AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement},
+    session::{
+        NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep,
+        Utterance,
+    },
+    task::{
+        AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement,
+        WaitingTask,
+    },
 };
 use fault::Refusal;
 use late::Late;
@@ -142,6 +153,28 @@ impl SqliteStore {
         })
     }
 
+    /// Repeats an operation that does a bite of something and answers how much, until nothing is
+    /// left; answers the sum.
+    async fn in_bites<F>(
+        &self,
+        during: &'static str,
+        durable: bool,
+        bite: F,
+    ) -> Result<u64, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<u64, Refusal> + Clone + Send + Sync + 'static,
+    {
+        let mut total = 0;
+        loop {
+            let bite = bite.clone();
+            let done = self.queue(during, durable, 1, move |tx| bite(tx)).await?;
+            total += done;
+            if done == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
     /// Queues a query for a reader.
     fn read<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>
     where
@@ -211,12 +244,35 @@ impl Store for SqliteStore {
         &self,
         lease: TaskLease,
         settlement: TaskSettlement,
-    ) -> StoreFuture<'_, Option<Concluded>> {
+    ) -> StoreFuture<'_, Vec<Concluded>> {
         self.write("settle_task", move |tx| {
-            tx.concluded = None;
+            tx.concluded.clear();
             task::settle(tx, lease, &settlement)?;
-            Ok(tx.concluded.take())
+            Ok(std::mem::take(&mut tx.concluded))
         })
+    }
+
+    fn tasks_behind(
+        &self,
+        handler: String,
+        lane: String,
+        after: TaskId,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<WaitingTask>> {
+        self.read("tasks_behind", move |conn| merge::behind(conn, (&handler, &lane), after, limit))
+    }
+
+    fn merge_tasks(
+        &self,
+        lease: TaskLease,
+        followers: Vec<TaskId>,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Vec<TaskId>> {
+        self.write("merge_tasks", move |tx| merge::merge(tx, lease, &followers, at_ms))
+    }
+
+    fn merged_into(&self, task: TaskId) -> StoreFuture<'_, Vec<WaitingTask>> {
+        self.read("merged_into", move |conn| merge::merged_into(conn, task))
     }
 
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>> {
@@ -241,18 +297,7 @@ impl Store for SqliteStore {
     }
 
     fn give_up(&self, handler: String, now_ms: i64) -> StoreFuture<'_, u64> {
-        Box::pin(async move {
-            let mut total = 0;
-            loop {
-                let handler = handler.clone();
-                let bite = move |tx: &mut Tx<'_>| task::give_up(tx, &handler, now_ms);
-                let given_up = self.write("give_up", bite).await?;
-                total += given_up;
-                if given_up == 0 {
-                    return Ok(total);
-                }
-            }
-        })
+        Box::pin(self.in_bites("give_up", true, move |tx| task::give_up(tx, &handler, now_ms)))
     }
 
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>> {
@@ -271,12 +316,16 @@ impl Store for SqliteStore {
         &self,
         lease: OutboxLease,
         settlement: OutboxSettlement,
-    ) -> StoreFuture<'_, Option<Concluded>> {
+    ) -> StoreFuture<'_, Vec<Concluded>> {
         self.write_behind("settle_outbox", move |tx| {
-            tx.concluded = None;
+            tx.concluded.clear();
             outbox::settle(tx, lease, &settlement)?;
-            Ok(tx.concluded.take())
+            Ok(std::mem::take(&mut tx.concluded))
         })
+    }
+
+    fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>> {
+        self.read("outbox_by_key", move |conn| outbox::by_key(conn, &key))
     }
 
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>> {
@@ -361,15 +410,60 @@ impl Store for SqliteStore {
     }
 
     fn session(&self, key: String) -> StoreFuture<'_, Option<Session>> {
-        self.read("session", move |conn| session::get(conn, &key))
+        self.read("session", move |conn| session::current(conn, &key))
     }
 
-    fn put_session(&self, session: Session) -> StoreFuture<'_, ()> {
-        self.write("put_session", move |tx| session::put(tx, &session))
+    fn session_by_id(&self, id: SessionId) -> StoreFuture<'_, Option<Session>> {
+        self.read("session_by_id", move |conn| session::by_id(conn, id))
     }
 
-    fn sessions(&self, limit: usize) -> StoreFuture<'_, Vec<Session>> {
-        self.read("sessions", move |conn| session::list(conn, limit))
+    fn sessions(&self, query: SessionQuery) -> StoreFuture<'_, Vec<Session>> {
+        self.read("sessions", move |conn| session::list(conn, &query))
+    }
+
+    fn session_steps(&self, id: SessionId) -> StoreFuture<'_, Vec<SessionStep>> {
+        self.read("session_steps", move |conn| session::steps(conn, id))
+    }
+
+    fn begin_session(&self, session: NewSession) -> StoreFuture<'_, Session> {
+        self.write("begin_session", move |tx| session::begin(tx, &session))
+    }
+
+    fn step_session(&self, id: SessionId, step: SessionMove) -> StoreFuture<'_, Session> {
+        self.write("step_session", move |tx| session::step(tx, id, &step))
+    }
+
+    fn patch_session(
+        &self,
+        id: SessionId,
+        patch: SessionPatch,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Session> {
+        self.write("patch_session", move |tx| session::patch(tx, id, &patch, at_ms))
+    }
+
+    fn end_sessions_idle(&self, before_ms: i64, at_ms: i64) -> StoreFuture<'_, u64> {
+        Box::pin(
+            self.in_bites("end_sessions_idle", true, move |tx| {
+                session::end_idle(tx, before_ms, at_ms)
+            }),
+        )
+    }
+
+    fn say_in_session(&self, id: SessionId, said: Vec<Utterance>) -> StoreFuture<'_, ()> {
+        self.write("say_in_session", move |tx| utterance::say(tx, id, &said))
+    }
+
+    fn utterances(&self, id: SessionId, limit: usize) -> StoreFuture<'_, Vec<Utterance>> {
+        self.read("utterances", move |conn| utterance::last(conn, id, limit))
+    }
+
+    fn fact(&self, name: String) -> StoreFuture<'_, Option<String>> {
+        self.read("fact", move |conn| fact::get(conn, &name))
+    }
+
+    fn put_fact(&self, name: String, value: String) -> StoreFuture<'_, ()> {
+        self.write("put_fact", move |tx| fact::put(tx, &name, &value))
     }
 
     fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned> {
@@ -385,14 +479,11 @@ impl Store for SqliteStore {
                 let Some(next) = next else { break };
                 after = next;
             }
-            loop {
-                let gone =
-                    self.write_behind("prune", move |tx| prune::alone(tx, before_ms)).await?;
-                total.outbox += gone;
-                if gone == 0 {
-                    return Ok(total);
-                }
-            }
+            total.outbox =
+                self.in_bites("prune", false, move |tx| prune::alone(tx, before_ms)).await?;
+            total.sessions =
+                self.in_bites("prune", false, move |tx| session::prune(tx, before_ms)).await?;
+            Ok(total)
         })
     }
 

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     inbox::InboxId,
-    outbox::{ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement},
+    outbox::{
+        ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
+        OutboxStage, OutboxState,
+    },
 };
 
 /// Where an insertion ended.
@@ -302,6 +305,27 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
 pub(super) fn delivered_among(conn: &Connection, ids: &[String]) -> rusqlite::Result<Vec<String>> {
     let find = "SELECT message_id FROM outbox WHERE message_id = ?1 LIMIT 1";
     ids.iter().filter_map(|id| sql::one(conn, find, [id], |row| row.get(0)).transpose()).collect()
+}
+
+pub(super) fn by_key(conn: &Connection, key: &str) -> rusqlite::Result<Option<OutboxState>> {
+    let read = "SELECT id, state, message_id, body FROM outbox WHERE key = ?1";
+    sql::one(conn, read, [key], |row| {
+        Ok(OutboxState {
+            id: OutboxId(row.get(0)?),
+            stage: stage(&row.get::<_, String>(1)?),
+            message_id: row.get(2)?,
+            body: row.get(3)?,
+        })
+    })
+}
+
+fn stage(word: &str) -> OutboxStage {
+    match word {
+        "delivered" => OutboxStage::Delivered,
+        "dead" => OutboxStage::Dead,
+        "dropped" => OutboxStage::Dropped,
+        _ => OutboxStage::Queued,
+    }
 }
 
 fn becomes_head(tx: &Tx<'_>, app: &str, lane: &str, id: i64) -> Result<bool, Refusal> {

@@ -12,8 +12,22 @@ use tempfile::TempDir;
 use super::{SqliteOptions, SqliteStore};
 
 /// Tables that grow for ever, with the names that statements give them.
-const GROWING: &[&str] =
-    &["inbox", "i", "payload", "p", "seen", "task", "t", "outbox", "o", "log", "acked"];
+const GROWING: &[&str] = &[
+    "inbox",
+    "i",
+    "payload",
+    "p",
+    "seen",
+    "task",
+    "t",
+    "outbox",
+    "o",
+    "log",
+    "acked",
+    "session",
+    "session_step",
+    "utterance",
+];
 /// Partial indexes that hold what waits, not what was.
 const WAITING: &[&str] = &[
     "inbox_unrouted",
@@ -34,7 +48,8 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(super) fn check(conn: &Connection, sql: &str) {
     let first_time = CHECKED.lock().unwrap().insert(sql.to_owned());
     // Searches by words look at the newest rows, and say how many.
-    let bounded = sql.contains("ORDER BY id DESC LIMIT");
+    let bounded = sql.contains("ORDER BY id DESC LIMIT")
+        || sql.contains("ORDER BY used_ms DESC, id DESC LIMIT");
     if !first_time || bounded {
         return;
     }

@@ -122,16 +122,16 @@ pub(super) fn extend(tx: &Tx<'_>, lease: TaskLease, until_ms: i64) -> Result<(),
 }
 
 /// A task whose lease was found to be held.
-struct Held {
-    id: i64,
-    inbox: i64,
-    handler: String,
-    lane: String,
+pub(super) struct Held {
+    pub(super) id: i64,
+    pub(super) inbox: i64,
+    pub(super) handler: String,
+    pub(super) lane: String,
     attempts: i64,
     claimed_ms: Option<i64>,
 }
 
-fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
+pub(super) fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
     let read = "SELECT id, inbox, handler, lane, attempts, claimed_ms FROM task
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
     let held = sql::one(tx.conn, read, [lease.task.0, lease.epoch], |row| {

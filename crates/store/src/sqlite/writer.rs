@@ -48,8 +48,8 @@ pub(super) struct Tx<'c> {
     pub(super) newest: Option<i64>,
     /// Whether events of an app's chat wait for a decision, as far as it was asked.
     pub(super) undecided: BTreeMap<(String, Option<ChatId>), bool>,
-    /// The verdict that the operation under way has decided.
-    pub(super) concluded: Option<Concluded>,
+    /// The verdicts that the operation under way has decided.
+    pub(super) concluded: Vec<Concluded>,
 }
 
 /// Ack times waiting for a ride. They need no sync of their own.
@@ -256,13 +256,13 @@ impl Writer {
 fn attempt(conn: &Connection, jobs: &mut [Box<dyn Job>], acks: &[AckTimes]) -> Result<(), Refusal> {
     sql::exec(conn, "BEGIN IMMEDIATE", [])?;
     let (ledger, undecided) = (Ledger::default(), BTreeMap::new());
-    let mut tx = Tx { conn, ledger, newest: None, undecided, concluded: None };
+    let mut tx = Tx { conn, ledger, newest: None, undecided, concluded: Vec::new() };
     inbox::mark_acked(&tx, acks)?;
     for job in jobs {
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
             Ok(Ok(())) => {}
-            // An operation looks at its fence before it writes: the group can go on.
-            Ok(Err(Refusal::Fenced)) => job.refuse(Refusal::Fenced),
+            // Said before anything was written: the group can go on.
+            Ok(Err(refusal)) if refusal.is_before_writing() => job.refuse(refusal),
             Ok(Err(refusal)) => return Err(refusal),
             Err(_) => return Err(Refusal::Panicked),
         }
