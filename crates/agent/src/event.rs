@@ -26,7 +26,7 @@ pub enum Event {
     },
     /// A finished piece of the answer: it replaces the deltas since the last one.
     Message {
-        /// The text.
+        /// The text. Empty: the deltas since the last one are taken back, and no piece is added.
         text: String,
     },
     /// It thinks.

@@ -8,6 +8,7 @@
 //! and a turn ends with one [`Event::Done`], made up by `ended` if the program dies
 //! without a word.
 
+pub mod claude;
 mod event;
 mod prompt;
 mod wire;
