@@ -8,9 +8,13 @@
 //! and a turn ends with one [`Event::Done`], made up by `ended` if the program dies
 //! without a word.
 
+pub mod acp;
 mod event;
+mod line;
+mod plain;
 mod prompt;
 mod wire;
+mod words;
 
 pub use event::{
     Ask, AskKind, Choice, ChoiceKind, Done, Event, Notice, Outcome, Question, Step, Usage,
