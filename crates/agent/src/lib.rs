@@ -9,6 +9,7 @@
 //! without a word.
 
 pub mod acp;
+pub mod codex;
 mod event;
 mod line;
 mod plain;

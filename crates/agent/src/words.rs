@@ -56,6 +56,20 @@ const REFUSED: [&str; 5] = [
     "content policy",
     "content_policy",
 ];
+/// The connection broke.
+const NETWORK: [&str; 7] = [
+    "stream disconnected",
+    "network error",
+    "connection",
+    "econnre",
+    "timed out",
+    "timeout",
+    "fetch failed",
+];
+/// The service failed.
+const SERVER: [&str; 5] =
+    ["internal server error", "server_error", "bad gateway", "status 500", "status 502"];
+
 /// How a turn ended, by the words of its error; `None` when they say nothing known.
 pub(crate) fn outcome(words: &str) -> Option<Outcome> {
     let words = words.to_lowercase();
@@ -69,6 +83,20 @@ pub(crate) fn outcome(words: &str) -> Option<Outcome> {
     ]
     .into_iter()
     .find_map(|(outcome, known)| says(&words, known).then_some(outcome))
+}
+
+/// Why an agent tries again, in the words of [`Notice::Retrying`](crate::Notice::Retrying).
+pub(crate) fn why(words: &str) -> Option<&'static str> {
+    let words = words.to_lowercase();
+    [
+        ("overloaded", &OVERLOADED[..]),
+        ("rate_limit", &RATE),
+        ("auth", &AUTH),
+        ("network", &NETWORK),
+        ("server", &SERVER),
+    ]
+    .into_iter()
+    .find_map(|(why, known)| says(&words, known).then_some(why))
 }
 
 /// The end of a turn whose process died before it said one. `complaints` is what it wrote to its
@@ -108,5 +136,7 @@ mod tests {
         ] {
             assert_eq!(outcome(words), expected, "{words}");
         }
+        assert_eq!(why("connect ECONNREFUSED 127.0.0.1:443"), Some("network"));
+        assert_eq!(why("something new"), None);
     }
 }

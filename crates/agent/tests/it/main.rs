@@ -13,4 +13,5 @@ mod acp_agent;
 mod acp_any;
 mod acp_questions;
 mod acp_recorded;
+mod codex;
 mod launches;
