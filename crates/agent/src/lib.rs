@@ -8,10 +8,15 @@
 //! and a turn ends with one [`Event::Done`], made up by `ended` if the program dies
 //! without a word.
 
+pub mod acp;
 pub mod claude;
+pub mod codex;
 mod event;
+mod line;
+mod plain;
 mod prompt;
 mod wire;
+mod words;
 
 pub use event::{
     Ask, AskKind, Choice, ChoiceKind, Done, Event, Notice, Outcome, Question, Step, Usage,

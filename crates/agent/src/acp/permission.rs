@@ -1,0 +1,258 @@
+//! A request for leave: what it shows, what may be answered, and which option an answer takes.
+//!
+//! Options are told apart by `kind` alone: their ids differ with every agent, and the first one is
+//! often the widest. When to ask is not here.
+
+use serde_json::{Value, json};
+
+use super::rpc::Id;
+use crate::event::{Ask, AskKind, Choice, ChoiceKind};
+use crate::plain::{cut, one_line, plain};
+use crate::wire::Answer;
+
+/// Options of one request that are looked at: agents have up to five.
+const OPTIONS_MAX: usize = 32;
+/// The longest detail that is shown, in characters: a card holds it.
+const DETAIL_MAX: usize = 4_000;
+/// The longest plan that is shown, in characters: a card holds it.
+const PLAN_MAX: usize = 20_000;
+/// The longest name of a tool, in characters: it stands in a card's title.
+const NAME_MAX: usize = 100;
+/// In the order in which they are shown: the narrowest leave first.
+const SHOWN: [ChoiceKind; 4] =
+    [ChoiceKind::AllowOnce, ChoiceKind::AllowAlways, ChoiceKind::DenyOnce, ChoiceKind::DenyAlways];
+
+/// A request for leave that nobody has answered yet.
+pub(super) struct Asked {
+    /// Its id, as the agent wrote it.
+    pub(super) id: Id,
+    options: Vec<Choice>,
+}
+
+impl Asked {
+    /// Takes the options of a request.
+    pub(super) fn new(id: Id, params: &Value) -> Self {
+        let options = params["options"].as_array().into_iter().flatten().take(OPTIONS_MAX);
+        let options = options.filter_map(|option| {
+            let id = option["optionId"].as_str()?.to_owned();
+            Some(Choice { id, kind: kind(option["kind"].as_str()?)? })
+        });
+        Self { id, options: options.collect() }
+    }
+
+    /// What is asked, for a chat.
+    pub(super) fn ask(&self, tool_call: &Value) -> Ask {
+        let choices = SHOWN.into_iter().filter_map(|kind| self.option(kind).cloned()).collect();
+        Ask { id: self.id.get().to_owned(), kind: asked(tool_call), choices }
+    }
+
+    /// The result that means this answer: the nearest option, and never a wider one.
+    pub(super) fn result(&self, answer: &Answer) -> Value {
+        let kinds: &[ChoiceKind] = match answer {
+            Answer::Choice(ChoiceKind::AllowOnce) => &[ChoiceKind::AllowOnce, ChoiceKind::DenyOnce],
+            Answer::Choice(ChoiceKind::AllowAlways) => {
+                &[ChoiceKind::AllowAlways, ChoiceKind::AllowOnce, ChoiceKind::DenyOnce]
+            }
+            Answer::Choice(ChoiceKind::DenyAlways) => {
+                &[ChoiceKind::DenyAlways, ChoiceKind::DenyOnce]
+            }
+            // Labels answer questions, of which ACP has none.
+            Answer::Choice(ChoiceKind::DenyOnce) | Answer::Labels(_) | Answer::Nobody => {
+                &[ChoiceKind::DenyOnce]
+            }
+        };
+        self.selected(kinds)
+    }
+
+    /// The result that lets every tool be used: only the narrowest leave, as the next question is
+    /// answered in the same way.
+    pub(super) fn allowed(&self) -> Value {
+        self.selected(&[ChoiceKind::AllowOnce, ChoiceKind::AllowAlways])
+    }
+
+    fn selected(&self, kinds: &[ChoiceKind]) -> Value {
+        kinds.iter().find_map(|kind| self.option(*kind)).map_or_else(
+            cancelled,
+            |option| json!({"outcome": {"outcome": "selected", "optionId": option.id}}),
+        )
+    }
+
+    /// Of several options of one kind the agent's first.
+    fn option(&self, kind: ChoiceKind) -> Option<&Choice> {
+        self.options.iter().find(|option| option.kind == kind)
+    }
+}
+
+/// The result that chooses nothing, which is no leave.
+pub(super) fn cancelled() -> Value {
+    json!({"outcome": {"outcome": "cancelled"}})
+}
+
+/// What a tool call is called: its own name where an agent says it, else its kind.
+pub(super) fn tool_name(tool_call: &Value) -> Option<String> {
+    let meta = &tool_call["_meta"];
+    [&meta["claudeCode"]["toolName"], &meta["toolName"], &tool_call["kind"]]
+        .into_iter()
+        .find_map(|name| name.as_str().filter(|name| !name.is_empty()))
+        .map(|name| one_line(name, NAME_MAX))
+}
+
+fn kind(kind: &str) -> Option<ChoiceKind> {
+    match kind {
+        "allow_once" => Some(ChoiceKind::AllowOnce),
+        "allow_always" => Some(ChoiceKind::AllowAlways),
+        "reject_once" => Some(ChoiceKind::DenyOnce),
+        "reject_always" => Some(ChoiceKind::DenyAlways),
+        _ => None,
+    }
+}
+
+fn asked(tool_call: &Value) -> AskKind {
+    let plan = tool_call["rawInput"]["plan"].as_str();
+    if let Some(plan) = plan.filter(|_| tool_call["kind"] == "switch_mode") {
+        return AskKind::Plan { plan: cut(&plain(plan), PLAN_MAX) };
+    }
+    let tool = tool_name(tool_call).unwrap_or_else(|| "tool".to_owned());
+    AskKind::Permission { tool, detail: cut(&plain(&detail(tool_call)), DETAIL_MAX) }
+}
+
+/// What the tool would do, from what it would do it with; a title is the agent's own summary and
+/// comes only when there is nothing else.
+fn detail(tool_call: &Value) -> String {
+    let input = &tool_call["rawInput"];
+    if let Some(command) = command(&input["command"]) {
+        return command;
+    }
+    let content = tool_call["content"].as_array();
+    let diffs: Vec<String> = content.into_iter().flatten().filter_map(diff).collect();
+    if !diffs.is_empty() {
+        return diffs.join("\n");
+    }
+    let title = tool_call["title"].as_str().unwrap_or_default();
+    match input.as_object() {
+        Some(input) if !input.is_empty() => {
+            let input = Value::Object(input.clone());
+            format!("{title}\n{input:#}").trim().to_owned()
+        }
+        Some(_) | None => title.to_owned(),
+    }
+}
+
+/// A command line: one text, or its words.
+fn command(command: &Value) -> Option<String> {
+    if let Some(line) = command.as_str() {
+        return Some(line.to_owned());
+    }
+    let words: Vec<String> =
+        command.as_array()?.iter().filter_map(Value::as_str).map(quoted).collect();
+    Some(words.join(" "))
+}
+
+fn quoted(word: &str) -> String {
+    let bare = |character: char| character.is_alphanumeric() || "-_./=:,+@%".contains(character);
+    if !word.is_empty() && word.chars().all(bare) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A changed file, its old lines before its new ones.
+fn diff(content: &Value) -> Option<String> {
+    let path = content["path"].as_str().filter(|_| content["type"] == "diff")?;
+    let mut shown = path.to_owned();
+    for (sign, text) in [("-", &content["oldText"]), ("+", &content["newText"])] {
+        // More than is shown need not be built.
+        for line in text.as_str().unwrap_or_default().lines().take(DETAIL_MAX) {
+            if shown.len() > DETAIL_MAX * 4 {
+                return Some(shown);
+            }
+            shown.push_str(&format!("\n{sign} {line}"));
+        }
+    }
+    Some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    fn asked_with(kinds: &[&str]) -> Asked {
+        let options: Vec<Value> = kinds
+            .iter()
+            .enumerate()
+            .map(|(at, kind)| json!({"optionId": format!("{kind}-{at}"), "kind": kind}))
+            .collect();
+        let id = RawValue::from_string("\"a\"".to_owned()).unwrap();
+        Asked::new(id, &json!({"options": options}))
+    }
+
+    fn taken(kinds: &[&str], answer: &Answer) -> String {
+        let result = asked_with(kinds).result(answer);
+        result["outcome"]["optionId"].as_str().unwrap_or("cancelled").to_owned()
+    }
+
+    #[test]
+    fn no_answer_is_wider_than_it_means() {
+        let once = Answer::Choice(ChoiceKind::AllowOnce);
+        let always = Answer::Choice(ChoiceKind::AllowAlways);
+        let never = Answer::Choice(ChoiceKind::DenyAlways);
+        let all = ["allow_always", "reject_always", "allow_once", "reject_once"];
+        assert_eq!(taken(&all, &once), "allow_once-2");
+        assert_eq!(taken(&all, &always), "allow_always-0");
+        assert_eq!(taken(&all, &Answer::Choice(ChoiceKind::DenyOnce)), "reject_once-3");
+        assert_eq!(taken(&all, &never), "reject_always-1");
+        assert_eq!(taken(&all, &Answer::Nobody), "reject_once-3");
+        assert_eq!(taken(&all, &Answer::Labels(vec![])), "reject_once-3");
+        let wide = ["allow_always", "reject_always"];
+        assert_eq!(taken(&wide, &once), "cancelled");
+        assert_eq!(taken(&wide, &Answer::Nobody), "cancelled");
+        assert_eq!(taken(&["allow_once", "reject_once"], &always), "allow_once-0");
+        assert_eq!(taken(&["allow_once", "reject_once"], &never), "reject_once-1");
+        assert_eq!(taken(&["reject_once"], &once), "reject_once-0");
+        assert_eq!(taken(&["allow_until_monday"], &once), "cancelled");
+    }
+
+    #[test]
+    fn choices_are_those_that_are_offered_and_the_widest_is_not_first() {
+        let asked = asked_with(&["allow_always", "allow_always", "allow_once", "reject_once", "x"]);
+        let choices = asked.ask(&Value::Null).choices;
+        let ids: Vec<&str> = choices.iter().map(|choice| choice.id.as_str()).collect();
+        assert_eq!(ids, ["allow_once-2", "allow_always-0", "reject_once-3"]);
+    }
+
+    fn detail_of(tool_call: Value) -> String {
+        match asked(&tool_call) {
+            AskKind::Permission { detail, .. } => detail,
+            AskKind::Plan { plan } => plan,
+            AskKind::Questions(_) => String::new(),
+        }
+    }
+
+    #[test]
+    fn the_detail_is_what_would_be_done() {
+        assert_eq!(
+            detail_of(json!({"title": "List", "rawInput": {"command": "rm -rf /\u{1b}[8m"}})),
+            "rm -rf /[8m"
+        );
+        assert_eq!(
+            detail_of(json!({"title": "x", "rawInput": {"command": ["bash", "-lc", "a 'b'"]}})),
+            "bash -lc 'a '\\''b'\\'''"
+        );
+        assert_eq!(
+            detail_of(json!({"title": "Edit", "rawInput": {"path": "/a"}, "content":
+                [{"type": "diff", "path": "/a", "oldText": "1\n2", "newText": "3"}]})),
+            "/a\n- 1\n- 2\n+ 3"
+        );
+        assert_eq!(
+            detail_of(json!({"title": "Fetch", "rawInput": {"url": "http://x"}})),
+            "Fetch\n{\n  \"url\": \"http://x\"\n}"
+        );
+        assert_eq!(detail_of(json!({"title": "Fetch", "rawInput": {}})), "Fetch");
+        assert_eq!(detail_of(json!({"kind": "switch_mode", "rawInput": {"plan": "1."}})), "1.");
+        let long = "x\n".repeat(100_000);
+        let diff = json!({"content": [{"type": "diff", "path": "/a", "newText": long}]});
+        assert_eq!(detail_of(diff).chars().count(), DETAIL_MAX);
+    }
+}
