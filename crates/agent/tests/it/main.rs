@@ -1,0 +1,3 @@
+//! The wires, driven by what the real programs printed; one binary.
+
+mod claude;
