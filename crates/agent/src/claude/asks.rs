@@ -19,6 +19,10 @@ const OPEN_MAX: usize = 32;
 const RULES_MAX: usize = 16;
 /// The contract's bound of a plan.
 const PLAN_CHARS_MAX: usize = 20_000;
+/// The tool that asks people something.
+const QUESTION_TOOL: &str = "AskUserQuestion";
+/// The tool that asks for leave to go on with a plan.
+const PLAN_TOOL: &str = "ExitPlanMode";
 /// Tools that a rule without a pattern may allow as a whole; `mcp__…` are the others. For a shell
 /// or a file tool it would allow everything.
 const ALLOWED_WHOLE: &str = "WebSearch";
@@ -38,6 +42,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Asks {
     open: Vec<Open>,
+    /// The plan of the last tool use that had one.
+    plan: String,
 }
 
 /// A request that waits for its answer.
@@ -56,19 +62,26 @@ enum Kind {
 }
 
 impl Asks {
+    /// Takes a `tool_use` block. Newer versions leave the plan out of the request for leave.
+    pub(super) fn tool_used(&mut self, block: &Value) {
+        if block["name"] == PLAN_TOOL {
+            self.plan = plan(&block["input"]);
+        }
+    }
+
     /// Takes a `control_request`.
     pub(super) fn take(&mut self, line: &Value, permission: Permission) -> Verdict {
         let (id, request) = (&line["request_id"], &line["request"]);
-        let Some(name) = id.as_str() else { return Verdict::Ignore };
+        let Some(name) = id.as_str() else { return unsupported(id) };
         if self.open.iter().any(|open| open.id == name) {
             return Verdict::Ignore;
         }
         let (Some("can_use_tool"), Some(tool)) =
             (request["subtype"].as_str(), request["tool_name"].as_str())
         else {
-            return Verdict::Write(control::error(id, "this client does not support the request"));
+            return unsupported(id);
         };
-        let questions = (tool == "AskUserQuestion").then(|| Questions::read(&request["input"]));
+        let questions = (tool == QUESTION_TOOL).then(|| Questions::read(&request["input"]));
         match permission {
             Permission::Deny => return deny(id, "Nobody can be asked here."),
             Permission::Allow if questions.is_none() => {
@@ -87,7 +100,11 @@ impl Asks {
                 let asked = AskKind::Questions(questions.asked());
                 (Kind::Questions(questions), asked)
             }
-            (None, "ExitPlanMode") => (Kind::Plan, plan(&request["input"])),
+            (None, PLAN_TOOL) => {
+                let asked = plan(&request["input"]);
+                let plan = if asked.is_empty() { self.plan.clone() } else { asked };
+                (Kind::Plan, AskKind::Plan { plan })
+            }
             (None, _) => (Kind::Permission { rules: rules(tool, request) }, leave(tool, request)),
         };
         let ask = Ask { id: name.to_owned(), kind: asked, choices: kind.choices() };
@@ -178,6 +195,14 @@ impl Open {
     }
 }
 
+/// Without an id nobody waits for an answer.
+fn unsupported(id: &Value) -> Verdict {
+    if id.is_null() {
+        return Verdict::Ignore;
+    }
+    Verdict::Write(control::error(id, "This client does not support the request."))
+}
+
 fn deny(id: &Value, message: &str) -> Verdict {
     Verdict::Write(control::success(id, &denied(message)))
 }
@@ -192,9 +217,8 @@ fn allow(input: &Value) -> Value {
     json!({"behavior": "allow", "updatedInput": input})
 }
 
-fn plan(input: &Value) -> AskKind {
-    let plan = input["plan"].as_str().unwrap_or_default();
-    AskKind::Plan { plan: gist::clip(&gist::shown(plan), PLAN_CHARS_MAX) }
+fn plan(input: &Value) -> String {
+    gist::clip(&gist::shown(input["plan"].as_str().unwrap_or_default()), PLAN_CHARS_MAX)
 }
 
 fn leave(tool: &str, request: &Value) -> AskKind {

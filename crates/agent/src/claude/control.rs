@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-/// A value as one line. JSON leaves U+2028 and U+2029 as they are, but the program's reader takes
-/// them for ends of lines, and half a line ends the program.
+/// A value as one line. JSON leaves U+2028 and U+2029 as they are, but readers of lines in
+/// JavaScript may take them for ends of lines, and half a line ends the program.
 pub(super) fn line(value: &Value) -> Vec<u8> {
     let mut text = value.to_string();
-    for (raw, escaped) in [('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029"), ('\u{85}', "\\u0085")]
-    {
+    for (raw, escaped) in [('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")] {
         if text.contains(raw) {
             text = text.replace(raw, escaped);
         }

@@ -2,8 +2,10 @@
 
 use crate::wire::{Launch, Permission, Session};
 
-/// What every process gets. Ten retries take minutes; `@path` in a message would read files.
-pub(super) const ENV: [(&str, &str); 7] = [
+/// What every process gets. Ten retries take minutes. `@path` in a message would read files. A task
+/// in the background, which sub-agents are by default, and a timer would outlive the turn, and the
+/// process does not: what they find would be lost.
+pub(super) const ENV: [(&str, &str); 9] = [
     ("LANG", "C.UTF-8"),
     ("TERM", "dumb"),
     ("DISABLE_TELEMETRY", "1"),
@@ -11,6 +13,8 @@ pub(super) const ENV: [(&str, &str); 7] = [
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
     ("CLAUDE_CODE_MAX_RETRIES", "3"),
     ("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1"),
+    ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
+    ("CLAUDE_CODE_DISABLE_CRON", "1"),
 ];
 /// The kernel refuses a process one argument of which is over 128 KiB.
 const SYSTEM_BYTES_MAX: usize = 64 * 1024;

@@ -145,7 +145,8 @@ impl Claude {
         match line["subtype"].as_str().unwrap_or_default() {
             "init" => {
                 if self.prompted && self.seen.interrupted && !self.seen.begun {
-                    // One that comes before the work begins is accepted and has no effect.
+                    // One that finds it idle is accepted and has no effect; whether the first did
+                    // is not known, and a second one does no harm.
                     step.write.extend(self.interruption());
                 }
                 self.seen.begun = true;
@@ -156,6 +157,7 @@ impl Claude {
                 self.seen.retried(line);
                 step.events.push(Event::Notice(seen::retrying(line)));
             }
+            "informational" => step.events.extend(seen::informed(line).map(Event::Notice)),
             "model_refusal_no_fallback" => self.seen.refused = true,
             _ => {}
         }
@@ -213,6 +215,7 @@ impl Claude {
                 }
                 "tool_use" => {
                     self.thinking = false;
+                    self.asks.tool_used(block);
                     step.events.push(gist::tool_start(block));
                 }
                 _ if ours && read::is_thinking(block) => self.think(step),

@@ -114,6 +114,12 @@ pub(super) fn servers(init: &Value) -> impl Iterator<Item = Notice> + '_ {
         })
 }
 
+/// What the program wants known, if it says anything.
+pub(super) fn informed(line: &Value) -> Option<Notice> {
+    let words = gist::one_line(line["content"].as_str().unwrap_or_default(), NOTICE_CHARS_MAX);
+    (!words.is_empty()).then_some(Notice::Other(words))
+}
+
 /// What a `result` line says was used. `usage` leaves out sub-agents and is empty when a limit or
 /// a stop ended the turn; `modelUsage` counts the process, which is one turn here, but may be
 /// missing: the larger one is true.

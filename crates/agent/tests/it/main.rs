@@ -13,5 +13,6 @@ mod acp_agent;
 mod acp_any;
 mod acp_questions;
 mod acp_recorded;
+mod claude;
 mod codex;
 mod launches;
