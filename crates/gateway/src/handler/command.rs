@@ -5,6 +5,7 @@
 //! Starting, limiting and ending it is not here: `children` does that.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -73,6 +74,9 @@ impl Command {
             output_bytes: usize::try_from(settings.output_max.0).unwrap_or(usize::MAX),
             memory_bytes: settings.memory.map(|memory| memory.0),
             file_bytes: settings.file_max.map(|file| file.0),
+            memory_tree: None,
+            processes: None,
+            cpu_percent: None,
         };
         Self { settings, env, limits, children: resources.children.clone() }
     }
@@ -125,6 +129,8 @@ impl Command {
             End::TooMuch => {
                 ("output_too_large", format!("wrote more than {} bytes", limits.output_bytes))
             }
+            End::Memory => ("memory", beyond(limits.memory_tree, "bytes of memory")),
+            End::Processes => ("processes", beyond(limits.processes, "processes")),
             End::Cancelled => return Err(HandlerError::stopped()),
         };
         Err(HandlerError::new(code, with_complaints(what, &outcome.complaints)))
@@ -164,6 +170,11 @@ fn turn_env(turn: &Turn) -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((format!("LARKLINE_{name}"), value?)))
         // No variable can hold a NUL, and a program that cannot be started loses the message.
         .filter(|(_, value)| !value.contains('\0'))
+}
+
+fn beyond(most: Option<impl Display>, of: &str) -> String {
+    let most = most.map_or_else(|| "its".to_owned(), |most| most.to_string());
+    format!("it and what it started came to more than {most} {of}")
 }
 
 fn failure(status: ExitStatus) -> (&'static str, String) {

@@ -1,16 +1,45 @@
 //! Child processes of handlers: started, limited, watched, and ended with all they started.
 //!
-//! `proc` reads processes, `tree` knows who belongs to a child and ends them, `streams` moves
-//! the pipes, `run` is one child's life, `registry` remembers who runs, across boots. What a
-//! child is told and what its answer means is not here: handlers decide that.
+//! `isolation` finds out what the machine offers, `launch` starts programs so that limits hold
+//! from the first instruction. `proc` reads processes, `cgroup` control groups; `tree` knows who
+//! belongs to a child and ends them, `usage` and `gauge` measure them. `streams` moves the pipes
+//! into an `exchange`, which cuts them into `lines`; `running` and `life` are one child from its
+//! start to its end, told everything at once, or talked to (`talk`). `registry` remembers who
+//! runs, in a `record` across boots. What a child is told and what its answer means is not here:
+//! handlers decide that.
 
+mod cgroup;
+mod exchange;
+mod gauge;
+mod isolation;
+mod job;
+mod launch;
+mod life;
+mod lines;
 mod proc;
+mod record;
 mod registry;
-mod run;
+mod running;
 mod streams;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the handlers of agents, which are on their way")
+)]
+mod talk;
+#[cfg(test)]
+mod tests;
 mod tree;
+mod usage;
 
+pub use isolation::{Isolating, Isolation};
+pub use job::Limits;
+pub(in crate::handler) use job::{End, Job, Outcome};
 pub use proc::ProcessId;
-pub use registry::{ChildInfo, Children, Stale, left_behind};
-pub use run::Limits;
-pub(in crate::handler) use run::{End, Job, Outcome};
+pub use record::ChildInfo;
+pub use registry::{Children, Stale, left_behind};
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "for the handlers of agents, which are on their way")
+)]
+pub(in crate::handler) use talk::{Heard, Over, Talk};
+pub use usage::ChildUsage;

@@ -80,6 +80,23 @@ fn parse(stat: &[u8]) -> Option<Process> {
     Some(Process { id: ProcessId { pid, start }, parent, group, zombie })
 }
 
+/// Processor time of a process and of those that it has waited for, in clock ticks.
+pub(super) fn cpu_ticks(pid: i32) -> Option<u64> {
+    ticks(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn ticks(stat: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(stat);
+    let rest = text.rsplit_once(')')?.1.split_ascii_whitespace();
+    // Own time in user and in kernel mode (14 and 15), and the same of children (16 and 17).
+    let mut times = rest.skip(11).map(|ticks| ticks.parse::<u64>().ok());
+    let mut sum = 0_u64;
+    for _ in 0..4 {
+        sum = sum.saturating_add(times.next()??);
+    }
+    Some(sum)
+}
+
 /// The mark in a process' environment as it was when its program started.
 pub(super) fn origin(pid: i32) -> Origin {
     let environ = environ(pid);
@@ -136,12 +153,14 @@ mod tests {
         let process = parse(line).unwrap();
         assert_eq!(process.id, ProcessId { pid: 42, start: 9876 });
         assert_eq!((process.parent, process.group, process.zombie), (7, 41, false));
+        assert_eq!(ticks(line), Some(5 + 6 + 7 + 8));
     }
 
     #[test]
     fn garbage_is_no_process() {
         for line in [&b""[..], b"42", b"42 (x", b"42 (x) S", b"x (x) S 1 1 1 1", b"\xff\xff) S 1"] {
             assert!(parse(line).is_none(), "{line:?}");
+            assert!(ticks(line).is_none(), "{line:?}");
         }
     }
 

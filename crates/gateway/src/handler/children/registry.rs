@@ -1,8 +1,8 @@
 //! Who runs now, on disk as well, so that the next boot finds what this one left behind.
 //!
-//! One small file per child, written before it starts and again when its number is known. A
-//! child of an earlier boot is recognised by number *and* start time, by its group, or by the
-//! mark in its environment; never by its name.
+//! A record is written before a child starts and again when its number is known. A child of an
+//! earlier boot is recognised by number *and* start time, by its groups, or by the mark in its
+//! environment; never by its name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,21 +14,18 @@ use std::time::Duration;
 
 use larkline_store::task::TaskId;
 use rustix::process::{Pid, getpid, set_child_subreaper};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cgroup::{Controllers, Group};
+use super::isolation::{self, Groups, Isolating, Isolation};
+use super::launch::Launcher;
 use super::proc::{self, ProcessId};
+use super::record::{ChildInfo, Record, UNFINISHED, remove};
 use super::tree::{Leader, Tree};
 use crate::clock;
 
 /// Name of the folder below the state directory.
 const FOLDER: &str = "children";
-
-/// Extension of a record that is being written.
-const UNFINISHED: &str = "new";
-
-/// A record is a few hundred bytes; anything larger was not written here.
-const RECORD_BYTES_MAX: u64 = 64 * 1024;
 
 /// The children of this gateway. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,20 +38,12 @@ struct Inner {
     folder: PathBuf,
     gateway: ProcessId,
     machine_boot: String,
+    isolation: Isolation,
+    groups: Option<Groups>,
+    launcher: Launcher,
     running: Mutex<BTreeMap<String, ChildInfo>>,
-}
-
-/// A running child.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChildInfo {
-    /// Name of the handler.
-    pub handler: String,
-    /// The task it works on.
-    pub task: TaskId,
-    /// The process, also the number of its group; nothing while it is being started.
-    pub process: Option<ProcessId>,
-    /// Since when, Unix ms.
-    pub since_ms: i64,
+    /// Killed children whose control group was not empty yet, with their records.
+    dying: Mutex<Vec<(Group, PathBuf)>>,
 }
 
 /// A child that an earlier boot left behind, and whose processes were ended.
@@ -80,35 +69,38 @@ pub fn left_behind(state_dir: &Path) -> io::Result<Vec<ChildInfo>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let machine_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let machine_boot = machine_boot()?;
     let alive = |id: ProcessId| proc::find(id.pid).is_some_and(|p| p.id == id && !p.zombie);
     let mut left = Vec::new();
     for entry in entries {
-        let Some(record) = read(&entry?.path()) else { continue };
-        let tree = record.info.tree(&record.mark, record.gateway);
+        let Some(record) = Record::read(&entry?.path()) else { continue };
         let orphaned = record.machine_boot == machine_boot && !alive(record.gateway);
-        if orphaned && !tree.members().is_empty() {
+        if orphaned && !record.tree().members().is_empty() {
             left.push(record.info);
         }
     }
     Ok(left)
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    mark: String,
-    gateway: ProcessId,
-    machine_boot: String,
-    #[serde(flatten)]
-    info: ChildInfo,
+fn machine_boot() -> io::Result<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
 }
 
 impl Children {
-    /// Makes the folder for the records and makes this process the parent of orphans.
+    /// Makes the folder for the records, makes this process the parent of orphans, and finds
+    /// out how children can be kept apart here. Blocks for some milliseconds.
     ///
     /// # Errors
     /// When the folder cannot be made or `/proc` does not show this process.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
+        Self::open_with(state_dir, Isolating::Auto)
+    }
+
+    /// The same, with or without control groups.
+    ///
+    /// # Errors
+    /// As [`Children::open`].
+    pub fn open_with(state_dir: &Path, isolating: Isolating) -> io::Result<Self> {
         let folder = state_dir.join(FOLDER);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let me = Pid::as_raw(Some(getpid()));
@@ -119,13 +111,23 @@ impl Children {
             tracing::warn!(%error, code = "no_subreaper",
                 "orphans of handlers that leave their process group cannot all be ended");
         }
-        let machine_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-        let running = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { folder, gateway, machine_boot, running }) })
+        let machine_boot = machine_boot()?;
+        let launcher = Launcher::find();
+        let (isolation, groups) = isolation::find(isolating, &launcher);
+        let (running, dying) = (Mutex::default(), Mutex::default());
+        let inner =
+            Inner { folder, gateway, machine_boot, isolation, groups, launcher, running, dying };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// How children are kept apart on this machine.
+    pub fn isolation(&self) -> &Isolation {
+        &self.inner.isolation
     }
 
     /// The children that run now, oldest first.
     pub fn running(&self) -> Vec<ChildInfo> {
+        self.sweep();
         let mut running: Vec<ChildInfo> = self.lock().values().cloned().collect();
         running.sort_by_key(|child| child.since_ms);
         running
@@ -133,8 +135,8 @@ impl Children {
 
     /// Kills all that run, without grace and without waiting: for a second signal to stop.
     pub fn kill_all(&self) {
-        for (mark, child) in self.lock().clone() {
-            child.tree(&mark, self.inner.gateway).kill_now(Leader::Released);
+        for (_, tree) in self.trees() {
+            tree.kill_now(Leader::Released);
         }
     }
 
@@ -151,7 +153,7 @@ impl Children {
                 remove(&path);
                 continue;
             }
-            let Some(record) = read(&path) else {
+            let Some(record) = Record::read(&path) else {
                 tracing::warn!(path = %path.display(), code = "child_record_unreadable",
                     "not a record of a child; remove the file if it is not yours");
                 continue;
@@ -170,10 +172,27 @@ impl Children {
         Ok(stale)
     }
 
+    /// How programs are started here.
+    pub(super) fn launcher(&self) -> &Launcher {
+        &self.inner.launcher
+    }
+
+    /// The trees of all that run.
+    pub(super) fn trees(&self) -> impl Iterator<Item = (ChildInfo, Tree)> {
+        let running = self.lock().clone();
+        running.into_iter().map(|(mark, child)| {
+            let group = self.inner.groups.as_ref().map(|groups| groups.of(&mark));
+            let tree = child.tree(&mark, self.inner.gateway, group);
+            (child, tree)
+        })
+    }
+
     /// A place for a child that is about to start.
     pub(super) fn enter(&self, handler: String, task: TaskId) -> Entry {
+        let mark = Uuid::now_v7().simple().to_string();
         let record = Record {
-            mark: Uuid::now_v7().simple().to_string(),
+            cgroup: self.inner.groups.as_ref().map(|groups| groups.of(&mark)),
+            mark,
             info: ChildInfo { handler, task, process: None, since_ms: clock::now_ms() },
             gateway: self.inner.gateway,
             machine_boot: self.inner.machine_boot.clone(),
@@ -181,28 +200,40 @@ impl Children {
         Entry { children: self.clone(), record }
     }
 
+    /// Removes the control groups of killed children that have become empty.
+    fn sweep(&self) {
+        self.dying().retain(|(group, record)| {
+            let gone = group.remove().is_ok();
+            if gone {
+                remove(record);
+            }
+            !gone
+        });
+    }
+
+    fn dying(&self) -> MutexGuard<'_, Vec<(Group, PathBuf)>> {
+        self.inner.dying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ChildInfo>> {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ChildInfo {
-    /// Its processes. One that is being started, or was when its gateway died, is known by
-    /// its mark alone, and is younger than its gateway.
-    fn tree(&self, mark: &str, gateway: ProcessId) -> Tree {
-        let since = self.process.map_or(gateway.start, |process| process.start);
-        Tree::new(self.process, mark, since)
-    }
-}
-
 async fn end(record: &Record, grace: Duration) -> Option<Stale> {
     let ChildInfo { handler, task, .. } = &record.info;
-    let tree = record.info.tree(&record.mark, record.gateway);
+    let tree = record.tree();
     let pids: Vec<i32> = tree.members().iter().map(|process| process.id.pid).collect();
+    let left = if pids.is_empty() { 0 } else { tree.end(grace, Leader::Released).await };
+    if let Some(group) = record.group()
+        && !group.removed().await
+    {
+        tracing::warn!(group = ?group, code = "cgroup_left",
+            "the control group of an ended child cannot be removed; the next boot tries again");
+    }
     if pids.is_empty() {
         return None;
     }
-    let left = tree.end(grace, Leader::Released).await;
     tracing::info!(
         handler,
         task = task.0,
@@ -211,21 +242,6 @@ async fn end(record: &Record, grace: Duration) -> Option<Stale> {
         "ended a child that an earlier boot left behind"
     );
     Some(Stale { handler: handler.clone(), task: *task, pids, left })
-}
-
-fn read(path: &Path) -> Option<Record> {
-    let size = fs::metadata(path).ok()?.len();
-    let bytes = (size <= RECORD_BYTES_MAX).then(|| fs::read(path).ok())??;
-    serde_json::from_slice(&bytes).ok()
-}
-
-fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(path = %path.display(), %error, code = "child_record",
-            "the record of an ended child cannot be removed; the next boot tries again");
-    }
 }
 
 /// One child's place in the list and on disk; both go when it is dropped.
@@ -239,6 +255,16 @@ impl Entry {
         &self.record.mark
     }
 
+    /// The child's control group, where there are any.
+    pub(super) fn group(&self) -> Option<Group> {
+        self.record.group()
+    }
+
+    /// Which limits of control groups hold on this machine.
+    pub(super) fn controllers(&self) -> Controllers {
+        self.children.inner.groups.as_ref().map(|groups| groups.on).unwrap_or_default()
+    }
+
     /// The child runs under this number.
     pub(super) fn started(&mut self, process: ProcessId) {
         self.record.info.process = Some(process);
@@ -249,13 +275,7 @@ impl Entry {
     /// from its handler: a crash before the child's end would leave it running, no more.
     pub(super) fn write(&self) {
         let Record { mark, info, .. } = &self.record;
-        let written = serde_json::to_vec(&self.record).map_err(io::Error::other).and_then(|json| {
-            // Whole or not at all: a crash in the middle must leave the earlier record.
-            let new = self.path().with_extension(UNFINISHED);
-            fs::write(&new, json)?;
-            fs::rename(new, self.path())
-        });
-        if let Err(error) = written {
+        if let Err(error) = self.record.write(&self.path()) {
             tracing::warn!(handler = info.handler, task = info.task.0, %error, code = "child_record",
                 "a child runs without a record; after a crash it has to be ended by hand");
         }
@@ -269,7 +289,14 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        self.children.sweep();
         self.children.lock().remove(&self.record.mark);
-        remove(&self.path());
+        match self.group().filter(|group| !group.removed_soon()) {
+            // What holds it was killed. Until it is gone the record stays, for the next boot.
+            Some(group) => {
+                self.children.dying().push((group, self.path()));
+            }
+            None => remove(&self.path()),
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! The three pipes of a child: its input, its answer, its complaints.
 //!
 //! All three move in one step, so that a child that never reads cannot block one that writes.
-//! Memory is bounded: the answer by its limit, the complaints by their last bytes. When to
-//! stop is not decided here.
+//! Memory is bounded: the answer by its limit, the complaints by their last bytes, both ways
+//! of the exchange by its own. When to stop is not decided here.
 
 use std::future::pending;
+use std::sync::Arc;
 
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::Instant;
+
+use super::exchange::{Exchange, Words};
 
 /// How much of stderr is kept: enough for a stack trace, little enough for a log.
 pub(super) const STDERR_BYTES_MAX: usize = 16 * 1024;
@@ -21,42 +24,40 @@ pub(super) struct Streams {
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
-    input: Vec<u8>,
-    written: usize,
-    output_max: usize,
+    /// Where its output goes, and what it is to be told comes from.
+    exchange: Arc<Exchange>,
+    /// What is being written.
+    saying: Bytes,
+    /// How much it may still write.
+    output_left: usize,
     scratch: [Box<[u8]>; 2],
-    /// What the child wrote to stdout, at most `output_max` bytes.
-    pub(super) output: Vec<u8>,
     /// The end of what the child wrote to stderr.
     pub(super) complaints: Vec<u8>,
     /// It wrote more to stdout than it may; the rest was thrown away.
     pub(super) too_much: bool,
-    /// When it last wrote anything.
-    pub(super) last_output: Instant,
 }
 
 enum Moved {
     Written(usize),
     Output(usize),
     Complaint(usize),
+    Told,
 }
 
 impl Streams {
     /// Takes the pipes from a child that was just started.
-    pub(super) fn new(child: &mut Child, input: Vec<u8>, output_max: usize) -> Self {
+    pub(super) fn new(child: &mut Child, exchange: Arc<Exchange>, output_max: usize) -> Self {
         let buffer = || vec![0; READ_BYTES].into_boxed_slice();
         Self {
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),
-            input,
-            written: 0,
-            output_max,
+            exchange,
+            saying: Bytes::new(),
+            output_left: output_max,
             scratch: [buffer(), buffer()],
-            output: Vec::new(),
             complaints: Vec::new(),
             too_much: false,
-            last_output: Instant::now(),
         }
     }
 
@@ -65,51 +66,69 @@ impl Streams {
         self.stdout.is_some() || self.stderr.is_some()
     }
 
-    /// True while anything can move.
-    pub(super) fn open(&self) -> bool {
-        self.readable() || self.stdin.is_some()
-    }
-
-    /// Moves some bytes of one pipe. Safe to cancel.
+    /// Moves some bytes of one pipe, or returns because the exchange was told something. Safe
+    /// to cancel.
     pub(super) async fn step(&mut self) {
+        self.listen();
+        let full = self.exchange.full();
         let [out, err] = &mut self.scratch;
         let moved = tokio::select! {
-            n = write(&mut self.stdin, &self.input[self.written..]) => Moved::Written(n),
-            n = read(&mut self.stdout, out) => Moved::Output(n),
+            n = write(&mut self.stdin, &self.saying) => Moved::Written(n),
+            n = read(&mut self.stdout, out), if !full => Moved::Output(n),
             n = read(&mut self.stderr, err) => Moved::Complaint(n),
+            () = self.exchange.told() => Moved::Told,
         };
         match moved {
+            Moved::Written(0) => self.hang_up(),
             Moved::Written(n) => {
-                self.written += n;
-                if n == 0 || self.written == self.input.len() {
-                    // Closing it is the end of input for the child.
-                    self.stdin = None;
-                }
+                self.saying.advance(n);
+                self.exchange.said(n);
             }
             Moved::Output(0) => self.stdout = None,
             Moved::Complaint(0) => self.stderr = None,
             Moved::Output(n) => self.keep_output(n),
             Moved::Complaint(n) => self.keep_complaint(n),
+            Moved::Told => {}
         }
     }
 
-    /// Reads to the end of both outputs.
+    /// Reads to the end of both outputs, whether or not anybody takes them.
     pub(super) async fn drain(&mut self) {
-        self.stdin = None;
+        self.hang_up();
+        self.exchange.read_on();
         while self.readable() {
             self.step().await;
         }
     }
 
+    /// Takes what is to be written next.
+    fn listen(&mut self) {
+        if self.stdin.is_none() || !self.saying.is_empty() {
+            return;
+        }
+        match self.exchange.words() {
+            Words::Say(words) => self.saying = words,
+            Words::Close => self.hang_up(),
+            Words::None => {}
+        }
+    }
+
+    /// Closes its input, which is the end of input for the child.
+    fn hang_up(&mut self) {
+        self.stdin = None;
+        self.saying.clear();
+        self.exchange.deafen();
+    }
+
     fn keep_output(&mut self, read: usize) {
-        self.last_output = Instant::now();
-        let room = self.output_max - self.output.len();
-        self.too_much |= read > room;
-        self.output.extend_from_slice(&self.scratch[0][..read.min(room)]);
+        self.too_much |= read > self.output_left;
+        let kept = read.min(self.output_left);
+        self.output_left -= kept;
+        self.exchange.push(&self.scratch[0][..kept]);
     }
 
     fn keep_complaint(&mut self, read: usize) {
-        self.last_output = Instant::now();
+        self.exchange.stirred();
         keep_end(&mut self.complaints, &self.scratch[1][..read], STDERR_BYTES_MAX);
     }
 }
@@ -120,11 +139,12 @@ fn keep_end(kept: &mut Vec<u8>, read: &[u8], max: usize) {
     kept.drain(..kept.len().saturating_sub(max));
 }
 
-/// Some of the bytes; 0 when the child closed its input. Never ends on a closed pipe.
+/// Some of the bytes; 0 when the child closed its input. Never ends on a closed pipe, or
+/// without bytes.
 async fn write(pipe: &mut Option<ChildStdin>, bytes: &[u8]) -> usize {
     match pipe {
-        Some(pipe) => pipe.write(bytes).await.unwrap_or(0),
-        None => pending().await,
+        Some(pipe) if !bytes.is_empty() => pipe.write(bytes).await.unwrap_or(0),
+        Some(_) | None => pending().await,
     }
 }
 

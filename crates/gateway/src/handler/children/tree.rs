@@ -1,10 +1,11 @@
 //! All processes that came from one child, and their end.
 //!
-//! A program may leave its process group and its parent, so a group kill is not enough. Four
-//! signs tell that a process belongs to a child: it descends from it, it is in its group, its
-//! environment carries the child's mark, or it is an orphan without a mark that this process
-//! adopted (it is a subreaper) while no other running child could have left it behind.
-//! Never the name. Starting programs and reading their output is not here: `run` does.
+//! A program may leave its process group and its parent, so killing that is not enough. Five
+//! signs tell that a process belongs to a child: it is in its control group, it descends from
+//! it, it is in its process group, its environment carries the child's mark, or it is an orphan
+//! without a mark that this process adopted (it is a subreaper) while no other running child
+//! could have left it behind. Never the name. The first is enough where there are control
+//! groups; the others hold everywhere. Starting programs is not here: `running` does.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -20,6 +21,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout_at};
 
+use super::cgroup::Group;
 use super::proc::{self, Origin, Process, ProcessId};
 
 /// How long a tree that keeps forking is killed over and over before it is reported instead.
@@ -58,6 +60,8 @@ pub(super) struct Tree {
     /// Whoever was once seen in the tree stays in it: a process that is just changing its
     /// program, or whose parent was just killed, may show no sign of where it came from.
     seen: BTreeSet<ProcessId>,
+    /// Its control group, where there are any.
+    group: Option<Group>,
 }
 
 /// Whether the leader's number is still its own.
@@ -95,8 +99,18 @@ fn lock() -> MutexGuard<'static, Vec<Started>> {
 
 impl Tree {
     /// The tree of a child, or of one that is known by its mark alone.
-    pub(super) fn new(leader: Option<ProcessId>, mark: &str, since: u64) -> Self {
-        Self { leader, mark: mark.to_owned(), since, seen: BTreeSet::new() }
+    pub(super) fn new(
+        leader: Option<ProcessId>,
+        mark: &str,
+        since: u64,
+        group: Option<Group>,
+    ) -> Self {
+        Self { leader, mark: mark.to_owned(), since, seen: BTreeSet::new(), group }
+    }
+
+    /// Its control group, where there are any.
+    pub(super) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
     }
 
     /// Ends every process of the tree: SIGTERM, `grace` to go, then SIGKILL until none is
@@ -152,6 +166,11 @@ impl Tree {
     }
 
     fn signal(&mut self, signal: Signal, leader: Leader) -> Vec<OwnedFd> {
+        if let Some(group) = self.group.as_ref().filter(|_| signal == Signal::KILL) {
+            // All at once, and nobody forks out of it. Where that cannot be, or somebody went
+            // elsewhere, what follows finds them.
+            let _unknown_to_the_kernel = group.kill();
+        }
         let mut members = self.members();
         // Parents before their children: a shell whose command was killed goes on to the next.
         members.sort_by_key(|process| process.id.start);
@@ -190,6 +209,9 @@ impl Tree {
     pub(super) fn members(&self) -> Vec<Process> {
         let started = lock();
         let all = proc::scan();
+        // After the scan: a number that has changed hands since then is known by its start.
+        let grouped: BTreeSet<i32> =
+            self.group.as_ref().map(Group::pids).unwrap_or_default().into_iter().collect();
         let me = Pid::as_raw(Some(getpid()));
         let my_group = Pid::as_raw(Some(getpgrp()));
         let ours = |process: &Process| started.iter().any(|child| child.id == process.id);
@@ -205,11 +227,12 @@ impl Tree {
                 .iter()
                 .any(|c| Some(c.id) != self.leader && !c.ending && c.id.start <= p.id.start)
         };
-        let group = self.leader.and_then(|leader| own_group(leader, &all));
+        let process_group = self.leader.and_then(|leader| own_group(leader, &all));
         let belongs = |p: &Process| {
             Some(p.id) == self.leader
+                || grouped.contains(&p.id.pid)
                 || self.seen.contains(&p.id)
-                || group == Some(p.group)
+                || process_group == Some(p.group)
                 || match proc::origin(p.id.pid) {
                     Origin::Marked(mark) => mark == self.mark,
                     Origin::Unknown => adopts && adopted(p) && !may_be_anothers(p),

@@ -1,0 +1,292 @@
+//! What this machine offers to keep children apart: found out once, by trying.
+//!
+//! Own control groups need a folder of the second version's hierarchy that is ours to write:
+//! systemd's `Delegate=yes`, a container's own root, or being root. Where that fails, children
+//! are followed by descent and mark, and their memory is added up; both are said in one line
+//! of the log. The groups themselves are `cgroup`.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::cgroup::{Controllers, Group};
+use super::launch::{Launcher, SHELL};
+use super::tree;
+
+/// The group into which the gateway moves itself: one that holds processes may not limit the
+/// groups within.
+const ASIDE: &str = "main";
+
+/// Limits that are asked for, as the kernel calls them.
+const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
+
+/// Whether control groups are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolating {
+    /// Where the machine has them.
+    Auto,
+    /// Never, as if it had none.
+    Off,
+}
+
+/// How children are kept apart on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// The kernel kills a child's whole tree in one stroke (`cgroup.kill`).
+    pub kill: bool,
+    /// The kernel limits the memory of a tree; else it is added up once a second.
+    pub memory: bool,
+    /// The kernel limits the processes of a tree; else they are counted once a second.
+    pub pids: bool,
+    /// The kernel limits the processor time of a tree; else nothing does.
+    pub cpu: bool,
+    /// Children have a session of their own, without a terminal; else a process group.
+    pub session: bool,
+    /// The control group that holds the children's; empty without.
+    pub place: String,
+    /// Why something of this is missing.
+    pub why_not: Option<String>,
+}
+
+/// Where the groups of children are made.
+#[derive(Clone, Debug)]
+pub(super) struct Groups {
+    base: PathBuf,
+    pub(super) on: Controllers,
+}
+
+impl Groups {
+    /// The group of the child with this mark.
+    pub(super) fn of(&self, mark: &str) -> Group {
+        Group::new(&self.base, mark)
+    }
+}
+
+/// Finds out what there is, and says so. Blocks for some milliseconds.
+pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Option<Groups>) {
+    let tried = match isolating {
+        Isolating::Auto => groups(),
+        Isolating::Off => Err("control groups are switched off".to_owned()),
+    };
+    let session = launcher.has_session();
+    match tried {
+        Ok((groups, kill)) => {
+            let Controllers { memory, pids, cpu } = groups.on;
+            let place = groups.base.display().to_string();
+            let why_not = missing(groups.on);
+            tracing::info!(
+                place,
+                kill,
+                memory,
+                pids,
+                cpu,
+                session,
+                why_not,
+                "children run in control groups of their own; what they cannot do is watched"
+            );
+            (Isolation { kill, memory, pids, cpu, session, place, why_not }, Some(groups))
+        }
+        Err(why_not) => {
+            tracing::info!(
+                session,
+                why_not,
+                "children are followed by descent and mark; trees are measured once a second"
+            );
+            let (kill, memory, pids, cpu) = (false, false, false, false);
+            let (place, why_not) = (String::new(), Some(why_not));
+            (Isolation { kill, memory, pids, cpu, session, place, why_not }, None)
+        }
+    }
+}
+
+fn missing(on: Controllers) -> Option<String> {
+    let held = [on.memory, on.pids, on.cpu];
+    let names: Vec<&str> =
+        WANTED.iter().zip(held).filter(|(_, on)| !on).map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| format!("no controller here for: {}", names.join(", ")))
+}
+
+/// A place where groups can be made, and whether what is in them can be killed in one stroke.
+fn groups() -> Result<(Groups, bool), String> {
+    let read = |path| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+    let own = own(&read("/proc/self/cgroup")?, &read("/proc/self/mountinfo")?)?;
+    let mut why_not = String::new();
+    for base in places(&own) {
+        match prove(&base) {
+            Ok(kill) => {
+                let gateway = std::process::id().to_string();
+                let on = enable(&base, (base == own).then_some(&gateway));
+                return Ok((Groups { base, on }, kill));
+            }
+            Err(error) => why_not = format!("{} cannot be used: {error}", base.display()),
+        }
+    }
+    Err(why_not)
+}
+
+/// The folder of this process' own group.
+fn own(cgroup: &str, mountinfo: &str) -> Result<PathBuf, String> {
+    let path = cgroup
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .ok_or("this kernel has no control groups of version 2")?;
+    // Its name in here may lie outside of what is mounted in here.
+    let below = |(root, at): (PathBuf, PathBuf)| {
+        let rest = Path::new(path).strip_prefix(root).ok()?;
+        let inside = !rest.components().any(|part| part.as_os_str() == "..");
+        inside.then(|| at.join(rest))
+    };
+    let mut mounts = mountinfo.lines().filter_map(mount).filter_map(below);
+    mounts.next().ok_or_else(|| format!("{path} is in no cgroup2 file system that is mounted"))
+}
+
+/// Root and mount point, when this line of `mountinfo` is a hierarchy of version 2.
+fn mount(line: &str) -> Option<(PathBuf, PathBuf)> {
+    let (mount, kind) = line.split_once(" - ")?;
+    let mut fields = mount.split(' ').skip(3);
+    let (root, at) = (fields.next()?, fields.next()?);
+    // Blanks and the like are written in octal: nobody mounts control groups there.
+    let plain = kind.starts_with("cgroup2 ") && !mount.contains('\\');
+    plain.then(|| (root.into(), at.into()))
+}
+
+/// Where to try: a gateway that was moved aside, by an earlier `enable` or by systemd's
+/// `DelegateSubgroup=`, has its children beside it.
+fn places(own: &Path) -> Vec<PathBuf> {
+    let aside = own.file_name().is_some_and(|name| name == ASIDE);
+    let beside = own.parent().filter(|_| aside).map(Path::to_owned);
+    beside.into_iter().chain([own.to_owned()]).collect()
+}
+
+/// Makes a group, puts a process in, kills it. What will be needed has then worked once.
+fn prove(base: &Path) -> io::Result<bool> {
+    let group = Group::new(base, &format!("probe-{}", Uuid::now_v7().simple()));
+    group.make()?;
+    let proven = prove_with(&group);
+    if !group.removed_soon() {
+        return Err(io::Error::other("a group that is empty cannot be removed"));
+    }
+    proven
+}
+
+fn prove_with(group: &Group) -> io::Result<bool> {
+    let mut waiting = Command::new(SHELL);
+    waiting.args(["-c", "read -r _"]).env_clear();
+    waiting.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut child, id) = tree::start(|| waiting.spawn(), |child: &Child| Some(child.id()))?;
+    let admitted = group.admit(id.pid).map(|()| group.pids() == [id.pid]);
+    let kill = group.kill().is_ok();
+    // Without that it ends with its input.
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ended_already = stdin.write_all(b"\n");
+    }
+    let waited = child.wait();
+    tree::waited_for(id);
+    match (admitted?, waited) {
+        (true, Ok(status)) => Ok(kill && !status.success()),
+        (true, Err(_waited_for_elsewhere)) => Ok(kill),
+        (false, _) => Err(io::Error::other("a process that was put in did not show in it")),
+    }
+}
+
+/// Switches on what is wanted for the groups in `base`; returns what is on then.
+///
+/// The kernel refuses while `base` itself holds processes. A gateway that is `inside` moves
+/// aside for that, and back if others are there, too: they are not ours to move.
+fn enable(base: &Path, inside: Option<&str>) -> Controllers {
+    if !switch(base)
+        && let Some(gateway) = inside
+        && step_aside(base, gateway).is_ok()
+        && !switch(base)
+    {
+        let _stays = step_back(base, gateway);
+    }
+    let on = words(base, "cgroup.subtree_control");
+    let has = |name: &str| on.iter().any(|word| word == name);
+    Controllers { memory: has("memory"), pids: has("pids"), cpu: has("cpu") }
+}
+
+/// True when all that is wanted, as far as it is there at all, is on.
+fn switch(base: &Path) -> bool {
+    let there = words(base, "cgroup.controllers");
+    let wanted: Vec<&str> =
+        WANTED.into_iter().filter(|name| there.iter().any(|word| word == name)).collect();
+    for name in &wanted {
+        // One at a time: one that is refused must not keep the others away.
+        let _refused = fs::write(base.join("cgroup.subtree_control"), format!("+{name}"));
+    }
+    let on = words(base, "cgroup.subtree_control");
+    wanted.iter().all(|name| on.iter().any(|word| word == name))
+}
+
+fn words(base: &Path, file: &str) -> Vec<String> {
+    let text = fs::read_to_string(base.join(file)).unwrap_or_default();
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+fn step_aside(base: &Path, gateway: &str) -> io::Result<()> {
+    match fs::create_dir(base.join(ASIDE)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    fs::write(base.join(ASIDE).join("cgroup.procs"), gateway)
+}
+
+fn step_back(base: &Path, gateway: &str) -> io::Result<()> {
+    fs::write(base.join("cgroup.procs"), gateway)?;
+    fs::remove_dir(base.join(ASIDE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
+        35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
+        41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:7 - cgroup2 cgroup2 rw\n";
+
+    #[test]
+    fn the_own_group_is_found_below_the_mount_of_version_2() {
+        let own = |cgroup: &str, mounts: &str| own(cgroup, mounts);
+        let versions_1_and_2 = "4:memory:/process\n1:cpu:/\n0::/system.slice/larkline.service\n";
+        assert_eq!(
+            own(versions_1_and_2, HYBRID),
+            Ok("/sys/fs/cgroup/unified/system.slice/larkline.service".into())
+        );
+        assert_eq!(own("0::/\n", HYBRID), Ok("/sys/fs/cgroup/unified/".into()));
+        let inside = "9 8 0:38 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+        assert_eq!(own("0::/docker/ab/x\n", inside), Ok("/sys/fs/cgroup/x".into()));
+    }
+
+    #[test]
+    fn without_a_place_the_reason_is_said() {
+        for (cgroup, mounts) in [
+            ("1:cpu:/\n", HYBRID),
+            ("", ""),
+            ("0::/x\n", ""),
+            ("0::/x\n", "9 8 0:38 /docker /sys/fs/cgroup ro - cgroup2 cgroup rw\n"),
+            ("0::/../x\n", HYBRID),
+            ("0::/x\n", "9 8 0:38 / /sys/fs\\040x rw - cgroup2 cgroup rw\n"),
+            ("0::/x\n", "9 - cgroup2 cgroup rw\n"),
+        ] {
+            assert!(own(cgroup, mounts).is_err(), "{cgroup:?} {mounts:?}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_was_moved_aside_keeps_its_place() {
+        assert_eq!(places(Path::new("/a/b")), [Path::new("/a/b")]);
+        assert_eq!(places(Path::new("/a/main")), [Path::new("/a"), Path::new("/a/main")]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let on = Controllers { memory: true, pids: false, cpu: false };
+        assert_eq!(missing(on).unwrap(), "no controller here for: pids, cpu");
+        assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }), None);
+    }
+}

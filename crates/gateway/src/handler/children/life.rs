@@ -1,0 +1,145 @@
+//! One child from its start to the end of everything it started.
+//!
+//! What it says is not read here: whoever runs it has the other side of its exchange.
+
+use std::future::pending;
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_failpoint::failpoint;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::exchange::Exchange;
+use super::gauge::Gauge;
+use super::job::{End, Job, Limits, Outcome};
+use super::proc::ProcessId;
+use super::registry::Children;
+use super::running::{DRAIN, Running};
+use super::streams::Streams;
+use super::tree::Leader;
+
+/// After the child has ended, processes it left behind may finish what they write (a `tee`
+/// behind a shell's redirection does) for this long before they are ended.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// A child that runs. Dropping it kills its tree without grace.
+pub(super) struct Life {
+    running: Running,
+    streams: Streams,
+    gauge: Gauge,
+    exchange: Arc<Exchange>,
+    limits: Limits,
+}
+
+/// What is left when all of it has ended; what it wrote is in its exchange.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) end: End,
+    /// The last bytes of stderr.
+    pub(super) complaints: Vec<u8>,
+    /// Too much memory was why it, or a process of it, was killed.
+    pub(super) memory_killed: bool,
+}
+
+impl Children {
+    /// Runs a child that is told everything at once; returns when it and everything it started
+    /// has ended.
+    ///
+    /// Dropping the future kills the tree without grace.
+    pub(in crate::handler) async fn run(
+        &self,
+        mut job: Job,
+        cancel: &CancellationToken,
+    ) -> io::Result<Outcome> {
+        let exchange = Arc::new(Exchange::once(&std::mem::take(&mut job.input)));
+        let life = Life::start(self, job, Arc::clone(&exchange)).await?;
+        let Left { end, complaints, .. } = life.live(cancel).await;
+        Ok(Outcome { end, output: exchange.take(), complaints })
+    }
+}
+
+impl Life {
+    /// Starts a child; what it is told first is in the exchange already.
+    pub(super) async fn start(
+        children: &Children,
+        job: Job,
+        exchange: Arc<Exchange>,
+    ) -> io::Result<Self> {
+        let Job { argv, cwd, env, input: _, handler, task, limits } = job;
+        let entry = children.enter(handler, task);
+        let launch = children.launcher().launch(&argv, cwd, env, entry.mark())?;
+        let mut running = Running::start(launch, entry, &limits).await?;
+        failpoint!("child_started");
+        let streams = Streams::new(&mut running.child, Arc::clone(&exchange), limits.output_bytes);
+        let gauge = Gauge::new(running.tree.clone(), &limits, running.held);
+        Ok(Self { running, streams, gauge, exchange, limits })
+    }
+
+    /// The child itself.
+    pub(super) fn id(&self) -> ProcessId {
+        self.running.id
+    }
+
+    /// Until all of it has ended: by itself, at a limit, or because it is cancelled.
+    pub(super) async fn live(mut self, cancel: &CancellationToken) -> Left {
+        let mut end = self.watch(cancel).await;
+        self.exchange.read_on();
+        if matches!(end, End::Exited(_)) {
+            self.running.leader = Leader::Released;
+            let _cut_short = timeout(LINGER, self.streams.drain()).await;
+        }
+        self.running.end(self.grace(end), &mut self.streams).await;
+        let _cut_short = timeout(DRAIN, self.streams.drain()).await;
+        let memory_killed = self.running.starved || end == End::Memory;
+        if let End::Exited(status) = end {
+            if self.running.starved && !status.success() {
+                end = End::Memory;
+            } else if self.streams.too_much {
+                end = End::TooMuch;
+            }
+        }
+        Left { end, complaints: std::mem::take(&mut self.streams.complaints), memory_killed }
+    }
+
+    /// Runs until the child ends or somebody has enough of it.
+    async fn watch(&mut self, cancel: &CancellationToken) -> End {
+        let Self { running, streams, gauge, exchange, limits } = self;
+        let wall = Instant::now() + limits.wall;
+        while !streams.too_much {
+            let silent = limits.idle.and_then(|idle| Some(exchange.quiet_since()? + idle));
+            tokio::select! {
+                status = running.child.wait() => return match status {
+                    Ok(status) => End::Exited(status),
+                    // Somebody else waited for it; that it ended is all that is known.
+                    Err(_) => End::Exited(ExitStatus::default()),
+                },
+                () = streams.step() => {}
+                () = cancel.cancelled() => return End::Cancelled,
+                () = sleep_until(wall) => return End::Wall,
+                () = until(silent) => return End::Idle,
+                end = gauge.exceeded() => return end,
+            }
+        }
+        End::TooMuch
+    }
+
+    /// From SIGTERM to SIGKILL. A tree that takes all there is gets no time to take more.
+    fn grace(&self, end: End) -> Duration {
+        match end {
+            End::Memory | End::Processes => Duration::ZERO,
+            End::Exited(_) | End::Wall | End::Idle | End::TooMuch | End::Cancelled => {
+                self.limits.grace
+            }
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
