@@ -75,6 +75,13 @@ pub(crate) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Be a coding agent without a model, for the demo and for tests.
+    #[command(hide = true, disable_help_flag = true, disable_version_flag = true)]
+    ScriptedAgent {
+        /// The command line of Claude Code.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Versions of the binary, the protocol and the libraries that matter.
     Version,
 }

@@ -14,6 +14,8 @@ pub(crate) enum ExitStatus {
     Yours,
     /// Ours, or bad usage.
     Ours,
+    /// What the scripted agent ends with: its codes are those of the agent it plays.
+    Played(u8),
     /// A cause of its own class: what `doctor` found, and, for credentials, what ended `run`.
     Found(Class),
 }
@@ -66,6 +68,7 @@ impl From<ExitStatus> for u8 {
             ExitStatus::Yours => 1,
             ExitStatus::Ours => 2,
             ExitStatus::Found(class) => class as Self,
+            ExitStatus::Played(code) => code,
         }
     }
 }

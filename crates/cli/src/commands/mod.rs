@@ -7,6 +7,7 @@ mod doctor;
 mod lists;
 mod probe;
 mod run;
+mod scripted_agent;
 mod send;
 mod sim;
 mod status;
@@ -47,6 +48,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
             );
             Ok(ExitStatus::Ok)
         }
+        Command::ScriptedAgent { arguments } => Ok(scripted_agent::run(&arguments)),
         Command::Version => version::run(format),
     }
 }

@@ -30,6 +30,7 @@ mod proofs;
 mod reload;
 mod rig;
 mod routes;
+mod scripted_agent;
 mod scripts;
 mod signs;
 mod start;
