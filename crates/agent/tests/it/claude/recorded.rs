@@ -61,7 +61,10 @@ fn run(case: &Value) -> Recorded {
         file,
         printed,
         both,
-        launch: Launch { session: resumed.map_or(launch().session, Session::Resume), ..launch() },
+        launch: Launch {
+            session: resumed.map_or_else(|| launch().session, Session::Resume),
+            ..launch()
+        },
         exit: code(exit),
         complaints: case["stderr"].as_str().unwrap().to_owned(),
     }

@@ -280,10 +280,10 @@ fn replay(file: &str, answer: Option<&Answer>) -> Vec<Event> {
     for (to_it, line) in &run.both {
         if !to_it {
             let step = claude.line(line.to_string().as_bytes());
-            let asks = step.events.iter().filter_map(|event| {
+            let mut asks = step.events.iter().filter_map(|event| {
                 if let Event::Ask(ask) = event { Some(ask.id.clone()) } else { None }
             });
-            asked = asks.last().or(asked);
+            asked = asks.next_back().or(asked);
             events.extend(step.events);
         } else if line["request"]["subtype"] == "interrupt" {
             let mut written = one_written(&claude.interrupt());
