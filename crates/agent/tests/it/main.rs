@@ -13,5 +13,7 @@ mod acp_agent;
 mod acp_any;
 mod acp_questions;
 mod acp_recorded;
+mod chat_errors;
+mod chat_stream;
 mod codex;
 mod launches;
