@@ -9,6 +9,7 @@
 //! without a word.
 
 pub mod acp;
+pub mod chat;
 pub mod claude;
 pub mod codex;
 mod event;

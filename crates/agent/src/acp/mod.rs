@@ -30,6 +30,9 @@ const VERSION: u64 = 1;
 const AUTH_REQUIRED: i64 = -32000;
 /// There is nothing of that name.
 const NOT_FOUND: i64 = -32002;
+/// What agents say when they cannot find the session to load, besides their numbers.
+const UNKNOWN_SESSION: [&str; 5] =
+    ["not found", "no such", "does not exist", "no conversation", "no rollout"];
 /// Requests for leave that wait at once; further ones are denied. A chat answers one at a time.
 const ASKS_MAX: usize = 16;
 /// The longest id of a request or a session, bytes: both are kept and shown.
@@ -309,11 +312,13 @@ impl Acp {
     fn failed(&mut self, fault: &Fault) -> Step {
         let words = fault.words.to_lowercase();
         let loading = self.stage == Stage::Opening && !self.session.is_empty();
+        let unknown =
+            fault.code == NOT_FOUND || UNKNOWN_SESSION.iter().any(|no| words.contains(no));
         let done = if self.interrupted {
             Done::new(Outcome::Cancelled, &*fault.words)
         } else if fault.code == AUTH_REQUIRED {
             Done::new(Outcome::Auth, &*fault.words)
-        } else if loading && (fault.code == NOT_FOUND || words.contains("not found")) {
+        } else if loading && unknown {
             unknown_session(&fault.words)
         } else {
             let outcome = words::outcome(&words).unwrap_or(Outcome::Failed);

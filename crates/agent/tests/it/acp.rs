@@ -147,6 +147,7 @@ fn a_session_that_cannot_be_loaded_is_unknown() {
             "data": {"details": "Session not found: s1"}}),
             true,
         ),
+        (json!({"code": -32603, "message": "No conversation found with session ID: s1"}), true),
         (json!({"code": -32603, "message": "disk full"}), false),
         (json!({"code": -32000, "message": "log in, session not found"}), false),
     ] {

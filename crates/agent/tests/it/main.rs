@@ -13,6 +13,8 @@ mod acp_agent;
 mod acp_any;
 mod acp_questions;
 mod acp_recorded;
+mod chat_errors;
+mod chat_stream;
 mod claude;
 mod codex;
 mod launches;
