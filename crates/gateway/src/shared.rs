@@ -77,11 +77,11 @@ impl Shared {
         }
     }
 
-    /// A settlement reached the disk; if it decided an event's verdict, that is the event's
-    /// last line in the log.
-    pub fn settled(&self, concluded: Option<Concluded>) {
+    /// A settlement reached the disk; if it decided the verdict of events, that is the last line
+    /// of each in the log.
+    pub fn settled(&self, concluded: Vec<Concluded>) {
         self.store_health.recovered();
-        if let Some(Concluded { app, inbox, event_id, verdict, why }) = concluded {
+        for Concluded { app, inbox, event_id, verdict, why } in concluded {
             tracing::info!(app, %event_id, inbox_id = inbox.0, verdict, why, "verdict");
         }
     }
@@ -151,9 +151,9 @@ impl StoreHealth {
         self.ill.load(Ordering::Relaxed)
     }
 
-    /// A write failed. Losing a lease is not an illness.
+    /// A write failed. To be refused, as when a lease was lost, is not an illness.
     pub fn failed(&self, during: &'static str, error: &StoreError) {
-        if matches!(error, StoreError::Fenced | StoreError::Closed) {
+        if error.is_refusal() {
             tracing::warn!(during, code = error.code(), "{error}");
         } else if !self.ill.swap(true, Ordering::Relaxed) {
             tracing::error!(

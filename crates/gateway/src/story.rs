@@ -45,7 +45,8 @@ pub struct Step {
     pub at_ms: i64,
     /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
     /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
-    /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`, `verdict`.
+    /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`,
+    /// `merged`, `verdict`.
     pub step: String,
     /// The same as a sentence.
     pub text: String,
@@ -238,6 +239,7 @@ fn sentence(entry: &LogEntry, item: &str, handler: &str) -> String {
         "dead" => given_up(item, *attempt, code, detail, &entry.log_id),
         "retried" => format!("{item} is due again, by hand"),
         "dropped" => format!("{item} was closed by hand"),
+        "merged" => format!("{item} is {detail}, which answers both"),
         "unreadable" => format!("kept as it came, but it cannot be read: {detail}"),
         // Written by an earlier version, which wrote sentences.
         _ => detail.clone(),
@@ -274,7 +276,9 @@ fn handling(history: &History, task: &TaskFacts) -> Vec<Step> {
         });
     }
     steps.extend(task.claimed_ms.map(|at_ms| begin(at_ms, false, &item, handler, *attempts)));
-    let Some(at_ms) = task.ended_ms else { return steps };
+    // A merged task ends with the verdict of another event, which is a step of its own.
+    let ended_ms = task.ended_ms.filter(|_| task.state != "merged");
+    let Some(at_ms) = ended_ms else { return steps };
     let took_ms = task.claimed_ms.map(|from_ms| at_ms - from_ms);
     let (step, text) = match task.state.as_str() {
         "dead" | "dropped" => ("dead", given_up(&item, *attempts, &task.code, &task.error, "")),
@@ -330,4 +334,66 @@ fn verdict(history: &History) -> Option<Step> {
     let at_ms = history.verdict_ms?.max(committed_ms.unwrap_or_default());
     let step = Step::new(at_ms, "verdict", text);
     Some(Step { code: why.clone(), ..step })
+}
+
+#[cfg(test)]
+mod tests {
+    use larkline_store::task::TaskId;
+
+    use super::*;
+
+    /// A message that was answered with another one says which, and not that it was handled itself.
+    #[test]
+    fn a_merged_message_names_the_task_that_answers_it() {
+        let task = TaskFacts {
+            id: TaskId(8),
+            route: "coding".into(),
+            handler: "claude".into(),
+            state: "merged".into(),
+            attempts: 0,
+            claimed_ms: None,
+            ended_ms: Some(40),
+            until_ms: None,
+            code: String::new(),
+            error: String::new(),
+        };
+        let merged = LogEntry {
+            at_ms: 30,
+            what: "merged".into(),
+            task: Some(task.id),
+            detail: "merged into task 7".into(),
+            ..LogEntry::default()
+        };
+        let word = String::new;
+        let record = Record {
+            direction: "in".into(),
+            at_ms: 10,
+            app: "main".into(),
+            row: 2,
+            event_id: "ev_2".into(),
+            message_id: word(),
+            chat_id: word(),
+            sender: word(),
+            kind: word(),
+            preview: word(),
+            outcome: "replied".into(),
+            why: word(),
+            boot_id: word(),
+        };
+        let history = History {
+            record,
+            repeats: 0,
+            journaled_ms: Some(11),
+            acked_ms: Some(12),
+            routed_ms: Some(20),
+            verdict_ms: Some(40),
+            tasks: vec![task],
+            outbox: Vec::new(),
+            log: vec![merged],
+        };
+        let story = Story::of(&history);
+        let steps: Vec<_> = story.steps.iter().map(|step| step.step.as_str()).collect();
+        assert_eq!(steps, ["received", "journaled", "acked", "routed", "merged", "verdict"]);
+        assert_eq!(story.steps[4].text, "t8 is merged into task 7, which answers both");
+    }
 }

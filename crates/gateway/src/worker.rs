@@ -86,13 +86,13 @@ pub async fn settle<Write, Written>(
     write: Write,
 ) where
     Write: Fn() -> Written,
-    Written: Future<Output = Result<Option<Concluded>, StoreError>>,
+    Written: Future<Output = Result<Vec<Concluded>, StoreError>>,
 {
     let mut pause = PAUSE.0;
     loop {
         match write().await {
             Ok(concluded) => return shared.settled(concluded),
-            Err(error @ (StoreError::Fenced | StoreError::Closed)) => {
+            Err(error) if error.is_refusal() => {
                 tracing::warn!(during, code = error.code(), "result dropped: {error}");
                 return;
             }

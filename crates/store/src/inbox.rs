@@ -30,7 +30,7 @@ pub struct NewEvent {
     /// The platform's event id, or one made from the frame for payloads that have none.
     pub event_id: EventId,
     /// Keys that make a second delivery to the same app a duplicate: [`event_key`] and, for a
-    /// received message, [`message_key`]; [`Store::story`](crate::Store::story) finds events by
+    /// received message, [`message_key`]; [`Store::find`](crate::Store::find) finds events by
     /// them. Never empty. They are kept as long as the event.
     pub keys: Vec<String>,
     /// Event type verbatim.

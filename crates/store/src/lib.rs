@@ -11,7 +11,8 @@
 //!
 //! An event's verdict is `waiting` until all its tasks and outbox rows are terminal; then
 //! `failed` if any of them died, else `replied`. What the router ended stays as it said, also
-//! while a notice about it is on its way. [`Tally`] counts deliveries so that
+//! while a notice about it is on its way; one that was merged into another follows that one's.
+//! [`Tally`] counts deliveries so that
 //! `received = replied + filtered + failed + waiting` at every quiet moment.
 
 pub mod contract;

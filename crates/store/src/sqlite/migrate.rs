@@ -45,7 +45,12 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{STEPS, run};
-    use crate::sqlite::{SqliteOptions, open};
+    use crate::{
+        SqliteStore, Store,
+        record::NewBoot,
+        session::{SessionId, SessionQuery, SessionState},
+        sqlite::{SqliteOptions, open},
+    };
 
     /// A file as the second step left it, with events: nothing of them is lost by later steps.
     #[test]
@@ -70,6 +75,38 @@ mod tests {
         assert_eq!(text(events), "3ev_3hifailed 4ev_4hifailed");
         let acked = "SELECT group_concat(first || '-' || last || '@' || acked_ms, ' ') FROM acked";
         assert_eq!(text(acked), "3-3@7");
+    }
+
+    /// Conversations that an older binary kept under their key alone go on under a number, one
+    /// current of a key as ever, and the next boot suspends what was in a turn.
+    #[tokio::test]
+    async fn conversations_of_an_older_binary_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.db");
+        let conn = Connection::open(&path).unwrap();
+        STEPS[..3].iter().for_each(|step| conn.execute_batch(step).unwrap());
+        conn.pragma_update(None, "user_version", 3).unwrap();
+        let old = "INSERT INTO session VALUES
+            ('claude/oc_2', 'claude', 'processing', 's-2', 7, 20, 90),
+            ('claude/oc_1', 'claude', 'completed', NULL, 1, 10, 30)";
+        conn.execute(old, []).unwrap();
+        drop(conn);
+        let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+        let all = SessionQuery { limit: 10, ..SessionQuery::default() };
+        let sessions = store.sessions(all).await.unwrap();
+        let [running, over] = &sessions[..] else { panic!("two of them: {sessions:?}") };
+        assert_eq!((over.id, over.key.as_str()), (SessionId(1), "claude/oc_1"));
+        assert_eq!((over.state, over.turns), (SessionState::Completed, 1));
+        assert_eq!((running.created_ms, running.used_ms, running.turns), (20, 90, 7));
+        assert_eq!(running.agent_session.as_deref(), Some("s-2"));
+        let boot = NewBoot { boot_id: "b".into(), version: String::new(), pid: 1, at_ms: 100 };
+        store.begin_boot(boot).await.unwrap();
+        let current = store.session("claude/oc_2".into()).await.unwrap().unwrap();
+        assert_eq!((current.id, current.state), (running.id, SessionState::Suspended));
+        let steps = store.session_steps(current.id).await.unwrap();
+        let told: Vec<_> = steps.iter().map(|step| (step.at_ms, step.cause.as_str())).collect();
+        assert_eq!(told, [(90, "migrated"), (100, "restart")]);
+        assert_eq!(store.session("claude/oc_1".into()).await.unwrap(), None);
     }
 
     /// A step may need room that it gives back: a store at its bound opens, so that it can be pruned.

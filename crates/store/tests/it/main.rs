@@ -7,6 +7,7 @@ mod durability;
 mod failures;
 mod laws;
 mod model;
+mod sessions;
 
 use larkline_store::{
     SqliteOptions, SqliteStore,

@@ -7,7 +7,14 @@ use super::LEASE_MS;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
     Queued,
-    Awaiting { until_ms: i64 },
+    Awaiting {
+        until_ms: i64,
+    },
+    /// Follows the event `into`; `head` is the place of that event's task.
+    Merged {
+        into: i64,
+        head: usize,
+    },
     Ended,
     Dead,
     Dropped,

@@ -2,9 +2,10 @@
 //!
 //! The model keeps lists and works out each verdict from the beginning; the store keeps counts.
 //! They agree on what a claim returns and in which order, on which lease is still good, on what
-//! is due next, and on the equation.
+//! waits behind it, on what is due next, and on the equation.
 
 mod lanes;
+mod merge;
 mod op;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ impl Pair {
             Op::Route { pick, lanes } => self.route(pick, lanes).await,
             Op::Claim { limit } => self.claim(limit).await,
             Op::Settle { pick, how, replies } => self.settle(pick, how, replies).await,
+            Op::Merge { pick, count } => self.merge(pick, count).await,
             Op::ClaimRows { limit } => self.claim_rows(limit).await,
             Op::SettleRow { pick, how } => self.settle_row(pick, how).await,
             Op::Advance { ms } => self.now_ms += ms,
@@ -247,7 +249,9 @@ impl Pair {
     async fn expire(&mut self) {
         let late = |work: &&mut Work| match work.state {
             State::Awaiting { until_ms } => until_ms <= self.now_ms,
-            State::Queued | State::Ended | State::Dead | State::Dropped => false,
+            State::Queued | State::Merged { .. } | State::Ended | State::Dead | State::Dropped => {
+                false
+            }
         };
         let mut inboxes = Vec::new();
         for work in self.tasks.works.iter_mut().filter(late) {
@@ -328,14 +332,17 @@ impl Pair {
         let all = self.tasks.works.iter().chain(&self.rows.works);
         let states: Vec<_> =
             all.filter(|work| work.inbox == inbox).map(|work| work.state).collect();
-        let open = |state: &State| matches!(state, State::Queued | State::Awaiting { .. });
-        if states.iter().any(open) {
-            "waiting"
-        } else if states.iter().any(|state| matches!(state, State::Dead | State::Dropped)) {
-            "failed"
-        } else {
-            "replied"
-        }
+        let outcomes: Vec<_> = states
+            .iter()
+            .map(|state| match state {
+                State::Queued | State::Awaiting { .. } => "waiting",
+                State::Merged { into, .. } => self.verdict(*into),
+                State::Dead | State::Dropped => "failed",
+                State::Ended => "replied",
+            })
+            .collect();
+        let first = ["waiting", "failed"].into_iter().find(|word| outcomes.contains(word));
+        first.unwrap_or("replied")
     }
 }
 

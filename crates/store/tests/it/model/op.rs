@@ -22,6 +22,10 @@ pub(super) enum Op {
         how: u8,
         replies: usize,
     },
+    Merge {
+        pick: usize,
+        count: usize,
+    },
     ClaimRows {
         limit: usize,
     },
@@ -53,6 +57,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         4 => (1..4_usize).prop_map(|limit| Op::Claim { limit }),
         5 => (pick.clone(), 0..7_u8, 0..3_usize)
             .prop_map(|(pick, how, replies)| Op::Settle { pick, how, replies }),
+        2 => (pick.clone(), 0..4_usize).prop_map(|(pick, count)| Op::Merge { pick, count }),
         4 => (1..4_usize).prop_map(|limit| Op::ClaimRows { limit }),
         5 => (pick.clone(), 0..6_u8).prop_map(|(pick, how)| Op::SettleRow { pick, how }),
         2 => (1..150_i64).prop_map(|ms| Op::Advance { ms }),
