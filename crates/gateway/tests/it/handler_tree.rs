@@ -195,7 +195,7 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
     let grace = Duration::from_secs(5);
     assert_eq!(next.reap_stale(grace).await.unwrap(), [], "its gateway still runs");
     assert!(alive(leader) && alive(grandchild));
-    let group = group(home.path());
+    let group = record(home.path())["cgroup"].as_str().map(PathBuf::from);
     assert!(group.as_ref().is_none_or(|group| group.exists()), "{group:?}");
 
     victim.kill().unwrap();
@@ -214,22 +214,19 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
     assert_eq!(std::fs::read_dir(home.path().join("children")).unwrap().count(), 0);
 }
 
-/// The control group in the one record, where there are any.
-fn group(home: &Path) -> Option<PathBuf> {
+/// The one record in the folder.
+fn record(home: &Path) -> Value {
     let record = std::fs::read_dir(home.join("children")).unwrap().next().unwrap().unwrap();
-    let record: Value = serde_json::from_slice(&std::fs::read(record.path()).unwrap()).unwrap();
-    Some(record["cgroup"].as_str()?.into())
+    serde_json::from_slice(&std::fs::read(record.path()).unwrap()).unwrap()
 }
 
 /// A second record like the one in the folder, for a process and a gateway whose numbers others
 /// have now: the stranger, and this very process.
 fn forge_record(home: &Path, stranger: u32) {
-    let folder = home.join("children");
-    let record = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
-    let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let mut record = record(home);
     record["mark"] = "another".into();
     // Nothing but the kernel's own started that early.
     record["process"] = json!({ "pid": stranger, "start": 1 });
     record["gateway"] = json!({ "pid": std::process::id(), "start": 1 });
-    std::fs::write(folder.join("another.json"), record.to_string()).unwrap();
+    std::fs::write(home.join("children/another.json"), record.to_string()).unwrap();
 }
