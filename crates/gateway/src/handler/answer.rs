@@ -26,7 +26,7 @@ pub struct Answer {
 #[error("{detail}")]
 pub struct HandlerError {
     /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
-    /// `spawn`, `http_status`, `http_gone`, `http_refused`, `http_transport`, `bad_answer`,
+    /// `memory`, `processes`, `spawn`, `http_status`, `http_gone`, `http_refused`, `http_transport`, `bad_answer`,
     /// `cancelled`, `panic`.
     pub code: &'static str,
     /// What happened, for the operator: exit code, last lines of stderr, status.

@@ -199,3 +199,65 @@ fn with_complaints(what: String, complaints: &[u8]) -> String {
         text => format!("{what}; its last words: {text}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Bytes, Common, ReplyStyle, RetrySettings, SessionBy};
+    use crate::handler::children::Isolating;
+
+    #[test]
+    fn a_tree_that_became_too_large_is_a_failure_with_its_limit() {
+        let state = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            wall: Duration::ZERO,
+            idle: None,
+            grace: Duration::ZERO,
+            output_bytes: 0,
+            memory_bytes: None,
+            file_bytes: None,
+            memory_tree: Some(1000),
+            processes: Some(20),
+            cpu_percent: None,
+        };
+        let children = Children::open_with(state.path(), Isolating::Off).unwrap();
+        let command = Command { settings: settings(), env: BTreeMap::new(), limits, children };
+        let read = |end| {
+            let complaints = b"oh".to_vec();
+            command.read(&Outcome { end, output: b"half".to_vec(), complaints }).unwrap_err()
+        };
+        let memory = read(End::Memory);
+        assert_eq!((memory.code, memory.retry), ("memory", Retry::Policy));
+        assert!(memory.detail.contains("more than 1000 bytes of memory"), "{memory}");
+        assert!(memory.detail.ends_with("oh"), "{memory}");
+        let processes = read(End::Processes);
+        assert_eq!((processes.code, processes.retry), ("processes", Retry::Policy));
+        assert!(processes.detail.contains("more than 20 processes"), "{processes}");
+    }
+
+    fn settings() -> config::Command {
+        let retry =
+            RetrySettings { attempts: 1, first: Duration::ZERO, max: Duration::ZERO, factor: 1 };
+        config::Command {
+            argv: Vec::new(),
+            cwd: None,
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            timeout: Duration::ZERO,
+            idle: None,
+            output_max: Bytes(0),
+            output: OutputFormat::Text,
+            memory: None,
+            file_max: None,
+            common: Common {
+                session: SessionBy::Chat,
+                concurrency: 1,
+                retry,
+                reply: ReplyStyle::Quote,
+                reply_in_thread: false,
+            },
+        }
+    }
+}

@@ -190,12 +190,11 @@ async fn silence_ends_a_run_and_any_output_puts_it_off() {
 }
 
 #[tokio::test]
-async fn limits_hold_for_a_program_that_has_read_its_message() {
+async fn limits_hold_from_the_first_instruction() {
     let mut scripts = Scripts::new();
     scripts.settings.memory = Some(Bytes(64 << 20));
     scripts.settings.file_max = Some(Bytes(8 << 20));
-    // Input comes after the limits, so `read` waits for them.
-    let script = "read line; ulimit -d; ulimit -f; ulimit -c; head -c 9000000 /dev/zero > big";
+    let script = "ulimit -d; ulimit -f; ulimit -c; head -c 9000000 /dev/zero > big";
     let error = failure(&scripts, &format!("{{ {script}; }} >&2; exit 9")).await;
     assert!(error.detail.contains("65536\n16384\n0"), "{error}");
     assert_eq!(std::fs::metadata(scripts.path("big")).unwrap().len(), 8 << 20);

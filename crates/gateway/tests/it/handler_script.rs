@@ -8,6 +8,7 @@ use larkline_client::{Dialer, NetOptions, ProxyChoice};
 use larkline_gateway::config::{
     self, Bytes, Common, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
 };
+use larkline_gateway::handler::children::Isolating;
 use larkline_gateway::handler::{
     Answer, Children, Command, Handler, HandlerError, Resources, Turn,
 };
@@ -25,9 +26,14 @@ pub(crate) struct Scripts {
 
 impl Scripts {
     pub(crate) fn new() -> Self {
+        Self::isolated(Isolating::Auto)
+    }
+
+    /// With control groups where there are any, or as where there are none.
+    pub(crate) fn isolated(isolating: Isolating) -> Self {
         let home = tempfile::tempdir().unwrap();
         let resources = Resources {
-            children: Children::open(&home.path().join("state")).unwrap(),
+            children: Children::open_with(&home.path().join("state"), isolating).unwrap(),
             dialer: dialer(),
             env: gateway_env(),
             kill_grace: Duration::from_secs(5),

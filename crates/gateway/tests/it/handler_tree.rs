@@ -1,10 +1,11 @@
 //! Nothing of a child outlives it, however it hid; and nobody else's process is touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use larkline_gateway::handler::Children;
+use larkline_gateway::handler::children::Isolating;
 use serde_json::{Value, json};
 
 use crate::handler_script::{Scripts, alive, read_pid, until, within};
@@ -16,11 +17,13 @@ fn hidden(how: &str) -> String {
 }
 
 async fn leaves_nothing(script: &str) {
-    let scripts = Scripts::new();
-    let answer = scripts.run(script, &turn("hi")).await;
-    assert!(answer.is_ok(), "{answer:?}");
-    let pid = scripts.pid("pid").await;
-    assert!(!alive(pid), "{pid} still runs after: {script}");
+    for isolating in [Isolating::Auto, Isolating::Off] {
+        let scripts = Scripts::isolated(isolating);
+        let answer = scripts.run(script, &turn("hi")).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        let pid = scripts.pid("pid").await;
+        assert!(!alive(pid), "{pid} still runs after: {script}; {isolating:?}");
+    }
 }
 
 #[tokio::test]
@@ -42,7 +45,19 @@ async fn a_double_forked_process_ends_too() {
 #[tokio::test]
 async fn a_double_forked_process_that_wiped_its_environment_ends_too() {
     let wiped = hidden("env -i PATH=\"$PATH\" setsid");
-    leaves_nothing(&format!("( {wiped} ) &\nuntil [ -s pid ]; do sleep 0.01; done")).await;
+    let script = format!("( {wiped} ) &\nuntil [ -s pid ]; do sleep 0.01; done");
+    for isolating in [Isolating::Auto, Isolating::Off] {
+        let scripts = Scripts::isolated(isolating);
+        let answer = scripts.run(&script, &turn("hi")).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        let pid = scripts.pid("pid").await;
+        if scripts.children().isolation().place.is_empty() {
+            // Children of tests in this process that run at the same time could have left it
+            // behind: then it ends with the last of them.
+            until(|| !alive(pid)).await;
+        }
+        assert!(!alive(pid), "{isolating:?}");
+    }
 }
 
 #[tokio::test]
@@ -157,7 +172,10 @@ async fn a_gateway_that_is_killed() {
     let mut scripts = Scripts::new();
     scripts.settings.cwd = Some(home.clone().into());
     scripts.resources.children = Children::open(Path::new(&home)).unwrap();
-    let script = format!("( {} ); echo $$ > leader; sleep 1000", hidden("setsid"));
+    let grouped = !scripts.children().isolation().place.is_empty();
+    // Without its mark it is found by its control group alone.
+    let how = if grouped { "env -i PATH=\"$PATH\" setsid" } else { "setsid" };
+    let script = format!("( {} ); echo $$ > leader; sleep 1000", hidden(how));
     drop(scripts.run(&script, &turn("hi")).await);
 }
 
@@ -177,6 +195,8 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
     let grace = Duration::from_secs(5);
     assert_eq!(next.reap_stale(grace).await.unwrap(), [], "its gateway still runs");
     assert!(alive(leader) && alive(grandchild));
+    let group = record(home.path())["cgroup"].as_str().map(PathBuf::from);
+    assert!(group.as_ref().is_none_or(|group| group.exists()), "{group:?}");
 
     victim.kill().unwrap();
     victim.wait().unwrap();
@@ -189,19 +209,24 @@ async fn after_a_kill_the_next_boot_ends_what_was_left_and_touches_nobody_else()
     assert_eq!((stale.handler.as_str(), stale.left), ("script", 0));
     assert!(stale.pids.contains(&leader) && stale.pids.contains(&grandchild), "{stale:?}");
     assert!(!alive(leader) && !alive(grandchild));
+    assert!(group.as_ref().is_none_or(|group| !group.exists()), "{group:?} is left");
     assert!(stranger.try_wait().unwrap().is_none(), "same number, another start: not ours");
     assert_eq!(std::fs::read_dir(home.path().join("children")).unwrap().count(), 0);
+}
+
+/// The one record in the folder.
+fn record(home: &Path) -> Value {
+    let record = std::fs::read_dir(home.join("children")).unwrap().next().unwrap().unwrap();
+    serde_json::from_slice(&std::fs::read(record.path()).unwrap()).unwrap()
 }
 
 /// A second record like the one in the folder, for a process and a gateway whose numbers others
 /// have now: the stranger, and this very process.
 fn forge_record(home: &Path, stranger: u32) {
-    let folder = home.join("children");
-    let record = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
-    let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let mut record = record(home);
     record["mark"] = "another".into();
     // Nothing but the kernel's own started that early.
     record["process"] = json!({ "pid": stranger, "start": 1 });
     record["gateway"] = json!({ "pid": std::process::id(), "start": 1 });
-    std::fs::write(folder.join("another.json"), record.to_string()).unwrap();
+    std::fs::write(home.join("children/another.json"), record.to_string()).unwrap();
 }

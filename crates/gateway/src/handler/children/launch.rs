@@ -138,7 +138,7 @@ fn findable(program: &str, cwd: Option<&Path>, env: &BTreeMap<String, String>) -
     if program.is_empty() {
         return Err(Errno::NOENT.into());
     }
-    let from = cwd.unwrap_or(Path::new("."));
+    let from = cwd.unwrap_or_else(|| Path::new("."));
     if program.contains('/') {
         return Ok(runs(&from.join(program))?);
     }

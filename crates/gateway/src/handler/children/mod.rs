@@ -37,9 +37,6 @@ pub(in crate::handler) use job::{End, Job, Outcome};
 pub use proc::ProcessId;
 pub use record::ChildInfo;
 pub use registry::{Children, Stale, left_behind};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "for the handlers of agents, which are on their way")
-)]
+#[expect(unused_imports, reason = "for the handlers of agents, which are on their way")]
 pub(in crate::handler) use talk::{Heard, Over, Talk};
 pub use usage::ChildUsage;

@@ -29,7 +29,7 @@ const LAST_LINES_MAX: usize = 65_536;
 /// A child that runs and is talked to. Dropping it kills its tree without grace.
 #[must_use = "dropping it kills the child"]
 pub(in crate::handler) struct Talk {
-    exchange: Arc<Exchange>,
+    pub(super) exchange: Arc<Exchange>,
     id: ProcessId,
     cancel: CancellationToken,
     /// The one that moves the pipes. Dropped, it drops the child.
