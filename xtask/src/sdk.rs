@@ -113,8 +113,13 @@ pub(crate) fn built(workspace: &Workspace, which: &[&str]) -> Result<PathBuf> {
 
 /// Runs a judge, prints one line per law and counts them.
 pub(crate) fn verdicts(judge: &mut Command) -> Result<Tally> {
+    verdicts_within(judge, DEADLINE)
+}
+
+/// The same with another deadline for all laws.
+pub(crate) fn verdicts_within(judge: &mut Command, deadline: Duration) -> Result<Tally> {
     let mut tally = Tally::default();
-    let ended_well = process::stream(judge, DEADLINE, |line| match verdict(line) {
+    let ended_well = process::stream(judge, deadline, |line| match verdict(line) {
         Some((held, text)) => {
             println!("{text}");
             tally = tally.and(Tally::one(held));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{deps, instructions, page, process, proof, proxy, sdk, tidy};
+use crate::{agents, deps, instructions, page, process, proof, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -35,6 +35,10 @@ impl Tally {
     }
 }
 
+/// Steps that run when the filter begins with their name, then alone, and in no other run.
+/// To make one a part of every run, move its line to [`DYNAMIC`].
+const ON_REQUEST: [Step; 1] = [("agents", agents::run)];
+
 type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 
 /// Checks of the text; a filter skips them, because they have no tests to choose from.
@@ -57,10 +61,9 @@ const DYNAMIC: [Step; 5] = [
 
 /// Runs the steps and prints the closing line; `true` if nothing failed and something ran.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
-    let checks = if filter.is_some() { [].iter() } else { STATIC.iter() };
     let mut total = Tally::default();
     let mut summary = Vec::new();
-    for (name, step) in checks.chain(&DYNAMIC) {
+    for (name, step) in steps(filter) {
         println!("== {name}");
         let start = process::now();
         let tally = step(workspace, filter).unwrap_or_else(|error| {
@@ -80,6 +83,16 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
     println!("\n{}\n", summary.join("\n"));
     println!("{} passed, {} failed", total.passed, total.failed);
     Ok(total.failed == 0 && total.passed > 0)
+}
+
+/// The steps of a run, in order.
+fn steps(filter: Option<&str>) -> Vec<Step> {
+    let Some(filter) = filter else { return STATIC.iter().chain(&DYNAMIC).copied().collect() };
+    let requested = |(name, _): &Step| filter.starts_with(name);
+    match ON_REQUEST.iter().copied().find(requested) {
+        Some(alone) => vec![alone],
+        None => DYNAMIC.to_vec(),
+    }
 }
 
 /// Passes a line on.
@@ -172,6 +185,15 @@ fn before(text: &str, word: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_on_request_runs_alone_and_for_its_own_name_only() {
+        let names = |filter| steps(filter).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(Some("agents::first_turn")), ["agents"]);
+        for filter in [None, Some("first_turn")] {
+            assert!(names(filter).contains(&"sdk") && !names(filter).contains(&"agents"));
+        }
+    }
 
     #[test]
     fn closing_lines_of_both_runners_are_counted() {

@@ -1,0 +1,144 @@
+//! The real coding agents behind the gateway: `tests/agents/laws.py` judges, this starts what it needs.
+//!
+//! Claude Code and Codex come from npm, pinned by `tests/agents/package-lock.json`; the models'
+//! services are the two fakes in that folder. What the gateway must keep to is in the judge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::process::Server;
+use crate::test::Tally;
+use crate::workspace::Workspace;
+use crate::{installed, sdk};
+
+/// The judge, and the fakes beside it.
+const FOLDER: &str = "tests/agents";
+/// What the laws are called in front of their names.
+const NAME: &str = "agents";
+/// Longest time for all laws: an agent needs a second to start, and some laws start three.
+const DEADLINE: Duration = Duration::from_secs(20 * 60);
+/// Longest time until a fake says where it listens.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+/// How a fake's opening line begins.
+const LISTENS: &str = "listening on ";
+
+/// All laws in one run, each with a gateway of its own.
+pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
+    let folder = workspace.root.join(FOLDER);
+    let text = fs::read_to_string(folder.join("laws.py"))?;
+    if !sdk::chosen(laws(&text), NAME, filter) {
+        return Ok(Tally::default());
+    }
+    let python = installed::python(workspace)?;
+    let modules = installed::node_modules(workspace, "agents")?;
+    let larkline = sdk::built(workspace, &["-p", "larkline-cli", "--bin", "larkline"])?;
+    // Not below the system's folder of temporary files, where Codex refuses to put its own.
+    let home = workspace.cache().join("run/agents");
+    installed::clear(&home)?;
+    let simulator = sdk::simulator(workspace)?;
+    let anthropic = Fake::start(&python, &folder, &home, "anthropic")?;
+    let openai = Fake::start(&python, &folder, &home, "openai")?;
+    let mut judge = Command::new(python);
+    judge.arg(folder.join("laws.py")).args(["--name", NAME, "--sim", &simulator.said]);
+    judge.arg("--larkline").arg(larkline).arg("--home").arg(home.join("laws"));
+    judge.arg("--claude").arg(claude(&modules)?).arg("--codex").arg(codex(&modules)?);
+    judge.args(["--anthropic", &anthropic.url]).arg("--anthropic-log").arg(&anthropic.log);
+    judge.args(["--openai", &openai.url]).arg("--openai-log").arg(&openai.log);
+    judge.args(filter.map(|filter| format!("--filter={filter}")));
+    sdk::verdicts_within(&mut judge, DEADLINE)
+}
+
+/// A stand-in for a model's service.
+struct Fake {
+    url: String,
+    /// Every request as a line of JSON.
+    log: PathBuf,
+    _server: Server,
+}
+
+impl Fake {
+    fn start(python: &Path, folder: &Path, home: &Path, name: &str) -> Result<Self> {
+        let log = home.join(format!("{name}.jsonl"));
+        let mut command = Command::new(python);
+        command.arg(folder.join(format!("fake_{name}.py"))).args(["--port", "0", "--log"]);
+        let server = Server::start(command.arg(&log), START_DEADLINE)
+            .with_context(|| format!("the fake of {name}"))?;
+        let url = server.said.strip_prefix(LISTENS);
+        let url = url.with_context(|| format!("the fake said `{}`", server.said))?.to_owned();
+        Ok(Self { url, log, _server: server })
+    }
+}
+
+/// The names of the laws in the judge's text.
+fn laws(text: &str) -> impl Iterator<Item = &str> {
+    let mut lines = text.lines();
+    std::iter::from_fn(move || {
+        lines.find(|line| line.starts_with("@law("))?;
+        lines.next()?.strip_prefix("def ")?.strip_suffix("(world):")
+    })
+}
+
+/// Claude Code's own program. The packages are installed without their scripts, so the one that
+/// npm puts on its path only says that it is missing.
+fn claude(modules: &Path) -> Result<PathBuf> {
+    let family = modules.join("@anthropic-ai");
+    found(&family, |package| package.starts_with("claude-code-"), |package| package.join("claude"))
+}
+
+/// Codex's own program; the one on npm's path starts it by Node.
+fn codex(modules: &Path) -> Result<PathBuf> {
+    let package =
+        found(&modules.join("@openai"), |name| name.starts_with("codex-"), Path::to_owned)?;
+    found(&package.join("vendor"), |_| true, |platform| platform.join("bin/codex"))
+}
+
+/// What `of` makes of the entry of a folder that is wanted, the first by name that exists.
+fn found(
+    folder: &Path,
+    wanted: impl Fn(&str) -> bool,
+    of: impl Fn(&Path) -> PathBuf,
+) -> Result<PathBuf> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("{} is missing", folder.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(&wanted) {
+            paths.push(of(&entry.path()));
+        }
+    }
+    paths.sort();
+    let path = paths.into_iter().find(|path| path.exists());
+    path.with_context(|| {
+        format!("{} holds no program for this machine; npm installs one for each", folder.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn laws_are_the_functions_that_are_marked() {
+        let text = "def a_turn(world):\n    pass\n\n@law(key=False)\ndef first(world):\n    pass\n\n\
+                    @law()\ndef second(world):\n";
+        assert_eq!(laws(text).collect::<Vec<_>>(), ["first", "second"]);
+    }
+
+    #[test]
+    fn the_program_of_the_machine_is_found_among_the_packages() {
+        let folder = std::env::temp_dir().join(format!("xtask-agents-{}", std::process::id()));
+        let bin = folder.join("@openai/codex-linux-x64/vendor/x/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir_all(folder.join("@openai/codex")).unwrap();
+        fs::create_dir_all(folder.join("@anthropic-ai/claude-code-linux-x64")).unwrap();
+        fs::write(bin.join("codex"), "").unwrap();
+        assert_eq!(codex(&folder).unwrap(), bin.join("codex"));
+        assert!(claude(&folder).unwrap_err().to_string().contains("no program"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
