@@ -4,6 +4,7 @@
 //! and repeats the call once. Every other retry belongs to the caller, who knows the `uuid`,
 //! the order and the budget.
 
+mod cards;
 mod chats;
 mod diagnosis;
 mod files;

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::admin::Command;
 use crate::clock::now_ms;
-use crate::config::Config;
+use crate::config::{Config, DESK};
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::run_error::RunError;
@@ -88,10 +88,14 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
+        turns: Arc::default(),
+        asks: Arc::default(),
+        cards: crate::cards::Cards::default(),
         probes: crate::probe::Probes::default(),
         routing: tokio::sync::Notify::new(),
         dispatch: tokio::sync::Notify::new(),
         delivery: tokio::sync::Notify::new(),
+        delivered: tokio::sync::Notify::new(),
     });
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
@@ -119,8 +123,8 @@ async fn name_stranded(shared: &Shared) {
     let config = shared.config.load_full();
     match shared.store.waiting_handlers().await {
         Ok(waiting) => {
-            for (handler, tasks) in waiting.iter().filter(|(h, _)| !config.handlers.contains_key(h))
-            {
+            let known = |name: &String| name == DESK || config.handlers.contains_key(name);
+            for (handler, tasks) in waiting.iter().filter(|(name, _)| !known(name)) {
                 tracing::warn!(
                     handler,
                     tasks,

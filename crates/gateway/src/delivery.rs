@@ -5,13 +5,16 @@
 //! to be sent again carries the same `uuid`, by which the platform recognises it for an hour; after that it is first
 //! looked for in the chat ([`crate::look`]).
 
+mod call;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use larkline_client::{Answer, ApiError, ApiErrorKind};
+use call::Made;
+use larkline_client::{ApiError, ApiErrorKind};
 use larkline_failpoint::failpoint;
-use larkline_proto::api::{Disposition, RestMessage, RetryReason};
-use larkline_proto::id::LogId;
+use larkline_proto::api::{Disposition, RetryReason};
+use larkline_proto::id::{LogId, MessageId};
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio_util::sync::CancellationToken;
 
@@ -99,11 +102,13 @@ impl Delivery {
         };
         let write = || self.shared.store.settle_outbox(row.lease, settlement.clone());
         worker::settle(&self.shared, "settle_outbox", &self.drain, write).await;
+        self.shared.delivered.notify_waiters();
         failpoint!("row_settled");
     }
 
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
-        if self.window_is_over(row) {
+        // A card in place of another may be put there again.
+        if !matches!(op, Op::Update { .. }) && self.window_is_over(row) {
             return self.look(row, op).await;
         }
         let permit = tokio::select! {
@@ -115,21 +120,25 @@ impl Delivery {
             }
         };
         failpoint!("permit_taken");
-        let (endpoint, result) = match op {
-            Op::Reply { message_id, in_thread, message, .. } => {
-                ("reply", self.app.api.reply(message_id, message, *in_thread, &row.uuid).await)
-            }
-            Op::Send { to, message } => ("send", self.app.api.send(to, message, &row.uuid).await),
-        };
+        // Boxed: an upload and a card's update are several calls each.
+        let made = Box::pin(self.make(row, op)).await;
         failpoint!("call_answered");
-        match result {
-            Ok(sent) => {
+        match made {
+            Made::Sent { endpoint, message_id, log_id } => {
                 permit.complete(Hint::Fine);
-                self.delivered(row, endpoint, &sent)
+                self.delivered(row, endpoint, &message_id, log_id.as_ref())
             }
-            Err(error) => {
+            Made::Refused { endpoint, error } => {
                 permit.complete(hint(&error));
                 self.refused(row, op, endpoint, &error)
+            }
+            Made::Later => {
+                drop(permit);
+                put_back("store", RETRY.0)
+            }
+            Made::Impossible { code, detail } => {
+                drop(permit);
+                self.impossible(row, op, code, detail)
             }
         }
     }
@@ -192,10 +201,11 @@ impl Delivery {
         &self,
         row: &ClaimedOutbox,
         endpoint: &str,
-        sent: &Answer<RestMessage>,
+        message_id: &MessageId,
+        platform_log: Option<&LogId>,
     ) -> OutboxSettlement {
         self.shared.metrics.call(&self.app.name, endpoint, "0");
-        let (message_id, log_id) = (sent.data.message_id.to_string(), log_id(sent.log_id.as_ref()));
+        let (message_id, log_id) = (message_id.to_string(), log_id(platform_log));
         tracing::info!(
             app = self.app.name,
             outbox_id = row.lease.row.0,
@@ -206,6 +216,45 @@ impl Delivery {
             "delivered"
         );
         OutboxSettlement::Delivered { at_ms: now_ms(), message_id, log_id }
+    }
+
+    /// What cannot be done here at all: said in a plainer form, or given up.
+    fn impossible(
+        &self,
+        row: &ClaimedOutbox,
+        op: &Op,
+        code: &'static str,
+        error: String,
+    ) -> OutboxSettlement {
+        let at_ms = now_ms();
+        tracing::warn!(
+            app = self.app.name,
+            outbox_id = row.lease.row.0,
+            code,
+            "not sent as it is: {error}"
+        );
+        match op.simpler() {
+            Some(simpler) => OutboxSettlement::Replace {
+                at_ms,
+                code: code.to_owned(),
+                error,
+                log_id: String::new(),
+                body: simpler.to_body(),
+                uuid: stable_uuid(&format!("{}/{code}", row.uuid)),
+            },
+            // A card that is to be changed and is not there asks for nothing else.
+            None if matches!(op, Op::Update { .. }) => OutboxSettlement::Delivered {
+                at_ms,
+                message_id: String::new(),
+                log_id: String::new(),
+            },
+            None => OutboxSettlement::Dead {
+                at_ms,
+                code: code.to_owned(),
+                error,
+                log_id: String::new(),
+            },
+        }
     }
 
     /// Says that a call was refused or failed, and what follows.
@@ -286,7 +335,13 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
             retry(RETRY.1, true)
         }
         Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
-        Disposition::Simplify if let Some(op) = op.simpler() => replace(op, "simpler"),
+        Disposition::Simplify | Disposition::TooLong if let Some(op) = op.simpler() => {
+            replace(op, "simpler")
+        }
+        // The card to be changed stays as it is; what it was to say is said beside it.
+        Disposition::Permanent if let (Op::Update { .. }, Some(op)) = (op, op.simpler()) => {
+            replace(op, "beside")
+        }
         Disposition::Retry { .. }
         | Disposition::Reauthenticate
         | Disposition::Fatal
@@ -311,7 +366,7 @@ fn put_back(code: &str, wait: Duration) -> OutboxSettlement {
 }
 
 /// What the governor learns from a refusal.
-fn hint(error: &ApiError) -> Hint {
+pub fn hint(error: &ApiError) -> Hint {
     match error.disposition() {
         Disposition::Retry { reason: RetryReason::RateLimited, after } => {
             let wait = after.unwrap_or(RETRY.0);

@@ -25,8 +25,10 @@ use crate::config::Common;
 use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
 use crate::line::Line;
-use crate::outgoing::Destination;
+use crate::live::Live;
+use crate::outgoing::{Destination, Saying};
 use crate::shared::{AppRuntime, Shared};
+use crate::words;
 use crate::worker;
 
 /// The worker of one handler.
@@ -102,7 +104,7 @@ impl Dispatch {
             Some(Err(error)) => self.given_up(&task, None, &error),
             // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
             Some(Ok(turn)) if attempt > 1 && self.common.retry.attempts == 1 => {
-                self.given_up(&task, Some(&turn.event), &HandlerError::interrupted())
+                self.given_up(&task, Some(&turn), &HandlerError::interrupted())
             }
             // Ended before it began: the attempt does not count.
             Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
@@ -110,11 +112,11 @@ impl Dispatch {
             Some(Ok(turn)) => {
                 tracing::debug!(handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, "attempt");
                 failpoint!("handler_begins");
-                let result = self.handler.handle(&turn).await;
+                let result = self.handle(&turn).await;
                 failpoint!("handler_done");
                 let word = match &result {
                     Ok(answer) if answer.later => "later",
-                    Ok(_) => "ok",
+                    Ok(answer) => answer.outcome.unwrap_or("ok"),
                     Err(error) => error.code,
                 };
                 self.shared.metrics.attempt(&self.name, word, started.elapsed());
@@ -129,6 +131,23 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
+    }
+
+    /// Runs the handler, and beside it what its turn shows in the chat.
+    async fn handle(&self, turn: &Turn) -> Result<Answer, HandlerError> {
+        let Some(live) = &turn.live else { return self.handler.handle(turn).await };
+        tokio::select! {
+            result = self.handler.handle(turn) => result,
+            never = live.paint() => match never {},
+        }
+    }
+
+    /// The way to the chat of a message whose handler converses.
+    fn live(&self, task: &ClaimedTask, event: &Event) -> Option<Live> {
+        event.message().filter(|_| self.handler.converses())?;
+        let app = self.apps.iter().find(|app| app.name == task.item.app)?;
+        let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common)?;
+        Some(Live::new(Arc::clone(&self.shared), Arc::clone(app), to))
     }
 
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {
@@ -153,6 +172,8 @@ impl Dispatch {
                 .as_ref()
                 .map(|base| format!("{base}/v1/replies/{}", task.lease.task.0)),
             cancel: self.kill.child_token(),
+            lease: task.lease,
+            live: self.live(task, &event),
             event,
         })
     }
@@ -188,7 +209,7 @@ impl Dispatch {
                     self.shared.callbacks.answer(task.item.id, Bytes::from(data));
                     failpoint!("callback_answered");
                 }
-                let replies = self.rows(task, Some(&turn.event), "a", answer.messages);
+                let replies = self.rows(task, Some(turn), "a", answer.sayings());
                 match self.handler.reply_within() {
                     Some(within) if answer.later => {
                         TaskSettlement::Await { replies, at_ms, until_ms: at_ms + ms(within) }
@@ -219,7 +240,7 @@ impl Dispatch {
                             error: error.detail,
                         }
                     }
-                    Next::GiveUp => self.given_up(task, Some(&turn.event), &error),
+                    Next::GiveUp => self.given_up(task, Some(turn), &error),
                 }
             }
         }
@@ -229,21 +250,24 @@ impl Dispatch {
     fn given_up(
         &self,
         task: &ClaimedTask,
-        event: Option<&Event>,
+        turn: Option<&Turn>,
         error: &HandlerError,
     ) -> TaskSettlement {
         tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
             code = error.code, "handler failed for good: {error}; see `larkline dead`");
-        let notice = format!(
-            "⚠️ {} failed ({}), attempt {}. The operator can retry it: larkline dead",
-            self.name, error.code, task.attempt
-        );
-        let is_message = event.is_some_and(|e| e.message().is_some());
-        let notices = if is_message {
+        let lang = self.shared.config.load().language;
+        let notice = words::failed(lang, &self.name, error.code, task.attempt);
+        let message = turn.filter(|turn| turn.event.message().is_some());
+        let notices = match message {
             // A task that was retried by hand and died again says so again.
-            self.rows(task, event, &format!("n{}/", now_ms()), vec![Outgoing::text(&notice)])
-        } else {
-            Vec::new()
+            Some(turn) => {
+                let saying = match turn.live.as_ref().and_then(Live::growing) {
+                    Some(_) => Saying::Answer { markdown: notice, footer: String::new() },
+                    None => Outgoing::text(&notice).into(),
+                };
+                self.rows(task, message, &format!("n{}/", now_ms()), vec![saying])
+            }
+            None => Vec::new(),
         };
         TaskSettlement::Dead {
             at_ms: now_ms(),
@@ -256,16 +280,18 @@ impl Dispatch {
     fn rows(
         &self,
         task: &ClaimedTask,
-        event: Option<&Event>,
+        turn: Option<&Turn>,
         part: &str,
-        messages: Vec<Outgoing>,
+        sayings: Vec<Saying>,
     ) -> Vec<NewOutbox> {
-        let Some(event) = event else { return Vec::new() };
+        let Some(turn) = turn else { return Vec::new() };
+        let event = &turn.event;
         let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common);
         let previews = self.shared.config.load().log.previews;
+        let growing = turn.live.as_ref().and_then(Live::growing);
         match to {
-            Some(to) => to.rows(part, messages, previews, now_ms()),
-            None if messages.is_empty() => Vec::new(),
+            Some(to) => to.rows(part, sayings, growing.as_deref(), previews, now_ms()),
+            None if sayings.is_empty() => Vec::new(),
             None => {
                 tracing::warn!(handler = self.name, event_id = %event.id, "an answer to an event without a chat is dropped");
                 Vec::new()

@@ -39,6 +39,8 @@ pub struct Governor {
 struct State {
     rates: Rates,
     app: Vec<Window>,
+    /// What operations take besides: less than the app's, so that replies always find a place.
+    operations: Vec<Window>,
     chats: HashMap<String, Window>,
     granted: u64,
     throttled: u64,
@@ -65,8 +67,15 @@ pub struct GovernorStatus {
 #[must_use = "dropping a permit gives its place back as if the call had never been made"]
 pub struct Permit {
     governor: Arc<Governor>,
-    chat: String,
+    place: Place,
     done: bool,
+}
+
+/// Whose windows a call takes a place in, besides the app's.
+#[derive(Debug)]
+enum Place {
+    Chat(String),
+    Operation,
 }
 
 /// The platform's word on a limit.
@@ -84,11 +93,13 @@ impl Governor {
     /// A governor with empty windows.
     pub fn new(rates: Rates) -> Arc<Self> {
         let app = rates.app.iter().map(|r| Window::new(*r)).collect();
+        let operations = rates.app.iter().map(|r| Window::new(r.four_fifths())).collect();
         Arc::new(Self {
             epoch: Instant::now(),
             state: Mutex::new(State {
                 rates,
                 app,
+                operations,
                 chats: HashMap::new(),
                 granted: 0,
                 throttled: 0,
@@ -109,7 +120,7 @@ impl Governor {
                 Ready::Now => {
                     return Permit {
                         governor: Arc::clone(self),
-                        chat: chat.to_owned(),
+                        place: Place::Chat(chat.to_owned()),
                         done: false,
                     };
                 }
@@ -127,6 +138,21 @@ impl Governor {
                 }
             }
         }
+    }
+
+    /// A place for a call that says nothing new to a chat, as a card that grows; nothing when the
+    /// app's windows are so full that what is said for good would have to wait.
+    pub fn try_operation(self: &Arc<Self>) -> Option<Permit> {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let windows = state.app.iter_mut().chain(state.operations.iter_mut());
+        if windows.map(|w| w.ready(now)).fold(Ready::Now, later) != Ready::Now {
+            return None;
+        }
+        state.app.iter_mut().chain(state.operations.iter_mut()).for_each(|w| w.take(now));
+        state.granted += 1;
+        Some(Permit { governor: Arc::clone(self), place: Place::Operation, done: false })
     }
 
     /// How long a call to `chat` has to wait at least, as far as is known now.
@@ -173,24 +199,31 @@ impl Governor {
         latest
     }
 
-    fn finish(&self, chat: &str, made: bool, hint: Hint) {
+    fn finish(&self, place: &Place, made: bool, hint: Hint) {
         let now = self.now();
         let mut state = self.lock();
         let state = &mut *state;
         let end = |w: &mut Window| if made { w.complete(now) } else { w.cancel() };
         state.app.iter_mut().for_each(end);
-        if let Some(window) = state.chats.get_mut(chat) {
-            end(window);
+        match place {
+            Place::Operation => state.operations.iter_mut().for_each(end),
+            Place::Chat(chat) => {
+                if let Some(window) = state.chats.get_mut(chat) {
+                    end(window);
+                }
+            }
         }
-        match hint {
-            Hint::Fine => {}
-            Hint::Chat(wait) => {
+        match (hint, place) {
+            (Hint::Fine, _) => {}
+            (Hint::Chat(wait), Place::Chat(chat)) => {
                 state.throttled += 1;
                 if let Some(window) = state.chats.get_mut(chat) {
                     window.block(now.saturating_add(nanos(wait)));
                 }
             }
-            Hint::App(wait) => {
+            // The limit of one card or message: its painter slows down by itself.
+            (Hint::Chat(_), Place::Operation) => state.throttled += 1,
+            (Hint::App(wait), _) => {
                 state.throttled += 1;
                 state.app.iter_mut().for_each(|w| w.block(now.saturating_add(nanos(wait))));
             }
@@ -211,14 +244,14 @@ impl Permit {
     /// The call was made and is over.
     pub fn complete(mut self, hint: Hint) {
         self.done = true;
-        self.governor.finish(&self.chat, true, hint);
+        self.governor.finish(&self.place, true, hint);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.done {
-            self.governor.finish(&self.chat, false, Hint::Fine);
+            self.governor.finish(&self.place, false, Hint::Fine);
         }
     }
 }

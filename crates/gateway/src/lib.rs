@@ -2,10 +2,14 @@
 //! die after. `ARCHITECTURE.md` has the picture.
 
 pub mod admin;
+pub mod ask;
 pub mod at_work;
 pub mod callback;
+pub mod card;
+pub mod cards;
 pub mod chat_watch;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod connect;
 pub mod daemon;
@@ -22,6 +26,7 @@ pub mod judge;
 pub mod line;
 pub mod line_thread;
 pub mod link_watch;
+pub mod live;
 pub mod log;
 pub mod look;
 pub mod metrics;
@@ -40,6 +45,8 @@ pub mod story;
 pub mod supervisor;
 pub mod takeover;
 pub mod tcp;
+pub mod turns;
 pub mod unanswered;
 pub mod upkeep;
+pub mod words;
 pub mod worker;

@@ -63,7 +63,7 @@ pub async fn look(shared: &Shared, app: &AppRuntime, row: &ClaimedOutbox, op: &O
     let strictly_ms = row.first_attempt_ms - ms(SKEW);
     let since_ms = match op {
         Op::Reply { .. } => row.first_attempt_ms - ms(SKEW_OF_ANSWERS),
-        Op::Send { .. } => strictly_ms,
+        Op::Send { .. } | Op::File { .. } | Op::Update { .. } => strictly_ms,
     };
     let container = match container(app, op).await {
         Ok(Some(container)) => container,
@@ -123,7 +123,10 @@ async fn container(app: &AppRuntime, op: &Op) -> Result<Option<Container>, ApiEr
         }
         Op::Reply { chat_id, .. } => Ok(Some(of_chat(chat_id))),
         Op::Send { to: ReceiveId::Chat(chat_id), .. } => Ok(Some(of_chat(chat_id))),
-        Op::Send { .. } => Ok(None),
+        // A file is looked for where its message would be; a card in the place of another is put
+        // there again, and not looked for.
+        Op::File { to, .. } => Box::pin(container(app, to)).await,
+        Op::Send { .. } | Op::Update { .. } => Ok(None),
     }
 }
 
@@ -156,7 +159,8 @@ fn says(message: &RestMessage, op: &Op) -> bool {
     let wanted = op.message();
     let parent = match op {
         Op::Reply { message_id, .. } => Some(message_id),
-        Op::Send { .. } => None,
+        Op::File { to, .. } => return says(message, to),
+        Op::Send { .. } | Op::Update { .. } => None,
     };
     let words = match (text(&wanted.content), text(&message.content)) {
         // A mention is written in another way when it is read back; so is all that is no text.

@@ -115,6 +115,8 @@ pub struct Metrics {
     pub handler_seconds: Family<AttemptLabel, Histogram>,
     /// Calls of the platform's API.
     pub api_calls: Family<CallLabel, Counter>,
+    /// Conversations that an agent was to resume.
+    pub session_resumes: Family<AttemptLabel, Counter>,
     /// 1 while the store takes writes.
     pub store_writable: Gauge,
     /// Workers started over after a failure.
@@ -145,6 +147,7 @@ impl Default for Metrics {
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
             api_calls: Family::default(),
+            session_resumes: Family::default(),
             store_writable: Gauge::default(),
             worker_restarts: Gauge::default(),
         };
@@ -211,6 +214,11 @@ impl Metrics {
         );
         r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
         r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
+        r.register(
+            "session_resumes",
+            "Conversations that an agent was to resume",
+            self.session_resumes.clone(),
+        );
         r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
         r.register(
             "worker_restarts",
@@ -223,6 +231,12 @@ impl Metrics {
     pub fn attempt(&self, handler: &str, result: &str, took: Duration) {
         let label = AttemptLabel { handler: handler.to_owned(), result: result.to_owned() };
         self.handler_seconds.get_or_create(&label).observe(took.as_secs_f64());
+    }
+
+    /// Notes that an agent was to resume a conversation.
+    pub fn resume(&self, handler: &str, result: &str) {
+        let label = AttemptLabel { handler: handler.to_owned(), result: result.to_owned() };
+        self.session_resumes.get_or_create(&label).inc();
     }
 
     /// Notes one API call.

@@ -1,5 +1,7 @@
 //! What an outbox row asks for, as JSON in its body.
 
+use std::path::PathBuf;
+
 use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
@@ -10,6 +12,7 @@ use larkline_store::task::TaskId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::card;
 use crate::config::{Common, ReplyStyle};
 
 /// One thing to do on the platform.
@@ -34,6 +37,65 @@ pub enum Op {
         /// What to say.
         message: Outgoing,
     },
+    /// Upload a file and send it.
+    File {
+        /// The message that carries it, its content still without the key: a `Reply` or a `Send`.
+        to: Box<Self>,
+        /// Its name in the chat.
+        name: String,
+        /// Where its bytes are.
+        source: Source,
+    },
+    /// Put a card in the place of the one that an earlier row of the same chat sent. Repeating it
+    /// does no harm.
+    Update {
+        /// The key of that row.
+        row: String,
+        /// The chat.
+        chat_id: ChatId,
+        /// The card.
+        message: Outgoing,
+        /// What is done when there is no such card, or it cannot be changed; nothing by default.
+        otherwise: Option<Box<Self>>,
+    },
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// In a file, which stays until it was sent.
+    Path(PathBuf),
+    /// Here.
+    Text(String),
+}
+
+/// One thing that a handler says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// A message as it is.
+    Message(Outgoing),
+    /// An answer in Markdown: a card, or as many as it takes, in plainer forms where the platform
+    /// refuses them.
+    Answer {
+        /// The words.
+        markdown: String,
+        /// Small words below: time, tools, cost; empty for none.
+        footer: String,
+    },
+    /// A file.
+    File {
+        /// Its name in the chat.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
+impl From<Outgoing> for Saying {
+    fn from(message: Outgoing) -> Self {
+        Self::Message(message)
+    }
 }
 
 /// Where answers to an event go.
@@ -61,7 +123,10 @@ impl Op {
     /// The message to be said.
     pub fn message(&self) -> &Outgoing {
         match self {
-            Self::Reply { message, .. } | Self::Send { message, .. } => message,
+            Self::Reply { message, .. }
+            | Self::Send { message, .. }
+            | Self::Update { message, .. } => message,
+            Self::File { to, .. } => to.message(),
         }
     }
 
@@ -72,28 +137,70 @@ impl Op {
             Self::Reply { chat_id, message, .. } => {
                 Some(Self::Send { to: ReceiveId::Chat(chat_id.clone()), message: message.clone() })
             }
+            Self::File { to, name, source } => Some(Self::File {
+                to: Box::new(to.unquoted()?),
+                name: name.clone(),
+                source: source.clone(),
+            }),
+            // The card to be changed is what is gone.
+            Self::Update { otherwise, .. } => otherwise.as_deref().cloned(),
             Self::Send { .. } => None,
         }
     }
 
-    /// The same in a plainer form: out of the thread, then a post as text. `None` when this
-    /// is as plain as it gets.
+    /// The same in a plainer form: out of the thread, then card, post, text, and the text as a
+    /// file. `None` when this is as plain as it gets.
     pub fn simpler(&self) -> Option<Self> {
-        let mut op = self.clone();
-        match &mut op {
-            Self::Reply { in_thread: in_thread @ true, .. } => *in_thread = false,
-            Self::Reply { message, .. } | Self::Send { message, .. } => {
-                *message = message.as_text()?
+        match self {
+            Self::Reply { message_id, chat_id, in_thread: true, message } => Some(Self::Reply {
+                message_id: message_id.clone(),
+                chat_id: chat_id.clone(),
+                in_thread: false,
+                message: message.clone(),
+            }),
+            Self::Reply { message, .. } | Self::Send { message, .. } => match message.simpler() {
+                Some(simpler) => Some(self.with_message(simpler)),
+                None => self.as_file(),
+            },
+            Self::Update { otherwise, .. } => otherwise.as_deref().cloned(),
+            // What could not be sent as a text was tried before it became a file.
+            Self::File { source: Source::Text(_), .. } => None,
+            Self::File { to, name, source: Source::Path(path) } => {
+                let words =
+                    format!("📎 {name}: not sent, the platform refuses it; {}", path.display());
+                Some(to.with_message(Outgoing::text(&words)))
             }
         }
-        Some(op)
+    }
+
+    /// A text as a file.
+    fn as_file(&self) -> Option<Self> {
+        let text = self.message().words()?;
+        Some(Self::File {
+            to: Box::new(self.with_message(Outgoing::file(""))),
+            name: "message.txt".to_owned(),
+            source: Source::Text(text),
+        })
+    }
+
+    /// The same with another message.
+    pub fn with_message(&self, new: Outgoing) -> Self {
+        let mut op = self.clone();
+        match &mut op {
+            Self::Reply { message, .. }
+            | Self::Send { message, .. }
+            | Self::Update { message, .. } => *message = new,
+            Self::File { to, .. } => return to.with_message(new),
+        }
+        op
     }
 
     /// The order it keeps: rows of one lane leave one after the other.
     pub fn lane(&self) -> &str {
         match self {
-            Self::Reply { chat_id, .. } => chat_id.as_str(),
+            Self::Reply { chat_id, .. } | Self::Update { chat_id, .. } => chat_id.as_str(),
             Self::Send { to, .. } => to.as_str(),
+            Self::File { to, .. } => to.lane(),
         }
     }
 
@@ -134,37 +241,74 @@ impl Destination {
         })
     }
 
-    /// Outbox rows for an answer's messages. `part` tells apart answers of one task (`a` the
-    /// answer, `n` a notice): a second run of the same attempt makes the same keys, so
-    /// nothing is said twice.
+    /// The key of a row of this answer. `part` tells apart rows of one task (`a0` the answer, `n`
+    /// a notice, `card` the card that grows): a second run of the same attempt makes the same
+    /// keys, so nothing is said twice.
+    pub fn key(&self, part: &str) -> String {
+        format!("{}/{}/{}/{part}", self.app, self.event_id, self.handler)
+    }
+
+    /// Outbox rows for what is said, in order; `part` as in [`Self::key`], and `growing` the key of
+    /// the row whose card the first answer takes the place of.
     pub fn rows(
         &self,
         part: &str,
-        messages: Vec<Outgoing>,
+        sayings: Vec<Saying>,
+        growing: Option<&str>,
         previews: bool,
         now_ms: i64,
     ) -> Vec<NewOutbox> {
-        let row = |(n, message): (usize, Outgoing)| {
-            let key = format!("{}/{}/{}/{part}{n}", self.app, self.event_id, self.handler);
-            let preview = if previews { message.preview() } else { String::new() };
-            let op = self.op(message);
-            NewOutbox {
-                app: self.app.clone(),
-                inbox: Some(self.inbox),
-                task: Some(self.task),
-                uuid: stable_uuid(&key),
-                key,
-                lane: op.lane().to_owned(),
-                priority: 0,
-                preview,
-                body: op.to_body(),
-                created_ms: now_ms,
+        let mut growing = growing;
+        let mut ops: Vec<Op> = Vec::with_capacity(sayings.len());
+        for saying in sayings {
+            match saying {
+                Saying::Message(message) => {
+                    ops.extend(message.split().into_iter().map(|message| self.op(message)));
+                }
+                Saying::Answer { markdown, footer } => {
+                    for card in card::answer(&markdown, &footer) {
+                        let said = self.op(card.clone());
+                        ops.push(match growing.take() {
+                            Some(row) => Op::Update {
+                                row: row.to_owned(),
+                                chat_id: self.chat_id.clone(),
+                                message: card,
+                                otherwise: Some(Box::new(said)),
+                            },
+                            None => said,
+                        });
+                    }
+                }
+                Saying::File { name, path } => ops.push(Op::File {
+                    to: Box::new(self.op(Outgoing::file(""))),
+                    name,
+                    source: Source::Path(path),
+                }),
             }
-        };
-        messages.into_iter().flat_map(Outgoing::split).enumerate().map(row).collect()
+        }
+        let row = |(n, op): (usize, Op)| self.row(&format!("{part}{n}"), &op, previews, now_ms);
+        ops.into_iter().enumerate().map(row).collect()
     }
 
-    fn op(&self, message: Outgoing) -> Op {
+    /// One row; `part` as in [`Self::key`].
+    pub fn row(&self, part: &str, op: &Op, previews: bool, now_ms: i64) -> NewOutbox {
+        let key = self.key(part);
+        NewOutbox {
+            app: self.app.clone(),
+            inbox: Some(self.inbox),
+            task: Some(self.task),
+            uuid: stable_uuid(&key),
+            key,
+            lane: op.lane().to_owned(),
+            priority: 0,
+            preview: if previews { op.message().preview() } else { String::new() },
+            body: op.to_body(),
+            created_ms: now_ms,
+        }
+    }
+
+    /// A message to where answers go.
+    pub fn op(&self, message: Outgoing) -> Op {
         match &self.quote {
             Some(message_id) => Op::Reply {
                 message_id: message_id.clone(),

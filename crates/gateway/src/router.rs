@@ -9,7 +9,11 @@ use larkline_proto::event::{CARD_ACTION, Event, Message};
 use larkline_proto::id::OpenId;
 use larkline_store::task::NewTask;
 
-use crate::config::{App, Condition, Config, Facts, Mention, Route, Senders, SessionBy, Stale};
+use crate::card;
+use crate::commands::Command;
+use crate::config::{
+    App, Condition, Config, DESK, Facts, Handler, Mention, Route, Senders, SessionBy, Stale,
+};
 
 /// The router's word on one event.
 #[derive(Clone, Debug)]
@@ -85,6 +89,10 @@ pub struct Context<'a> {
 pub fn route(event: &Event, ctx: Context<'_>) -> Routed {
     if is_own(event, ctx) {
         return Routed::Filtered(Why::OwnMessage);
+    }
+    if event.card().is_some_and(|card| card.value_of(card::OURS).is_some()) {
+        // Whoever may press it is a matter of what it is about.
+        return Routed::Tasks(vec![desk_task("buttons", event)]);
     }
     let mut tasks: Vec<NewTask> = Vec::new();
     let mut nearest = Why::UnsupportedType;
@@ -205,20 +213,44 @@ fn holds(
 }
 
 fn task(route: &Route, event: &Event, ctx: Context<'_>) -> NewTask {
-    let by =
-        ctx.config.handlers.get(&route.handler).map_or(SessionBy::Chat, |h| h.common().session);
+    let handler = ctx.config.handlers.get(&route.handler);
+    if handler.is_some_and(Handler::converses)
+        && command(event, ctx.bot).is_some_and(|command| command.is_immediate())
+    {
+        return desk_task(&route.name, event);
+    }
     NewTask {
         route: route.name.clone(),
         handler: route.handler.clone(),
-        lane: session_key(&route.handler, by, event, ctx),
+        lane: session_of(ctx.config, &route.handler, &ctx.app.name, event),
         due_ms: 0,
     }
 }
 
-/// The conversation an event belongs to; events of one session are handled in order.
-fn session_key(handler: &str, by: SessionBy, event: &Event, ctx: Context<'_>) -> String {
+/// The chat command that a message is.
+pub fn command(event: &Event, bot: &OpenId) -> Option<Command> {
+    Command::parse(&content::readable(event.message()?, bot))
+}
+
+/// A task of the gateway's own desk, which waits for nobody.
+fn desk_task(route: &str, event: &Event) -> NewTask {
+    NewTask {
+        route: route.to_owned(),
+        handler: DESK.to_owned(),
+        lane: format!("{DESK}/{}", event.id),
+        due_ms: 0,
+    }
+}
+
+/// The conversation with a handler that an event of an app belongs to; events of one session are
+/// handled in order.
+pub fn session_of(config: &Config, handler: &str, app: &str, event: &Event) -> String {
+    let by = config.handlers.get(handler).map_or(SessionBy::Chat, |h| h.common().session);
+    session_key(handler, by, app, event)
+}
+
+fn session_key(handler: &str, by: SessionBy, app: &str, event: &Event) -> String {
     let chat = event.chat_id().map_or("-", |c| c.as_str());
-    let app = &ctx.app.name;
     match by {
         SessionBy::Chat => format!("{handler}/{app}/{chat}"),
         SessionBy::Thread => {

@@ -12,8 +12,10 @@ use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::ask::Asks;
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
+use crate::cards::Cards;
 use crate::chat_watch::SeenChats;
 use crate::config::Config;
 use crate::governor::Governor;
@@ -21,6 +23,7 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
 /// Shared by all workers.
@@ -53,12 +56,20 @@ pub struct Shared {
     pub crowd: AtomicU64,
     /// Acks that wait for a handler.
     pub callbacks: Callbacks,
+    /// Turns of conversations that run.
+    pub turns: Arc<Turns>,
+    /// Questions that turns have asked.
+    pub asks: Arc<Asks>,
+    /// Cards that grow.
+    pub cards: Cards,
     /// Wakes the routing workers.
     pub routing: Notify,
     /// Wakes the dispatch workers.
     pub dispatch: Notify,
     /// Wakes the delivery workers.
     pub delivery: Notify,
+    /// Wakes those who wait until a message is sent.
+    pub delivered: Notify,
 }
 
 impl Shared {

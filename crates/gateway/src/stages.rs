@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, Command};
 use crate::chat_watch::ChatWatch;
-use crate::config::{self, App, Config, Server};
+use crate::config::{self, App, Common, Config, DESK, Server};
 use crate::connect::{Connected, connect};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
-use crate::handler::{Handler, Resources};
+use crate::handler::{Desk, Handler, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::Intake;
 use crate::judge::Judge;
@@ -242,7 +242,9 @@ impl Stages {
                 .map_err(|source| RunError::Handler { name: name.clone(), source })?;
             Ok((name.clone(), Arc::new(handler), settings.common().clone()))
         };
-        let made: Vec<_> = config.handlers.iter().map(make).collect::<Result<_, RunError>>()?;
+        let mut made: Vec<_> = config.handlers.iter().map(make).collect::<Result<_, RunError>>()?;
+        let desk = Handler::Desk(Desk::new(Arc::clone(shared)));
+        made.push((DESK.to_owned(), Arc::new(desk), Common::of_desk()));
         let current = self.work.cancel_token().child_token();
         std::mem::replace(&mut self.handlers, current.clone()).cancel();
         for (name, handler, common) in made {
@@ -310,6 +312,7 @@ fn resources(shared: &Shared, config: &Config, dialer: &Dialer) -> Resources {
         dialer: dialer.clone(),
         env,
         kill_grace: config.limits.kill_grace,
+        state_dir: config.store.path.clone(),
     }
 }
 

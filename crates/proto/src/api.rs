@@ -14,11 +14,12 @@ pub use console::{Application, ApplicationBody, GrantedScopes, Version};
 pub use disposition::{Disposition, RetryReason, of_code, of_status};
 pub use envelope::{Failure, Head, log_id_of};
 pub use reply::{
-    BotBody, BotInfo, Chat, ConnectionCount, CreatedReaction, DataBody, FileKey, ImageKey,
-    ListedChat, MessageItems, Page, RestMention, RestMessage, RestSender, TokenReply,
+    BotBody, BotInfo, CardIdBody, Chat, ConnectionCount, CreatedReaction, DataBody, FileKey,
+    ImageKey, ListedChat, MessageItems, Page, RestMention, RestMessage, RestSender, TokenReply,
 };
 pub use request::{
-    EditBody, EmojiType, PatchBody, ReactionBody, ReceiveId, ReplyBody, SendBody, TokenBody,
+    CardBody, CardIdOf, CardJson, CardSettingsBody, CardTextBody, EditBody, EmojiType, PatchBody,
+    ReactionBody, ReceiveId, ReplyBody, SendBody, TokenBody,
 };
 
 /// A call of the platform's API that we make.
@@ -52,6 +53,14 @@ pub enum Endpoint {
     GetChat,
     /// The groups the bot is in.
     ListChats,
+    /// The entity behind a card message.
+    CardId,
+    /// Write text into an element of a card that streams.
+    CardText,
+    /// Change a card's settings.
+    CardSettings,
+    /// Replace a whole card.
+    ReplaceCard,
     /// Upload an image.
     UploadImage,
     /// Upload a file.
@@ -84,6 +93,10 @@ impl Endpoint {
             Self::ConnectionCount => "connection_count",
             Self::GetChat => "get_chat",
             Self::ListChats => "list_chats",
+            Self::CardId => "card_id",
+            Self::CardText => "card_text",
+            Self::CardSettings => "card_settings",
+            Self::ReplaceCard => "replace_card",
             Self::UploadImage => "upload_image",
             Self::UploadFile => "upload_file",
             Self::Download => "download",

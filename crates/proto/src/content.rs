@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::event::{Mention, Message};
 use crate::id::OpenId;
+use crate::markdown;
 
 /// Largest text content the platform takes, in bytes of the serialised JSON.
 pub const TEXT_BYTES_MAX: usize = 150 * 1024;
@@ -64,11 +65,24 @@ impl Outgoing {
         }
     }
 
-    /// A post made by [`Outgoing::markdown`] as plain text; `None` for every other kind.
-    pub fn as_text(&self) -> Option<Self> {
-        let post: Value = serde_json::from_str(&self.content).ok()?;
-        let node = post.pointer("/zh_cn/content/0/0").filter(|n| n["tag"] == "md")?;
-        node.get("text").and_then(Value::as_str).map(Self::text)
+    /// The same in the next plainer form: a card becomes a post, a post a text. `None` for a text,
+    /// and for what has no words.
+    pub fn simpler(&self) -> Option<Self> {
+        let value: Value = serde_json::from_str(&self.content).ok()?;
+        match self.msg_type.as_str() {
+            "interactive" => {
+                let words =
+                    markdown::text_of_card(&value).filter(|words| !words.trim().is_empty())?;
+                Some(Self::markdown(&words))
+            }
+            "post" => Some(Self::text(&post_words(&value)?)),
+            _ => None,
+        }
+    }
+
+    /// The words of a text; `None` for every other kind.
+    pub fn words(&self) -> Option<String> {
+        self.plain_text()
     }
 
     fn plain_text(&self) -> Option<String> {
@@ -83,6 +97,12 @@ impl Outgoing {
     pub fn preview(&self) -> String {
         self.plain_text().map_or_else(|| format!("[{}]", self.msg_type), |t| preview(&t))
     }
+}
+
+/// The words of a post of ours: its Markdown, with what would show as markup taken away.
+fn post_words(post: &Value) -> Option<String> {
+    let node = post.pointer("/zh_cn/content/0/0").filter(|n| n["tag"] == "md")?;
+    node.get("text").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The first words of a text on one line, at most 80 characters.
@@ -118,17 +138,26 @@ pub fn split_text(text: &str, bytes_max: usize) -> Vec<&str> {
 /// What the person wrote, mentions replaced by readable names and the bot's own mention left
 /// out. A type without text becomes a stub such as `[image]`.
 pub fn readable(message: &Message, bot: &OpenId) -> String {
-    let value: Value = serde_json::from_str(&message.content).unwrap_or(Value::Null);
-    let raw = match message.message_type.as_str() {
+    let raw = words_of(&message.message_type, &message.content);
+    name_mentions(&raw, &message.mentions, bot).trim().to_owned()
+}
+
+/// What a received content says, mentions as their keys. A type without text becomes a stub.
+pub fn words_of(message_type: &str, content: &str) -> String {
+    let value: Value = serde_json::from_str(content).unwrap_or(Value::Null);
+    match message_type {
         "text" => value.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
         "post" => post_text(&value),
         "file" | "media" | "folder" => {
             let name = value.get("file_name").and_then(Value::as_str).unwrap_or_default();
-            format!("[{}: {name}]", message.message_type)
+            format!("[{message_type}: {name}]")
+        }
+        // Of a card of ours the platform hands out the words.
+        "interactive" => {
+            markdown::text_of_card(&value).unwrap_or_else(|| "[interactive]".to_owned())
         }
         other => format!("[{other}]"),
-    };
-    name_mentions(&raw, &message.mentions, bot).trim().to_owned()
+    }
 }
 
 /// Replaces each `@_user_n` by `@name`; `@_user_10` is one key, not `@_user_1` and a `0`.

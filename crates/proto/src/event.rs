@@ -201,6 +201,14 @@ impl Event {
         }
     }
 
+    /// What was done with a card, when this is that.
+    pub fn card(&self) -> Option<&CardAction> {
+        match &self.body {
+            Body::Card(card) => Some(card),
+            Body::Message(_) | Body::Other { .. } => None,
+        }
+    }
+
     /// The chat it happened in, when known.
     pub fn chat_id(&self) -> Option<&ChatId> {
         match &self.body {
@@ -233,6 +241,14 @@ impl Event {
     /// recalls and reactions name the message they are about.
     pub fn received_message(&self) -> Option<&MessageId> {
         self.message().map(|m| &m.id).filter(|id| !id.is_empty())
+    }
+}
+
+impl CardAction {
+    /// A member of the value that the pressed component carries, when that is an object.
+    pub fn value_of(&self, member: &str) -> Option<serde_json::Value> {
+        let action: serde_json::Value = serde_json::from_str(&self.action).ok()?;
+        action.get("value")?.get(member).cloned()
     }
 }
 

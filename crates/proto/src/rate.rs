@@ -58,6 +58,13 @@ impl Rate {
         if rate.limit == 0 || rate.period == 0 { Err(InvalidRate) } else { Ok(rate) }
     }
 
+    /// The same rate for what has to leave a fifth of it to others, at least one call.
+    #[must_use]
+    pub fn four_fifths(mut self) -> Self {
+        self.limit = (self.limit - self.limit / 5).saturating_sub(1).max(1);
+        self
+    }
+
     /// After the limit was reached, grants nothing for at least `block`.
     #[must_use]
     pub fn with_block(mut self, block: Duration) -> Self {

@@ -28,6 +28,7 @@ use std::{pin::Pin, sync::Arc};
 
 pub use error::StoreError;
 use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
+use larkline_proto::id::EventId;
 use outbox::{
     ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
 };
@@ -74,6 +75,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The oldest events of one app that have no routing decision yet, at most `limit`.
     fn unrouted(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>>;
+
+    /// The event with this id of the platform's; `None` when it is unknown, or pruned.
+    fn item_of_event(&self, app: String, event: EventId) -> StoreFuture<'_, Option<InboxItem>>;
 
     /// Stores routing decisions. A second decision for the same event is ignored, so routing
     /// again after a crash does no harm.

@@ -6,6 +6,7 @@
     reason = "a failed step of a test is a failed test, in its helpers too"
 )]
 
+mod agent;
 mod alive;
 mod banner;
 mod callbacks;

@@ -55,7 +55,7 @@ pub(super) async fn late_reply(
     let answer = Answer::from_json(&body)
         .map_err(|e| Refusal(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()))?;
     let replies = destination(&config, &waits, task)
-        .map(|d| d.rows("l", answer.messages, config.log.previews, now_ms()))
+        .map(|d| d.rows("l", answer.sayings(), None, config.log.previews, now_ms()))
         .unwrap_or_default();
     failpoint!("late_answer_read");
     match admin.shared.store.late_reply(task, replies, now_ms()).await? {
@@ -96,7 +96,8 @@ fn not_waiting() -> Refusal {
 fn secrets<'c>(config: &'c Config, handler: &str) -> &'c [Secret] {
     match config.handlers.get(handler) {
         Some(Handler::Http(http)) => &http.secrets,
-        Some(Handler::Echo(_) | Handler::Command(_)) | None => &[],
+        Some(Handler::Echo(_) | Handler::Command(_) | Handler::Agent(_) | Handler::Llm(_))
+        | None => &[],
     }
 }
 

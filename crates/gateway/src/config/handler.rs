@@ -8,9 +8,11 @@ use larkline_client::Secret;
 use serde_json::{Value as Json, json};
 use url::Url;
 
+use super::agent::Agent;
 use super::command_line::Argv;
 use super::decoder::Spot;
 use super::field::{Field, choices, one_of};
+use super::llm::Llm;
 use super::nearest::nearest;
 use super::section::Section;
 use super::signing::SigningSecrets;
@@ -18,9 +20,9 @@ use super::units::Bytes;
 use crate::handler::http::guard;
 
 /// Kinds this version has.
-const KINDS: [&str; 3] = ["echo", "command", "http"];
+const KINDS: [&str; 5] = ["echo", "command", "http", "agent", "llm"];
 /// Kinds the product will have: named so that the answer is not "unknown".
-const LATER_KINDS: [&str; 5] = ["agent", "llm", "mail", "report", "maim"];
+const LATER_KINDS: [&str; 3] = ["mail", "report", "maim"];
 
 /// A handler.
 #[derive(Clone, Debug)]
@@ -32,6 +34,10 @@ pub enum Handler {
     Command(Command),
     /// Posts to an HTTP service.
     Http(Http),
+    /// Runs a coding agent.
+    Agent(Box<Agent>),
+    /// Asks a language model.
+    Llm(Box<Llm>),
 }
 
 /// What every handler has.
@@ -176,6 +182,16 @@ impl Handler {
             Self::Echo(_) => "echo",
             Self::Command(_) => "command",
             Self::Http(_) => "http",
+            Self::Agent(_) => "agent",
+            Self::Llm(_) => "llm",
+        }
+    }
+
+    /// Whether it has conversations, which chat commands are about.
+    pub fn converses(&self) -> bool {
+        match self {
+            Self::Agent(_) | Self::Llm(_) => true,
+            Self::Echo(_) | Self::Command(_) | Self::Http(_) => false,
         }
     }
 
@@ -185,12 +201,16 @@ impl Handler {
             Self::Echo(echo) => &echo.common,
             Self::Command(command) => &command.common,
             Self::Http(http) => &http.common,
+            Self::Agent(agent) => &agent.common,
+            Self::Llm(llm) => &llm.common,
         }
     }
 }
 
 /// Echoes cost nothing; the bound is what one claim from the store takes.
 const ECHO_CONCURRENCY: usize = 256;
+/// Commands and pressed buttons at once.
+const DESK_CONCURRENCY: usize = 64;
 /// Processes at once: agents and scripts are heavy, and two cores are common.
 const COMMAND_CONCURRENCY: usize = 4;
 /// Requests at once to one service.
@@ -199,6 +219,11 @@ const HTTP_CONCURRENCY: usize = 16;
 const CONCURRENCY_MAX: usize = 1024;
 
 impl Common {
+    /// Of the gateway's own desk: quick work that waits for nobody.
+    pub fn of_desk() -> Self {
+        Self::with_concurrency(DESK_CONCURRENCY)
+    }
+
     fn with_concurrency(concurrency: usize) -> Self {
         Self {
             session: SessionBy::Chat,
@@ -214,7 +239,7 @@ impl Common {
         }
     }
 
-    fn read(section: &mut Section<'_>, concurrency: usize, why: &'static str) -> Self {
+    pub(super) fn read(section: &mut Section<'_>, concurrency: usize, why: &'static str) -> Self {
         let default = Self::with_concurrency(concurrency);
         let concurrency = section.key("concurrency", why).within(concurrency, 1..=CONCURRENCY_MAX);
         section.narrow("handler.<name>".to_owned());
@@ -284,6 +309,8 @@ pub(super) fn read(mut section: Section<'_>) -> (Option<&'static str>, Option<Ha
             ),
         })),
         "command" => read_command(&mut section).map(Handler::Command),
+        "agent" => Agent::read(&mut section).map(|agent| Handler::Agent(Box::new(agent))),
+        "llm" => Llm::read(&mut section).map(|llm| Handler::Llm(Box::new(llm))),
         _ => read_http(&mut section).map(Handler::Http),
     };
     (Some(kind), handler)
@@ -365,8 +392,8 @@ fn read_http(section: &mut Section<'_>) -> Option<Http> {
 struct Kind(&'static str);
 
 impl Field for Kind {
-    const KIND: &'static str = "echo, command or http";
-    const HINT: &'static str = "one of \"echo\", \"command\", \"http\"";
+    const KIND: &'static str = "echo, command, http, agent or llm";
+    const HINT: &'static str = "one of \"echo\", \"command\", \"http\", \"agent\", \"llm\"";
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let text = spot.text("a string", Self::HINT)?;

@@ -12,6 +12,7 @@
 //! record of what was asked is what `config show` and the test of `docs/configuration.md` use.
 //! What is not here: anything that acts on the configuration.
 
+mod agent;
 mod app;
 mod change;
 mod command_line;
@@ -22,6 +23,7 @@ mod field;
 mod handler;
 mod key;
 mod link;
+mod llm;
 mod log;
 mod mask;
 mod nearest;
@@ -47,12 +49,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
 pub use handler::{
     Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
 };
 pub use link::LinkSettings;
+pub use llm::{History, Llm, LlmTimeouts};
 pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
@@ -66,6 +70,8 @@ use problem::{Class, SourceFile, sorted};
 use section::Section;
 use sources::Surroundings;
 use tree::Node;
+
+use crate::words::Lang;
 
 /// Prefix of variables that set a key: `LARKLINE__GOVERNOR__CHAT_PER_SECOND`.
 const OVERLAY_PREFIX: &str = "LARKLINE__";
@@ -87,6 +93,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The handlers by name; every route's is among them.
     pub handlers: BTreeMap<String, Handler>,
+    /// The language of what the gateway itself says in chats.
+    pub language: Lang,
     /// Limits of what goes out.
     pub governor: Governor,
     /// How a connection is kept.
@@ -229,7 +237,15 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     }
     check_reach(decoder, &apps, &routes, &kinds);
     let store = StoreSettings::read(root.section("store"));
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| decoder.surroundings.variable(name).filter(|(text, _)| !text.is_empty()));
+    let language = locale.map_or_else(Lang::default, |(locale, _)| Lang::of_locale(locale));
     Some(Config {
+        language: root
+            .key("language", "of what the gateway itself says in chats; the locale's by default")
+            .optional()
+            .unwrap_or(language),
         file,
         apps,
         routes,
@@ -246,6 +262,9 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         source: SourceFile::default(),
     })
 }
+
+/// Name of the gateway's own desk among the handlers: chat commands and the buttons of its cards.
+pub const DESK: &str = "larkline";
 
 /// Name of the handler that is there without being configured.
 const BUILT_IN: &str = "echo";
@@ -273,6 +292,9 @@ fn read_handlers(
     let mut handlers = BTreeMap::new();
     let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
     for (name, section) in root.named("handler") {
+        if name == DESK {
+            section.refuse("", "the name is the gateway's own", "give the handler another name");
+        }
         let (kind, handler) = handler::read(section);
         kinds.insert(name.clone(), kind);
         handlers.extend(handler.map(|handler| (name, handler)));
@@ -297,7 +319,7 @@ fn read_routes(
 
 /// Commands act on the machine: closed to everyone but the owners unless a route says so.
 fn is_closed(kinds: &BTreeMap<String, Option<&'static str>>, handler: &str) -> bool {
-    matches!(kinds.get(handler), Some(Some("command")))
+    matches!(kinds.get(handler), Some(Some("command" | "agent")))
 }
 
 /// Without any route the built-in echo answers: the owners, or, as long as no app has named

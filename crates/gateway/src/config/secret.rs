@@ -45,6 +45,32 @@ impl Field for Secret {
     }
 }
 
+/// A secret without which the gateway does its other work: a variable that is not set is no
+/// secret, and no reason to stop.
+pub(super) struct Wanted(pub(super) Option<Secret>);
+
+impl Field for Wanted {
+    const KIND: &'static str = Secret::KIND;
+    const HINT: &'static str = Secret::HINT;
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let variable = spot.node.as_table().filter(|table| table.len() == 1);
+        let variable = variable.and_then(|table| table.get("env")?.node.as_text());
+        let unset = |name: &str| {
+            let set = spot.decoder.surroundings.variable(name);
+            set.is_none_or(|(value, _)| value.trim().is_empty())
+        };
+        if variable.is_some_and(unset) {
+            return Some(Self(None));
+        }
+        Secret::read(spot).map(|secret| Self(Some(secret)))
+    }
+
+    fn shown(&self) -> Json {
+        self.0.as_ref().map_or(Json::Null, Field::shown)
+    }
+}
+
 /// Variables for a program. A value in place is ordinary text unless its name says that it is
 /// a secret; what is referred to is treated as one. None is ever shown.
 impl Field for BTreeMap<String, Secret> {

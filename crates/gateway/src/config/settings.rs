@@ -10,6 +10,7 @@ use url::Url;
 use super::field::choices;
 use super::section::Section;
 use super::units::{Bytes, days, secs};
+use crate::words::Lang;
 
 /// `[governor]`: limits of what goes out, and of what one person may send in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +189,11 @@ pub enum UnreadableHistory {
     /// It is a dead letter, for a person to decide.
     Hold,
 }
+
+choices!(Lang, "zh or en", {
+    "zh" => Self::Zh,
+    "en" => Self::En,
+});
 
 choices!(UnreadableHistory, "send or hold", {
     "send" => Self::Send,

@@ -6,6 +6,8 @@ use larkline_proto::content::Outgoing;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::outgoing::Saying;
+
 /// Most messages one answer may hold; more is refused, so that a runaway handler cannot flood
 /// a chat.
 pub const MESSAGES_MAX: usize = 20;
@@ -15,10 +17,14 @@ pub const MESSAGES_MAX: usize = 20;
 pub struct Answer {
     /// Messages for the chat, in order; none is a fine answer.
     pub messages: Vec<Outgoing>,
+    /// What is said after them: answers in Markdown, files.
+    pub said: Vec<Saying>,
     /// For callbacks: the JSON that travels inside the ack (`toast`, `card`).
     pub callback: Option<Value>,
     /// True when the answer comes later to the reply URL.
     pub later: bool,
+    /// How a turn ended that has more ends than `ok`, as a word for logs and metrics.
+    pub outcome: Option<&'static str>,
 }
 
 /// A handler failed.
@@ -26,8 +32,8 @@ pub struct Answer {
 #[error("{detail}")]
 pub struct HandlerError {
     /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
-    /// `memory`, `processes`, `spawn`, `http_status`, `http_gone`, `http_refused`, `http_transport`, `bad_answer`,
-    /// `cancelled`, `panic`.
+    /// `memory`, `processes`, `spawn`, `http_status`, `http_gone`, `http_refused`,
+    /// `http_transport`, `bad_answer`, `cancelled`, `panic`, `store`.
     pub code: &'static str,
     /// What happened, for the operator: exit code, last lines of stderr, status.
     pub detail: String,
@@ -50,6 +56,11 @@ impl HandlerError {
     /// The work was cut off by a stop.
     pub fn stopped() -> Self {
         Self::new("cancelled", "stopped before it was through").with_retry(Retry::Stopped)
+    }
+
+    /// The store refused: it heals, or the next attempt fails alike.
+    pub fn store(error: larkline_store::StoreError) -> Self {
+        Self::new("store", error.to_string())
     }
 
     /// An earlier run was cut off, and no second one is allowed.
@@ -111,6 +122,18 @@ impl Answer {
         Self { messages, ..Self::default() }
     }
 
+    /// An answer in Markdown.
+    pub fn markdown(markdown: impl Into<String>) -> Self {
+        let said = Saying::Answer { markdown: markdown.into(), footer: String::new() };
+        Self { said: vec![said], ..Self::default() }
+    }
+
+    /// All that is said, in order.
+    pub fn sayings(&self) -> Vec<Saying> {
+        let messages = self.messages.iter().cloned().map(Saying::from);
+        messages.chain(self.said.iter().cloned()).collect()
+    }
+
     /// Reads `{"text":"…"}` or `{"messages":[{"text"|"markdown"|"card":…}], "callback":{…}}`.
     ///
     /// # Errors
@@ -128,7 +151,7 @@ impl Answer {
         if messages.len() > MESSAGES_MAX {
             return Err(AnswerError::TooMany(messages.len()));
         }
-        Ok(Self { messages, callback: wire.callback, later: false })
+        Ok(Self { messages, callback: wire.callback, ..Self::default() })
     }
 }
 

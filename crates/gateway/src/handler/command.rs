@@ -59,13 +59,7 @@ impl Command {
     /// Makes the handler. The variables that its programs may inherit are taken from the
     /// gateway's environment here, once.
     pub fn new(settings: config::Command, resources: &Resources) -> Self {
-        let passed = settings.pass_env.iter().map(String::as_str);
-        let mut env: BTreeMap<String, Secret> = INHERITED
-            .into_iter()
-            .chain(passed)
-            .filter(|name| !WITHHELD.iter().any(|withheld| name.starts_with(withheld)))
-            .filter_map(|name| Some((name.to_owned(), resources.env.get(name)?.as_str().into())))
-            .collect();
+        let mut env = inherited(&settings.pass_env, &resources.env);
         env.extend(settings.env.clone());
         let limits = Limits {
             wall: settings.timeout,
@@ -148,8 +142,21 @@ impl Command {
     }
 }
 
+/// What a child inherits of the gateway's environment: the usual few, and what is allowed.
+pub(super) fn inherited(
+    allowed: &[String],
+    env: &BTreeMap<String, String>,
+) -> BTreeMap<String, Secret> {
+    INHERITED
+        .into_iter()
+        .chain(allowed.iter().map(String::as_str))
+        .filter(|name| !WITHHELD.iter().any(|withheld| name.starts_with(withheld)))
+        .filter_map(|name| Some((name.to_owned(), env.get(name)?.as_str().into())))
+        .collect()
+}
+
 /// What the child may learn from its environment, for scripts that read no JSON.
-fn turn_env(turn: &Turn) -> impl Iterator<Item = (String, String)> {
+pub(super) fn turn_env(turn: &Turn) -> impl Iterator<Item = (String, String)> {
     let event = &turn.event;
     let known = [
         ("APP", Some(turn.app.clone())),

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -14,17 +15,26 @@ use larkline_client::Dialer;
 
 use crate::config;
 
+pub mod agent;
 pub mod answer;
 pub mod children;
 pub mod command;
+mod conversation;
+mod conversing;
+pub mod desk;
+pub mod files;
 pub mod http;
+pub mod llm;
 pub mod retry;
 pub mod turn;
 
+pub use agent::Agent;
 pub use answer::{Answer, HandlerError, Retry};
 pub use children::Children;
 pub use command::Command;
+pub use desk::Desk;
 pub use http::{Http, HttpError};
+pub use llm::Llm;
 pub use turn::Turn;
 
 /// A handler, ready to work.
@@ -36,6 +46,12 @@ pub enum Handler {
     Command(Command),
     /// Posts to a service.
     Http(Http),
+    /// Runs a coding agent.
+    Agent(Box<Agent>),
+    /// Asks a language model.
+    Llm(Box<Llm>),
+    /// The gateway's own.
+    Desk(Desk),
 }
 
 /// What handlers are made with. Prints nothing: the environment holds secrets.
@@ -49,6 +65,8 @@ pub struct Resources {
     pub env: BTreeMap<String, String>,
     /// From SIGTERM to SIGKILL.
     pub kill_grace: Duration,
+    /// The state directory: folders of tasks and conversations are below it.
+    pub state_dir: PathBuf,
 }
 
 /// Says what it heard.
@@ -70,6 +88,10 @@ impl Handler {
                 Self::Command(Command::new(command.clone(), resources))
             }
             config::Handler::Http(http) => Self::Http(Http::new(http.clone(), &resources.dialer)?),
+            config::Handler::Agent(agent) => {
+                Self::Agent(Box::new(Agent::new((**agent).clone(), resources)))
+            }
+            config::Handler::Llm(llm) => Self::Llm(Box::new(Llm::new((**llm).clone(), resources)?)),
         })
     }
 
@@ -84,16 +106,29 @@ impl Handler {
                 Self::Echo(echo) => Ok(echo.handle(turn)),
                 Self::Command(command) => command.handle(turn).await,
                 Self::Http(http) => http.handle(turn).await,
+                Self::Agent(agent) => agent.handle(turn).await,
+                Self::Llm(llm) => llm.handle(turn).await,
+                Self::Desk(desk) => desk.handle(turn).await,
             }
         })
         .await
+    }
+
+    /// Whether it has conversations, with what they show in the chat while a turn runs.
+    pub fn converses(&self) -> bool {
+        match self {
+            Self::Agent(_) | Self::Llm(_) => true,
+            Self::Echo(_) | Self::Command(_) | Self::Http(_) | Self::Desk(_) => false,
+        }
     }
 
     /// How long an answer that was announced for later may take; nothing when the handler
     /// announces none.
     pub fn reply_within(&self) -> Option<Duration> {
         match self {
-            Self::Echo(_) | Self::Command(_) => None,
+            Self::Echo(_) | Self::Command(_) | Self::Agent(_) | Self::Llm(_) | Self::Desk(_) => {
+                None
+            }
             Self::Http(http) => http.reply_within(),
         }
     }

@@ -1,9 +1,11 @@
 //! What a handler is given, and its form as JSON for handlers in other languages.
 
 use larkline_proto::event::{Body, Event};
-use larkline_store::task::TaskId;
+use larkline_store::task::{TaskId, TaskLease};
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
+
+use crate::live::Live;
 
 /// One event for one handler.
 #[derive(Clone, Debug)]
@@ -34,6 +36,10 @@ pub struct Turn {
     pub reply_url: Option<String>,
     /// Cancelled when the work shall end: the drain's deadline, or a stop.
     pub cancel: CancellationToken,
+    /// Its place in the store, by which followers in its lane are known.
+    pub lease: TaskLease,
+    /// The way to the chat while the turn runs, for handlers that converse.
+    pub live: Option<Live>,
 }
 
 impl Turn {

@@ -37,6 +37,7 @@ impl Scripts {
             dialer: dialer(),
             env: gateway_env(),
             kill_grace: Duration::from_secs(5),
+            state_dir: home.path().join("state"),
         };
         let settings = config::Command {
             argv: Vec::new(),

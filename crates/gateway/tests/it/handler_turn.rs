@@ -2,7 +2,7 @@
 
 use larkline_gateway::handler::Turn;
 use larkline_proto::event::Event;
-use larkline_store::task::TaskId;
+use larkline_store::task::{TaskId, TaskLease};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -42,5 +42,7 @@ pub(crate) fn turn(text: &str) -> Turn {
         mentioned: false,
         reply_url: None,
         cancel: CancellationToken::new(),
+        lease: TaskLease { task: TaskId(7), epoch: 1 },
+        live: None,
     }
 }

@@ -76,7 +76,10 @@ pub fn of_code(endpoint: Endpoint, code: i64, reset: Option<Duration>) -> Dispos
         99991662 | 99991672 | 99991673 | 99991676 | 99991401 | 99991403 | 99991543 | 230006
         | 11205 | 232025 | 234007 => Disposition::Fatal,
         230011 | 230110 | 231003 | 99992354 => Disposition::MessageGone,
-        230099 => Disposition::Simplify,
+        // A card that cannot be shown, too large, too many elements or none, not of schema 2.0.
+        230099 | 11310 | 200220 | 200570 | 200860 | 300302 | 300303 | 300305 | 300307 => {
+            Disposition::Simplify
+        }
         230025 => Disposition::TooLong,
         _ => Disposition::Permanent,
     }

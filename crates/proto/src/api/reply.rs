@@ -223,6 +223,13 @@ pub struct ImageKey {
     pub image_key: String,
 }
 
+/// The entity behind a card message.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CardIdBody {
+    /// The card.
+    pub card_id: String,
+}
+
 /// Key of an uploaded file.
 #[derive(Clone, Debug, Deserialize)]
 pub struct FileKey {

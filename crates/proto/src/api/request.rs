@@ -106,3 +106,47 @@ pub struct EmojiType<'a> {
     /// Case-sensitive, such as `Typing`, `OK`, `DONE`.
     pub emoji_type: &'a str,
 }
+
+/// Body of the question which entity stands behind a card message.
+#[derive(Debug, Serialize)]
+pub struct CardIdOf<'a> {
+    /// The message.
+    pub message_id: &'a str,
+}
+
+/// Body of new text for an element of a card that streams.
+#[derive(Debug, Serialize)]
+pub struct CardTextBody<'a> {
+    /// The whole text, 1 to 100 000 characters.
+    pub content: &'a str,
+    /// Greater than that of the operation before.
+    pub sequence: i32,
+}
+
+/// Body of a change of a card's settings.
+#[derive(Debug, Serialize)]
+pub struct CardSettingsBody<'a> {
+    /// Serialised `{"config":{…}}`.
+    pub settings: &'a str,
+    /// Greater than that of the operation before.
+    pub sequence: i32,
+}
+
+/// Body of a card's replacement.
+#[derive(Debug, Serialize)]
+pub struct CardBody<'a> {
+    /// The card.
+    pub card: CardJson<'a>,
+    /// Greater than that of the operation before.
+    pub sequence: i32,
+}
+
+/// A card in the body of its replacement.
+#[derive(Debug, Serialize)]
+pub struct CardJson<'a> {
+    /// `card_json`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The serialised card.
+    pub data: &'a str,
+}

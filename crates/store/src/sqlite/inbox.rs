@@ -1,6 +1,6 @@
 //! Accepting, acking and routing events.
 
-use larkline_proto::id::ChatId;
+use larkline_proto::id::{ChatId, EventId};
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::{
@@ -10,7 +10,10 @@ use super::{
     writer::Tx,
 };
 use crate::{
-    inbox::{Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision, Ruling},
+    inbox::{
+        Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision, Ruling,
+        event_key,
+    },
     outbox::NewOutbox,
 };
 
@@ -261,6 +264,18 @@ pub(super) fn unrouted(
         WHERE i.routed_ms IS NULL AND i.app = ?1 ORDER BY i.id LIMIT ?2"
     );
     sql::all(conn, &select, params![app, sql::limit(limit)], |row| item(row, 0))
+}
+
+pub(super) fn of_event(
+    conn: &Connection,
+    app: &str,
+    event: &EventId,
+) -> rusqlite::Result<Option<InboxItem>> {
+    let select = format!(
+        "SELECT {ITEM} FROM seen s JOIN inbox i ON i.id = s.inbox JOIN payload p ON p.inbox = i.id
+        WHERE s.app = ?1 AND s.key = ?2"
+    );
+    sql::one(conn, &select, params![app, event_key(event.as_str())], |row| item(row, 0))
 }
 
 pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), Refusal> {

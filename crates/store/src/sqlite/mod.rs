@@ -34,6 +34,7 @@ use std::{
 };
 
 use larkline_failpoint::failpoint;
+use larkline_proto::id::EventId;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -226,6 +227,10 @@ impl Store for SqliteStore {
 
     fn unrouted(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<InboxItem>> {
         self.read("unrouted", move |conn| inbox::unrouted(conn, &app, limit))
+    }
+
+    fn item_of_event(&self, app: String, event: EventId) -> StoreFuture<'_, Option<InboxItem>> {
+        self.read("item_of_event", move |conn| inbox::of_event(conn, &app, &event))
     }
 
     fn route(&self, decisions: Vec<RouteDecision>) -> StoreFuture<'_, ()> {

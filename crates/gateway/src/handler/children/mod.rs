@@ -21,10 +21,6 @@ mod record;
 mod registry;
 mod running;
 mod streams;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the handlers of agents, which are on their way")
-)]
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -37,6 +33,5 @@ pub(in crate::handler) use job::{End, Job, Outcome};
 pub use proc::ProcessId;
 pub use record::ChildInfo;
 pub use registry::{Children, Stale, left_behind};
-#[expect(unused_imports, reason = "for the handlers of agents, which are on their way")]
-pub(in crate::handler) use talk::{Heard, Over, Talk};
+pub(in crate::handler) use talk::{Heard, Talk};
 pub use usage::ChildUsage;

@@ -1,0 +1,163 @@
+//! An agent's question as cards in the chat, and somebody's answer as the agent's.
+//!
+//! No answer in time means no, and the card says so. Each question ends in one way: answered, too
+//! late, or taken back.
+
+use std::time::Duration;
+
+use larkline_agent::{Answer, Ask, AskKind, Choice, ChoiceKind, Question};
+use larkline_proto::content::Outgoing;
+use larkline_proto::id::OpenId;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::ask::{Given, Look};
+use crate::card::{self, Button};
+use crate::live::Live;
+use crate::words::{self, Lang};
+
+/// Buttons under one question; the platform shows more, nobody reads them.
+const OPTIONS_MAX: usize = 10;
+
+/// How questions are asked.
+#[derive(Clone)]
+pub(super) struct Asking {
+    /// The chat.
+    pub(super) live: Live,
+    /// Who may answer.
+    pub(super) people: Vec<OpenId>,
+    /// How long they may take.
+    pub(super) patience: Duration,
+}
+
+/// How one question ended.
+enum End {
+    Given(Given),
+    TooLate,
+    TakenBack,
+}
+
+impl Asking {
+    /// Asks, and waits for the answer. `withdrawn` ends it without one.
+    pub(super) async fn ask(self, ask: Ask, withdrawn: CancellationToken) -> (String, Answer) {
+        let answer = match &ask.kind {
+            AskKind::Permission { tool, detail } => {
+                let title = words::ask_title(self.live.lang(), tool);
+                self.choice(title, fenced(detail), &ask.choices, &withdrawn).await
+            }
+            AskKind::Plan { plan } => {
+                let title = words::plan_title(self.live.lang());
+                self.choice(title, plan.clone(), &ask.choices, &withdrawn).await
+            }
+            AskKind::Questions(questions) => self.questions(questions, &withdrawn).await,
+        };
+        (ask.id, answer)
+    }
+
+    async fn choice(
+        &self,
+        title: String,
+        body: String,
+        choices: &[Choice],
+        withdrawn: &CancellationToken,
+    ) -> Answer {
+        let lang = self.live.lang();
+        let labels = choices.iter().map(|choice| label(lang, choice.kind)).collect();
+        let looks: Vec<&'static str> = choices.iter().map(|choice| look(choice.kind)).collect();
+        match self.one(Look { title, body, labels }, &looks, withdrawn).await {
+            End::Given(given) => match choices.get(given.choice) {
+                Some(choice) => Answer::Choice(choice.kind),
+                None => Answer::Nobody,
+            },
+            End::TooLate | End::TakenBack => Answer::Nobody,
+        }
+    }
+
+    /// One after the other: a person reads one question at a time.
+    async fn questions(&self, questions: &[Question], withdrawn: &CancellationToken) -> Answer {
+        let mut labels = Vec::with_capacity(questions.len());
+        for question in questions {
+            let options = question.options.iter().take(OPTIONS_MAX);
+            let said: Vec<String> = options.clone().map(|(label, _)| label.clone()).collect();
+            let lines = options.map(|(label, about)| format!("- **{label}** {about}"));
+            let body = format!("{}\n\n{}", question.text, lines.collect::<Vec<_>>().join("\n"));
+            let look =
+                Look { title: words::question_title(self.live.lang()), body, labels: said.clone() };
+            let looks = vec!["default"; said.len()];
+            match self.one(look, &looks, withdrawn).await {
+                End::Given(given) => {
+                    let chosen = said.get(given.choice).cloned().into_iter().collect();
+                    labels.push((question.text.clone(), chosen));
+                }
+                End::TooLate | End::TakenBack => return Answer::Nobody,
+            }
+        }
+        Answer::Labels(labels)
+    }
+
+    async fn one(&self, look: Look, looks: &[&'static str], withdrawn: &CancellationToken) -> End {
+        let (lang, shared) = (self.live.lang(), self.live.shared());
+        let Some(mut asked) = shared.asks.open(self.people.clone(), look.clone()) else {
+            return End::TooLate;
+        };
+        let button = |(n, (label, look)): (usize, (&String, &&'static str))| Button {
+            label: label.clone(),
+            look,
+            value: json!({ "ask": asked.id, "choose": n }),
+        };
+        let buttons: Vec<Button> = look.labels.iter().zip(looks).enumerate().map(button).collect();
+        let until = words::ask_until(lang, &words::duration(lang, self.patience));
+        let card = card::question(&look.title, &look.body, &until, &buttons);
+        let part = format!("ask/{}", asked.id);
+        if let Err(error) = self.live.say(&part, card).await {
+            shared.store_health.failed("enqueue", &error);
+            return End::TooLate;
+        }
+        let end = tokio::select! {
+            biased;
+            given = &mut asked.answer => given.map_or(End::TakenBack, End::Given),
+            () = withdrawn.cancelled() => End::TakenBack,
+            () = tokio::time::sleep(self.patience) => End::TooLate,
+        };
+        // From here on a pressed button hears that it is over.
+        drop(asked);
+        let result = match &end {
+            // The answer to the pressed button shows it, and what is kept says it once more.
+            End::Given(given) => {
+                let label = look.labels.get(given.choice).map_or("", String::as_str);
+                words::answered(lang, label, &format!("<at id={}></at>", given.by))
+            }
+            End::TooLate => words::nobody_answered(lang, &words::duration(lang, self.patience)),
+            End::TakenBack => words::withdrawn(lang),
+        };
+        let settled = Outgoing::card(&card::settled(&look.title, &look.body, &result));
+        if let Err(error) = self.live.say_instead(&part, settled).await {
+            shared.store_health.failed("enqueue", &error);
+        }
+        end
+    }
+}
+
+fn label(lang: Lang, kind: ChoiceKind) -> String {
+    match kind {
+        ChoiceKind::AllowOnce => words::allow(lang),
+        ChoiceKind::AllowAlways => words::always(lang),
+        ChoiceKind::DenyOnce => words::deny(lang),
+        ChoiceKind::DenyAlways => words::never(lang),
+    }
+}
+
+fn look(kind: ChoiceKind) -> &'static str {
+    match kind {
+        ChoiceKind::AllowOnce => "primary",
+        ChoiceKind::AllowAlways => "default",
+        ChoiceKind::DenyOnce | ChoiceKind::DenyAlways => "danger",
+    }
+}
+
+/// As code, whatever is in it.
+fn fenced(detail: &str) -> String {
+    let longest = detail.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{detail}\n{fence}")
+}

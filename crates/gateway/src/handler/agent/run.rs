@@ -1,0 +1,271 @@
+//! One process of an agent, from its start to its end: lines in, lines out, questions, stops.
+//!
+//! The loop never waits for the platform or a person, so that the agent's output is always read:
+//! what is seen in the chat is `live`'s, questions are waited for beside it. What an end means for
+//! the chat is decided in `ending`.
+
+use std::collections::HashMap;
+use std::future::{Future, pending};
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use larkline_agent::{Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Step};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Agent;
+use super::heard::Heard;
+use super::question::Asking;
+use super::wire::Wire;
+use crate::handler::children::{End, Heard as Said, Job, Talk};
+use crate::handler::conversation::Conversation;
+use crate::handler::turn::Turn;
+use crate::live::Live;
+use crate::turns::{Running, Stop};
+use crate::words;
+
+/// An agent that was asked to end its turn has so long to say that it did.
+const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
+/// An agent that is through has so long to end by itself: it writes its conversation down.
+const EXIT_PATIENCE: Duration = Duration::from_secs(15);
+/// Questions that one turn may have open; an agent asks one or two.
+const ASKS_MAX: usize = 16;
+
+type Asked = Pin<Box<dyn Future<Output = (String, Answer)> + Send>>;
+
+/// What a process left.
+pub(super) struct Ran {
+    /// What it said.
+    pub(super) heard: Heard,
+    /// How its turn ended.
+    pub(super) done: Done,
+    /// How its process ended.
+    pub(super) end: End,
+    /// Who or what ended the turn before it was through.
+    pub(super) stop: Option<Stop>,
+    /// The service stops.
+    pub(super) cut_off: bool,
+}
+
+/// A running process with all that belongs to its turn.
+struct Process<'a> {
+    turn: &'a Turn,
+    live: &'a Live,
+    conversation: &'a mut Conversation,
+    wire: Wire,
+    talk: Talk,
+    heard: Heard,
+    done: Option<Done>,
+    asking: Asking,
+    asked: FuturesUnordered<Asked>,
+    open: HashMap<String, CancellationToken>,
+    stop: Option<Stop>,
+    /// By when an agent that was asked to end its turn has to have done so.
+    stop_by: Option<Instant>,
+}
+
+impl Agent {
+    /// Runs one process to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) async fn run(
+        &self,
+        turn: &Turn,
+        conversation: &mut Conversation,
+        running: &mut Running,
+        launch: &Launch,
+        prompt: &Prompt,
+    ) -> io::Result<Ran> {
+        let Some(live) = &turn.live else {
+            return Err(io::Error::other("there is no chat"));
+        };
+        let job = Job {
+            argv: Wire::argv(self.settings.agent, launch),
+            cwd: Some(launch.cwd.clone()),
+            env: self.env(turn, conversation.session()),
+            input: Vec::new(),
+            handler: turn.handler.clone(),
+            task: turn.task,
+            limits: self.limits.clone(),
+        };
+        let mut process = Process {
+            turn,
+            live,
+            conversation,
+            wire: Wire::new(self.settings.agent, launch),
+            talk: self.children.talk(job).await?,
+            heard: Heard::new(live.lang()),
+            done: None,
+            asking: Asking {
+                live: live.clone(),
+                people: turn.people(&self.settings.approvers),
+                patience: self.settings.ask_timeout,
+            },
+            asked: FuturesUnordered::new(),
+            open: HashMap::new(),
+            stop: None,
+            stop_by: None,
+        };
+        larkline_failpoint::failpoint!("agent_started");
+        let begin = process.wire.begin(prompt);
+        process.take(begin).await;
+        let (end, cut_off) = process.talk(self, running).await;
+        Ok(process.finish(end, cut_off).await)
+    }
+}
+
+impl Process<'_> {
+    /// Talks until the turn or the process is over.
+    async fn talk(&mut self, agent: &Agent, running: &mut Running) -> (Option<End>, bool) {
+        loop {
+            if self.done.is_some() {
+                return (None, false);
+            }
+            let newer = agent.newer_message(self.turn);
+            tokio::select! {
+                said = self.talk.next() => match said {
+                    Said::Line(line) => {
+                        let step = self.wire.line(&line);
+                        self.take(step).await;
+                    }
+                    Said::LineTooLong { bytes } => {
+                        tracing::warn!(handler = self.turn.handler, task = self.turn.task.0, bytes,
+                            "a line of the agent was too long and is left out");
+                    }
+                    Said::Ended(end) => return (Some(end), false),
+                },
+                Some((ask, answer)) = self.asked.next(), if !self.asked.is_empty() => {
+                    self.open.remove(&ask);
+                    self.talk.hold_idle(!self.open.is_empty());
+                    let step = self.wire.answer(&ask, &answer);
+                    self.take(step).await;
+                }
+                stop = running.stopped(), if self.stop.is_none() => self.interrupt(stop).await,
+                () = newer, if self.stop.is_none() => self.interrupt(Stop::Steered).await,
+                () = until(self.stop_by) => return (None, false),
+                () = self.turn.cancel.cancelled() => return (None, true),
+            }
+        }
+    }
+
+    /// Asks the agent to end its turn; the process is ended if it does not listen.
+    async fn interrupt(&mut self, why: Stop) {
+        self.stop = Some(why);
+        self.stop_by = Some(Instant::now() + INTERRUPT_PATIENCE);
+        self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
+        let step = self.wire.interrupt();
+        if step.write.is_empty() && step.events.is_empty() {
+            self.talk.interrupt();
+        }
+        self.take(step).await;
+    }
+
+    async fn take(&mut self, step: Step) {
+        self.tell(&step.write);
+        if step.close {
+            self.talk.close();
+        }
+        for event in step.events {
+            self.happened(event).await;
+        }
+        self.live.show(&self.heard.answer(), &self.heard.status);
+    }
+
+    fn tell(&mut self, lines: &[u8]) {
+        if !lines.is_empty() && !self.talk.write(lines) {
+            tracing::warn!(
+                handler = self.turn.handler,
+                task = self.turn.task.0,
+                "the agent does not read what it is told"
+            );
+        }
+    }
+
+    async fn happened(&mut self, event: Event) {
+        self.heard.take(&event);
+        match event {
+            // On disk before anything else happens: with it the conversation is resumed.
+            Event::Started { session } => {
+                if let Err(error) = self.conversation.heard(self.turn.task, &session).await {
+                    self.live.shared().store_health.failed("patch_session", &error);
+                }
+                larkline_failpoint::failpoint!("agent_heard");
+            }
+            Event::Ask(ask) => self.ask(ask),
+            Event::Withdrawn { ask } => {
+                if let Some(withdrawn) = self.open.remove(&ask) {
+                    withdrawn.cancel();
+                }
+                self.talk.hold_idle(!self.open.is_empty());
+            }
+            Event::Done(done) => self.done = Some(done),
+            Event::Delta { .. }
+            | Event::Message { .. }
+            | Event::Thinking
+            | Event::ToolStart { .. }
+            | Event::ToolEnd { .. }
+            | Event::Notice(_)
+            | Event::Usage(_) => {}
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        if self.asked.len() >= ASKS_MAX || self.stop.is_some() {
+            let step = self.wire.answer(&ask.id, &Answer::Nobody);
+            self.tell(&step.write);
+            return;
+        }
+        let withdrawn = CancellationToken::new();
+        self.open.insert(ask.id.clone(), withdrawn.clone());
+        // A person thinks longer than a silent tool.
+        self.talk.hold_idle(true);
+        self.heard.status = words::waiting_for_leave(self.live.lang());
+        let asking = self.asking.clone();
+        self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+    }
+
+    /// Ends the process, and reads what it still says.
+    async fn finish(mut self, end: Option<End>, cut_off: bool) -> Ran {
+        self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
+        // Their cards say that they are over.
+        while self.asked.next().await.is_some() {}
+        let Self { mut wire, talk, mut heard, mut done, stop, .. } = self;
+        let patience = if done.is_some() { EXIT_PATIENCE } else { Duration::ZERO };
+        let over = talk.end(patience).await;
+        let mut last = |step: Step| {
+            for event in step.events {
+                heard.take(&event);
+                if let (Event::Done(said), None) = (event, &done) {
+                    done = Some(said);
+                }
+            }
+        };
+        over.lines.iter().for_each(|line| last(wire.line(line)));
+        let end = end.unwrap_or(over.end);
+        let end = if over.memory_killed { End::Memory } else { end };
+        let exit = match end {
+            End::Exited(status) => Exit { code: status.code(), signal: status.signal() },
+            End::Wall
+            | End::Idle
+            | End::TooMuch
+            | End::Cancelled
+            | End::Memory
+            | End::Processes => Exit::default(),
+        };
+        last(wire.ended(exit, &String::from_utf8_lossy(&over.complaints)));
+        let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
+        Ran { heard, done, end, stop, cut_off }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,82 @@
+//! The wire of whichever agent is configured.
+
+use larkline_agent::acp::Acp;
+use larkline_agent::claude::Claude;
+use larkline_agent::codex::Codex;
+use larkline_agent::{Answer, Exit, Launch, Prompt, Step};
+
+use crate::config::AgentKind;
+
+/// One turn on one agent's wire.
+pub(super) enum Wire {
+    Claude(Box<Claude>),
+    Codex(Box<Codex>),
+    Acp(Box<Acp>),
+}
+
+impl Wire {
+    pub(super) fn new(kind: AgentKind, launch: &Launch) -> Self {
+        match kind {
+            AgentKind::Claude => Self::Claude(Box::new(Claude::new(launch))),
+            AgentKind::Codex => Self::Codex(Box::new(Codex::new(launch))),
+            AgentKind::Acp => Self::Acp(Box::new(Acp::new(launch))),
+        }
+    }
+
+    pub(super) fn argv(kind: AgentKind, launch: &Launch) -> Vec<String> {
+        match kind {
+            AgentKind::Claude => Claude::argv(launch),
+            AgentKind::Codex => Codex::argv(launch),
+            AgentKind::Acp => Acp::argv(launch),
+        }
+    }
+
+    /// Variables that every process gets.
+    pub(super) fn env(kind: AgentKind) -> Vec<(&'static str, &'static str)> {
+        match kind {
+            // Adapters start the real program, which reads the same variables.
+            AgentKind::Claude | AgentKind::Acp => Claude::env(),
+            AgentKind::Codex => Vec::new(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, prompt: &Prompt) -> Step {
+        match self {
+            Self::Claude(wire) => wire.begin(prompt),
+            Self::Codex(wire) => wire.begin(prompt),
+            Self::Acp(wire) => wire.begin(prompt),
+        }
+    }
+
+    pub(super) fn line(&mut self, line: &[u8]) -> Step {
+        match self {
+            Self::Claude(wire) => wire.line(line),
+            Self::Codex(wire) => wire.line(line),
+            Self::Acp(wire) => wire.line(line),
+        }
+    }
+
+    pub(super) fn answer(&mut self, ask: &str, answer: &Answer) -> Step {
+        match self {
+            Self::Claude(wire) => wire.answer(ask, answer),
+            Self::Codex(wire) => wire.answer(ask, answer),
+            Self::Acp(wire) => wire.answer(ask, answer),
+        }
+    }
+
+    pub(super) fn interrupt(&mut self) -> Step {
+        match self {
+            Self::Claude(wire) => wire.interrupt(),
+            Self::Codex(wire) => wire.interrupt(),
+            Self::Acp(wire) => wire.interrupt(),
+        }
+    }
+
+    pub(super) fn ended(&mut self, exit: Exit, complaints: &str) -> Step {
+        match self {
+            Self::Claude(wire) => wire.ended(exit, complaints),
+            Self::Codex(wire) => wire.ended(exit, complaints),
+            Self::Acp(wire) => wire.ended(exit, complaints),
+        }
+    }
+}

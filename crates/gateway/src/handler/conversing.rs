@@ -1,0 +1,46 @@
+//! What turns of all handlers with conversations ask about themselves.
+
+use larkline_proto::content;
+use larkline_proto::event::Event;
+use larkline_proto::id::{EventId, OpenId};
+
+use super::answer::HandlerError;
+use super::turn::Turn;
+use crate::config::App;
+
+impl Turn {
+    /// Who may answer its questions and end it: the owners, those named, and whoever began it.
+    pub(super) fn people(&self, named: &[OpenId]) -> Vec<OpenId> {
+        let owners = self.app_settings().map(|app| app.owners).unwrap_or_default();
+        owners.into_iter().chain(named.iter().cloned()).chain(self.event.actor().cloned()).collect()
+    }
+
+    /// Whether an owner began it.
+    pub(super) fn is_of_owner(&self) -> bool {
+        let owners = self.app_settings().map(|app| app.owners).unwrap_or_default();
+        self.event.actor().is_some_and(|actor| owners.contains(actor))
+    }
+
+    /// The message of an earlier turn, as a turn in this one's place; nothing when it is gone.
+    ///
+    /// # Errors
+    /// [`HandlerError`] when the store refuses.
+    pub(super) async fn of_last_event(
+        &self,
+        event: Option<&EventId>,
+    ) -> Result<Option<Self>, HandlerError> {
+        let (Some(live), Some(event)) = (&self.live, event) else { return Ok(None) };
+        let store = &live.shared().store;
+        let found = store.item_of_event(self.app.clone(), event.clone()).await;
+        let Some(item) = found.map_err(HandlerError::store)? else { return Ok(None) };
+        let Ok(event) = Event::parse(&item.payload) else { return Ok(None) };
+        let bot = live.app().bot.borrow().clone().unwrap_or_default();
+        let text = event.message().map(|m| content::readable(m, &bot)).unwrap_or_default();
+        Ok(Some(Self { text, event, payload: item.payload, ..self.clone() }))
+    }
+
+    fn app_settings(&self) -> Option<App> {
+        let config = self.live.as_ref()?.shared().config.load();
+        config.apps.iter().find(|app| app.name == self.app).cloned()
+    }
+}

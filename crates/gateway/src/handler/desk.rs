@@ -1,0 +1,157 @@
+//! The gateway's own desk: chat commands that are carried out at once, and the buttons of its cards.
+//!
+//! Commands that change a conversation wait in its lane and are the business of the handler that has
+//! it. What a word means is `commands`'s, what a button answers `ask`'s business.
+
+use std::sync::Arc;
+
+use larkline_proto::event::CardAction;
+use larkline_proto::id::OpenId;
+use larkline_store::session::{Session, SessionQuery};
+use larkline_store::task::TaskId;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, HandlerError};
+use super::turn::Turn;
+use crate::ask::Pressed;
+use crate::card;
+use crate::commands::Command;
+use crate::router;
+use crate::shared::Shared;
+use crate::turns::Stop;
+use crate::words::{self, Lang};
+
+/// Jobs that `/jobs` lists.
+const JOBS_SHOWN: usize = 10;
+
+/// The desk.
+pub struct Desk {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Desk {
+    /// The desk of a gateway.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Carries out a command or a pressed button.
+    ///
+    /// # Errors
+    /// [`HandlerError`] when the store refuses.
+    pub async fn handle(&self, turn: &Turn) -> Result<Answer, HandlerError> {
+        let lang = self.shared.config.load().language;
+        if let Some(card) = turn.event.card() {
+            let value = card.value_of(card::OURS).unwrap_or_default();
+            return Ok(Answer {
+                callback: Some(self.pressed(lang, card, &value)),
+                ..Answer::default()
+            });
+        }
+        let Some(command) = Command::parse(&turn.text) else { return Ok(Answer::default()) };
+        Ok(match command {
+            Command::Help => Answer::markdown(words::help(lang)),
+            Command::Stop => self.stop(lang, turn),
+            Command::Status => Answer::markdown(self.status(lang, turn).await?),
+            Command::Jobs => Answer::markdown(self.jobs(lang, turn).await?),
+            // They wait in their lane, and never come here.
+            Command::New
+            | Command::Resume(_)
+            | Command::Retry
+            | Command::Cd(_)
+            | Command::Model(_) => Answer::default(),
+        })
+    }
+
+    /// The answer that travels in the ack of a pressed button.
+    fn pressed(&self, lang: Lang, card: &CardAction, value: &Value) -> Value {
+        let by = &card.operator;
+        if let Some(task) = value["stop"].as_i64() {
+            return match self.shared.turns.stop_task(TaskId(task), by) {
+                Some(true) => toast("success", &words::stopping(lang)),
+                Some(false) => toast("error", &words::ask_not_yours(lang)),
+                None => toast("info", &words::nothing_runs(lang)),
+            };
+        }
+        let (Some(ask), Some(choice)) = (value["ask"].as_str(), value["choose"].as_u64()) else {
+            return toast("info", &words::ask_over(lang));
+        };
+        match self.shared.asks.press(ask, usize::try_from(choice).unwrap_or(usize::MAX), by) {
+            Pressed::Taken(card, _) => {
+                let mut answer = toast("success", &words::ask_taken(lang));
+                answer["card"] = json!({ "type": "raw", "data": card });
+                answer
+            }
+            Pressed::NotYours => toast("error", &words::ask_not_yours(lang)),
+            Pressed::Over => toast("info", &words::ask_over(lang)),
+        }
+    }
+
+    fn stop(&self, lang: Lang, turn: &Turn) -> Answer {
+        let by = turn.event.actor().cloned().unwrap_or_else(OpenId::default);
+        let key = self.session_key(turn);
+        if key.is_some_and(|key| self.shared.turns.stop(&key, Stop::By(by))) {
+            // The turn itself says that it was ended, and by whom.
+            return Answer::default();
+        }
+        Answer::markdown(words::nothing_runs(lang))
+    }
+
+    /// The conversation that the message's route leads to.
+    fn session_key(&self, turn: &Turn) -> Option<String> {
+        let config = self.shared.config.load();
+        let route = config.routes.iter().find(|route| route.name == turn.route)?;
+        Some(router::session_of(&config, &route.handler, &turn.app, &turn.event))
+    }
+
+    async fn status(&self, lang: Lang, turn: &Turn) -> Result<String, HandlerError> {
+        let Some(key) = self.session_key(turn) else { return Ok(words::no_session(lang)) };
+        let mut lines = Vec::new();
+        if let Some(time) = self.shared.turns.running_for(&key) {
+            lines.push(words::running_for(lang, &words::duration(lang, time)));
+        }
+        let session = self.shared.store.session(key).await.map_err(HandlerError::store)?;
+        match session {
+            Some(session) => lines.extend(describe(lang, &session)),
+            None => lines.push(words::no_session(lang)),
+        }
+        Ok(lines.join("\n"))
+    }
+
+    async fn jobs(&self, lang: Lang, turn: &Turn) -> Result<String, HandlerError> {
+        let query = SessionQuery { limit: JOBS_SHOWN, ..SessionQuery::default() };
+        let _ = (query, turn);
+        Ok(words::no_jobs(lang))
+    }
+}
+
+/// A session in lines.
+fn describe(lang: Lang, session: &Session) -> Vec<String> {
+    let cost = match session.cost_microusd {
+        0 => String::new(),
+        micro => format!(" · ${}.{:04}", micro / 1_000_000, micro % 1_000_000 / 100),
+    };
+    let mut lines = vec![
+        words::session_line(
+            lang,
+            session.id.0,
+            &words::session_state(lang, session.state),
+            session.turns,
+            &crate::clock::local(session.used_ms),
+        ),
+        words::used(lang, session.tokens_in, session.tokens_out, &cost),
+    ];
+    lines.extend(session.cwd.iter().map(|cwd| words::cwd_is(lang, cwd)));
+    lines.extend(session.model.iter().map(|model| words::model_is(lang, model)));
+    lines
+}
+
+fn toast(kind: &str, words: &str) -> Value {
+    json!({ "toast": { "type": kind, "content": words } })
+}

@@ -1,0 +1,310 @@
+//! What the gateway itself says in a chat, in Chinese and in English.
+//!
+//! Logs, JSON and the words of verdicts stay English; what a person reads in a chat is in the
+//! language of the configuration (`language`, from the locale by default). A message without one of
+//! its two forms does not compile.
+
+use std::time::Duration;
+
+use larkline_store::session::SessionState;
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// Chinese.
+    Zh,
+    /// English.
+    #[default]
+    En,
+}
+
+impl Lang {
+    /// The language of a locale such as `zh_CN.UTF-8`.
+    pub fn of_locale(locale: &str) -> Self {
+        if locale.to_ascii_lowercase().starts_with("zh") { Self::Zh } else { Self::En }
+    }
+}
+
+/// Each message is a function of its language and what it names.
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) { zh: $zh:literal, en: $en:literal })*) => {$(
+        $(#[$doc])*
+        pub fn $name(lang: Lang, $($arg: $type),*) -> String {
+            match lang {
+                Lang::Zh => format!($zh),
+                Lang::En => format!($en),
+            }
+        }
+    )*};
+}
+
+messages! {
+    /// A turn has begun.
+    thinking() { zh: "⏳ 正在处理……", en: "⏳ Working on it…" }
+    /// A tool is at work.
+    using(tool: &str, about: &str) { zh: "🔧 {tool}：`{about}`", en: "🔧 {tool}: `{about}`" }
+    /// The model's service is asked again.
+    retrying(why: &str, attempt: u32, wait: &str) {
+        zh: "⏳ 模型服务暂时不可用（{why}），{wait}后第 {attempt} 次重试……",
+        en: "⏳ The model's service is unavailable ({why}); retry {attempt} in {wait}…"
+    }
+    /// It waits for somebody's leave.
+    waiting_for_leave() { zh: "✋ 等待授权……", en: "✋ Waiting for leave…" }
+    /// The button that ends a turn.
+    stop_button() { zh: "停止", en: "Stop" }
+    /// What a list shows of a card that grows.
+    growing_summary() { zh: "正在生成……", en: "Generating…" }
+
+    /// The turn ended with nothing said.
+    done_silent() { zh: "✅ 已完成，没有文字输出。", en: "✅ Done, with nothing to say." }
+    /// The model would not answer.
+    refused(detail: &str) {
+        zh: "🚫 模型拒绝回答。{detail}",
+        en: "🚫 The model refused to answer. {detail}"
+    }
+    /// A limit of the agent was reached.
+    limit(detail: &str) {
+        zh: "⛔ 达到限制，回答可能不完整。{detail} 发送消息可以继续。",
+        en: "⛔ A limit was reached, the answer may be incomplete. {detail} Write to go on."
+    }
+    /// It is not logged in.
+    auth(handler: &str) {
+        zh: "🔑 `{handler}` 未登录或密钥无效，请联系管理员。",
+        en: "🔑 `{handler}` is not logged in, or its key is refused. The operator has to see to it."
+    }
+    /// The service was overloaded, also after retries.
+    overloaded() {
+        zh: "🚦 模型服务繁忙，多次重试后仍未成功。请稍后发送 /retry。",
+        en: "🚦 The model's service is overloaded, also after retries. Send /retry later."
+    }
+    /// Somebody ended the turn.
+    stopped_by(who: &str) { zh: "⏹ 已由 {who} 停止。对话保留，可以继续。", en: "⏹ Stopped by {who}. The conversation goes on." }
+    /// A newer message ended the turn.
+    steered() { zh: "↪ 收到新消息，转而处理它。", en: "↪ A newer message came; going on with that." }
+    /// It worked too long.
+    wall(limit: &str) {
+        zh: "⏱ 超过时限 {limit}，已结束。发送消息可以继续。",
+        en: "⏱ Ended after {limit}, its limit. Write to go on."
+    }
+    /// It was silent too long.
+    idle(limit: &str) {
+        zh: "⏱ {limit} 没有任何输出，已结束。发送消息可以继续。",
+        en: "⏱ Ended after {limit} of silence, its limit. Write to go on."
+    }
+    /// It took too much memory.
+    memory(limit: &str) {
+        zh: "💥 内存超过上限 {limit}，已结束。",
+        en: "💥 Ended for taking more memory than its limit of {limit}."
+    }
+    /// It started too many processes.
+    processes(limit: u32) {
+        zh: "💥 进程数超过上限 {limit}，已结束。",
+        en: "💥 Ended for starting more than {limit} processes, its limit."
+    }
+    /// It printed too much.
+    output(limit: &str) {
+        zh: "💥 输出超过上限 {limit}，已结束。",
+        en: "💥 Ended for printing more than its limit of {limit}."
+    }
+    /// It died.
+    crashed(how: &str) {
+        zh: "💥 处理程序异常退出（{how}）。发送 /retry 可以重试。",
+        en: "💥 The agent ended unexpectedly ({how}). Send /retry to try again."
+    }
+    /// It could not be started.
+    not_started(detail: &str) {
+        zh: "💥 处理程序无法启动：{detail} 请联系管理员。",
+        en: "💥 The agent cannot be started: {detail} The operator has to see to it."
+    }
+    /// The service stops in mid-turn, and goes on with it after its start.
+    restarting() {
+        zh: "🔄 服务正在重启，启动后会自动继续这项工作。",
+        en: "🔄 The service is restarting; this work goes on by itself afterwards."
+    }
+    /// The turn goes on after a restart.
+    resumed() { zh: "🔄 服务已重启，继续之前的工作……", en: "🔄 The service was restarted; going on…" }
+    /// The agent does not know the conversation any more.
+    fresh_session() {
+        zh: "ℹ️ 之前的对话无法恢复，已开始新对话。",
+        en: "ℹ️ The earlier conversation cannot be resumed; this is a fresh one."
+    }
+    /// Given up after the last attempt.
+    failed(handler: &str, code: &str, attempt: u32) {
+        zh: "⚠️ {handler} 处理失败（{code}），第 {attempt} 次尝试。管理员可以重试：larkline dead",
+        en: "⚠️ {handler} failed ({code}), attempt {attempt}. The operator can retry it: larkline dead"
+    }
+    /// The model has no key.
+    no_key(handler: &str) {
+        zh: "🔑 `{handler}` 还没有配置 API 密钥，请联系管理员。",
+        en: "🔑 `{handler}` has no API key yet. The operator has to see to it."
+    }
+    /// The answer broke off.
+    broken_off(detail: &str) {
+        zh: "⚠️ 回答中断：{detail} 发送 /retry 可以重试。",
+        en: "⚠️ The answer broke off: {detail} Send /retry to try again."
+    }
+    /// The answer was cut at the model's limit of length.
+    cut_short() {
+        zh: "✂️ 回答达到长度上限，被截断。",
+        en: "✂️ The answer was cut at the model's limit of length."
+    }
+
+    /// The head of a card that asks for leave.
+    ask_title(tool: &str) { zh: "需要授权：{tool}", en: "Leave wanted: {tool}" }
+    /// The head of a card that asks about a plan.
+    plan_title() { zh: "计划待确认", en: "A plan to confirm" }
+    /// The head of a card with a question.
+    question_title() { zh: "需要你的选择", en: "A question for you" }
+    /// This time.
+    allow() { zh: "允许", en: "Allow" }
+    /// From now on.
+    always() { zh: "总是允许", en: "Always" }
+    /// Not this time.
+    deny() { zh: "拒绝", en: "Deny" }
+    /// Never.
+    never() { zh: "总是拒绝", en: "Never" }
+    /// How long the question stands.
+    ask_until(wait: &str) {
+        zh: "{wait}内无人回答将视为拒绝。",
+        en: "No answer within {wait} means no."
+    }
+    /// Somebody answered.
+    answered(choice: &str, who: &str) { zh: "**{choice}** · {who}", en: "**{choice}** · {who}" }
+    /// Nobody answered in time.
+    nobody_answered(wait: &str) {
+        zh: "⏱ {wait}内无人回答，已拒绝。",
+        en: "⏱ Nobody answered within {wait}: denied."
+    }
+    /// The question was taken back.
+    withdrawn() { zh: "已撤回，无需回答。", en: "Taken back; no answer is needed any more." }
+    /// A pressed button whose question is over.
+    ask_over() { zh: "这个问题已经结束。", en: "This question is over." }
+    /// A pressed button of somebody who may not.
+    ask_not_yours() {
+        zh: "只有提问者和管理员可以回答。",
+        en: "Only whoever asked, and the owners, may answer."
+    }
+    /// The answer was taken.
+    ask_taken() { zh: "已收到。", en: "Taken." }
+
+    /// `/stop`, and nothing runs.
+    nothing_runs() { zh: "当前没有正在进行的工作。", en: "Nothing is running here." }
+    /// `/stop` was heard.
+    stopping() { zh: "⏹ 正在停止……", en: "⏹ Stopping…" }
+    /// `/new`.
+    new_session() { zh: "🆕 已开始新对话。", en: "🆕 A new conversation begins." }
+    /// `/cd`.
+    cwd_is(path: &str) { zh: "📂 工作目录：`{path}`", en: "📂 Working directory: `{path}`" }
+    /// `/cd` to nowhere.
+    no_directory(path: &str) { zh: "目录不存在：`{path}`", en: "There is no directory `{path}`." }
+    /// `/cd` outside.
+    not_in_roots() {
+        zh: "这个目录不在允许的范围内（`cd_roots`）。",
+        en: "That directory is outside of what is allowed (`cd_roots`)."
+    }
+    /// `/cd` where there are no directories.
+    no_directories() { zh: "语言模型没有工作目录。", en: "A language model works in no directory." }
+    /// For owners.
+    owners_only() { zh: "只有管理员可以这样做。", en: "Only an owner may do that." }
+    /// `/model`.
+    model_is(model: &str) { zh: "🧠 模型：`{model}`", en: "🧠 Model: `{model}`" }
+    /// The agent's own choice.
+    default_model() { zh: "默认", en: "default" }
+    /// `/retry`, and there is nothing to.
+    nothing_to_retry() { zh: "没有可以重试的消息。", en: "There is no message to retry." }
+    /// `/resume` of something unknown.
+    no_such_session() { zh: "没有这样的对话。", en: "There is no such conversation." }
+    /// `/resume` of the current one.
+    session_resumed(id: i64) { zh: "▶️ 已回到对话 #{id}。", en: "▶️ Back in conversation #{id}." }
+    /// The head of the list of conversations.
+    sessions_title() { zh: "**对话**（`/resume 编号` 返回其中之一）", en: "**Conversations** (`/resume N` goes back to one)" }
+    /// Where a session stands.
+    session_line(id: i64, state: &str, turns: u64, used: &str) {
+        zh: "- #{id} · {state} · {turns} 轮 · {used}",
+        en: "- #{id} · {state} · {turns} turns · {used}"
+    }
+    /// No conversation yet.
+    no_session() { zh: "还没有对话。", en: "No conversation yet." }
+    /// `/status`: what runs.
+    running_for(time: &str) { zh: "⏳ 正在进行，已 {time}", en: "⏳ Running for {time}" }
+    /// `/status`: what waits.
+    waiting(count: usize) { zh: "排队 {count} 条", en: "{count} waiting" }
+    /// `/status`: tokens and cost.
+    used(tokens_in: u64, tokens_out: u64, cost: &str) {
+        zh: "用量：输入 {tokens_in} 词元，输出 {tokens_out}{cost}",
+        en: "Used: {tokens_in} tokens in, {tokens_out} out{cost}"
+    }
+    /// `/jobs`, and there are none.
+    no_jobs() { zh: "没有后台任务。", en: "There are no jobs." }
+    /// A command nobody knows here.
+    unknown_command(word: &str) {
+        zh: "未知命令 {word}，发送 /help 查看可用命令。",
+        en: "Unknown command {word}; /help lists those there are."
+    }
+    /// The list of commands.
+    help() {
+        zh: "**命令**\n- `/new` 开始新对话\n- `/stop` 停止正在进行的工作\n- `/status` 状态与用量\n- `/resume [编号]` 列出或返回之前的对话\n- `/retry` 重做上一条消息\n- `/cd [目录]` 查看或更改工作目录\n- `/model [名称]` 查看或更改模型\n- `/jobs` 后台任务\n- `/help` 本说明",
+        en: "**Commands**\n- `/new` begins a new conversation\n- `/stop` ends the running work\n- `/status` shows state and use\n- `/resume [N]` lists earlier conversations, or goes back to one\n- `/retry` does the last message again\n- `/cd [DIR]` shows or changes the working directory\n- `/model [NAME]` shows or changes the model\n- `/jobs` lists jobs\n- `/help` shows this"
+    }
+    /// A file that was too large to fetch.
+    file_too_large(name: &str) { zh: "[文件过大，未下载：{name}]", en: "[too large, not fetched: {name}]" }
+    /// A file that could not be fetched.
+    file_unreadable(name: &str) { zh: "[文件无法下载：{name}]", en: "[could not be fetched: {name}]" }
+}
+
+/// Where a session stands.
+pub fn session_state(lang: Lang, state: SessionState) -> String {
+    let (zh, en) = match state {
+        SessionState::New => ("新建", "new"),
+        SessionState::Active => ("空闲", "active"),
+        SessionState::Processing => ("进行中", "processing"),
+        SessionState::Completed => ("已结束", "completed"),
+        SessionState::Suspended => ("已挂起", "suspended"),
+        SessionState::Terminated => ("已终止", "terminated"),
+    };
+    match lang {
+        Lang::Zh => zh.to_owned(),
+        Lang::En => en.to_owned(),
+    }
+}
+
+/// A duration for people: `90 s`, `5 min`, `2 h`.
+pub fn duration(lang: Lang, time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (number, zh, en) = match seconds {
+        0 => (u64::from(time.subsec_millis()), "毫秒", "ms"),
+        1..=119 => (seconds, "秒", "s"),
+        120..=7199 => (seconds / 60, "分钟", "min"),
+        _ => (seconds / 3600, "小时", "h"),
+    };
+    match lang {
+        Lang::Zh => format!("{number} {zh}"),
+        Lang::En => format!("{number} {en}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_tells_the_language() {
+        for (locale, lang) in [
+            ("zh_CN.UTF-8", Lang::Zh),
+            ("ZH", Lang::Zh),
+            ("en_US.UTF-8", Lang::En),
+            ("C", Lang::En),
+        ] {
+            assert_eq!(Lang::of_locale(locale), lang, "{locale}");
+        }
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let s = Duration::from_secs;
+        assert_eq!(duration(Lang::En, s(90)), "90 s");
+        assert_eq!(duration(Lang::Zh, s(600)), "10 分钟");
+        assert_eq!(duration(Lang::En, s(7200)), "2 h");
+        assert_eq!(duration(Lang::En, Duration::from_millis(250)), "250 ms");
+    }
+}
