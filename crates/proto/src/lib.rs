@@ -14,6 +14,7 @@ pub mod frame;
 pub mod header;
 pub mod id;
 pub mod link;
+pub mod markdown;
 pub mod rate;
 pub mod reassembly;
 pub mod refusal;

@@ -1,0 +1,126 @@
+//! An answer that still grows, at any moment safe to show; and its first words.
+
+use super::block::{Block, Kind};
+use super::harmless::{clean, sent_len};
+use super::inline::Inline;
+use super::mend::mended;
+use super::pieces;
+use super::read::read;
+use super::write::{Form, write};
+use super::{PART_BYTES_MAX, check};
+
+/// Longest summary: what a list of chats shows, and more than fits there.
+const SUMMARY_CHARS_MAX: usize = 100;
+/// How much of an answer is read for its summary.
+const SUMMARY_BYTES_READ: usize = 4096;
+
+/// The text so far of an answer, as the content of a card's Markdown element.
+///
+/// What is open is closed (fences, code, bold), and a link, a picture or a head of a table that is
+/// half there is held back. At most `chars_max` characters, and never more than a card takes: of
+/// a longer text the *end* is shown, behind a `…`, because that is where something happens. Its
+/// beginning then moves in large steps, so that most updates only add to the last one, which the
+/// client shows as typing. Never empty: a card's content may not be.
+pub fn growing(markdown: &str, chars_max: usize) -> String {
+    let mut blocks = read(&clean(markdown));
+    if let Some(last) = blocks.pop() {
+        blocks.extend(mended(last));
+    }
+    let window = Window { chars_max, bytes_max: PART_BYTES_MAX };
+    if !check::is_accepted(&write(&blocks, Form::Card)) {
+        blocks = blocks.into_iter().map(Block::literal).collect();
+    }
+    let text = written(&blocks, true);
+    if window.takes(&text) {
+        return text;
+    }
+    let pieces = pieces::cut(blocks, chars_max.min(PART_BYTES_MAX) / 4);
+    let mut shown = &pieces[window.place(&pieces)..];
+    loop {
+        let text = written(shown, shown.len() == pieces.len());
+        if window.takes(&text) {
+            return text;
+        }
+        match shown {
+            [_, rest @ ..] if !rest.is_empty() => shown = rest,
+            _ => return window.last_words(shown),
+        }
+    }
+}
+
+/// The first words of an answer on one line, without marks, at most 100 characters.
+pub fn summary(markdown: &str) -> String {
+    let start = &markdown[..markdown.floor_char_boundary(SUMMARY_BYTES_READ)];
+    let blocks = read(&clean(start));
+    let words = blocks.iter().map(Block::visible).collect::<Vec<_>>().join(" ");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&words, SUMMARY_CHARS_MAX)
+}
+
+/// At most so many characters of a text, the last of them a `…` if there are more.
+pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+    if text.chars().nth(chars_max).is_none() {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    out
+}
+
+fn written(shown: &[Block], whole: bool) -> String {
+    let text = write(shown, Form::Card);
+    match (whole, text.is_empty()) {
+        (true, false) => text,
+        (false, false) => format!("…\n\n{text}"),
+        (_, true) => "…".to_owned(),
+    }
+}
+
+/// How much may be shown.
+struct Window {
+    chars_max: usize,
+    bytes_max: usize,
+}
+
+impl Window {
+    fn takes(&self, text: &str) -> bool {
+        let fits = text.chars().count() <= self.chars_max && sent_len(text) <= self.bytes_max;
+        fits && check::is_accepted(text)
+    }
+
+    /// The first piece that is shown, so that the rest fits; it moves by half a window.
+    fn place(&self, pieces: &[Block]) -> usize {
+        let whole = self.bytes_max.max(1);
+        let ends = pieces.iter().scan(0, |end, piece| {
+            let text = write(std::slice::from_ref(piece), Form::Card);
+            let chars = text.chars().count() * whole / self.chars_max.max(1);
+            *end += pieces::packed_len(piece).max(chars);
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        let all = ends.last().copied().unwrap_or(0);
+        let step = (whole / 2).max(1);
+        let hidden = all.saturating_sub(whole).div_ceil(step) * step;
+        let before = ends.iter().take_while(|end| **end < hidden).count();
+        let first = if hidden == 0 { 0 } else { before + 1 };
+        first.min(pieces.len().saturating_sub(1))
+    }
+
+    /// The end of the text without any marks, when no piece fits.
+    fn last_words(&self, shown: &[Block]) -> String {
+        let text = shown.last().map(Block::visible).unwrap_or_default();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut keep = self.chars_max;
+        loop {
+            let skipped = text.chars().count().saturating_sub(keep);
+            let end: String = text.chars().skip(skipped).collect();
+            let block = Block::alone(Kind::Paragraph(vec![Inline::Literal(end)]));
+            let out = written(&[block], skipped == 0);
+            if keep == 0 || self.takes(&out) {
+                return if keep == 0 { "…".to_owned() } else { out };
+            }
+            keep /= 2;
+        }
+    }
+}
