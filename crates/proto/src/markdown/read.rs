@@ -204,7 +204,8 @@ impl Reader<'_> {
         if matches!(self.leaf, Leaf::None | Leaf::Code { .. }) {
             self.finish();
             self.leaf = Leaf::Lines { heading: None, tight: true };
-            self.line = Line::new(start);
+            // The backslash before the first character belongs to it.
+            self.line = Line::new(start.saturating_sub(1));
         }
         &mut self.line
     }
@@ -261,11 +262,13 @@ impl Reader<'_> {
 
     /// A block that leaves its containers; a number before it is said.
     fn outside(&mut self, kind: Kind) {
-        let numbered = self.containers.iter().any(|open| {
+        let numbered = self.containers.iter().rposition(|open| {
             !open.used && matches!(open.container, Container::Item(item) if item.number.is_some())
         });
-        if numbered {
+        if let Some(at) = numbered {
+            let inner = self.containers.split_off(at + 1);
             self.push(true, Kind::Paragraph(Vec::new()));
+            self.containers.extend(inner);
         }
         self.containers.iter_mut().for_each(|open| open.used = true);
         self.blocks.push(Block::alone(kind));

@@ -12,6 +12,7 @@ mod endpoint;
 mod events;
 mod frame_corpus;
 mod liveness;
+mod markdown;
 mod properties;
 mod rate;
 mod reassembly;

@@ -30,7 +30,7 @@ const REMOVE_ROUNDS: usize = 400;
 const REMOVE_PAUSE: Duration = Duration::from_millis(5);
 
 /// and so often, with less between, on a thread that others wait for.
-const BLOCKING_ROUNDS: usize = 10;
+const BLOCKING_ROUNDS: usize = 50;
 const BLOCKING_PAUSE: Duration = Duration::from_millis(1);
 
 /// The group of one child; it may not exist.
@@ -52,6 +52,15 @@ impl Group {
     /// The group of the child with this mark, among the gateway's.
     pub(super) fn new(base: &Path, mark: &str) -> Self {
         Self { path: base.join(format!("{PREFIX}{mark}")) }
+    }
+
+    /// The groups of children in this folder, with their marks.
+    pub(super) fn all(base: &Path) -> Vec<(Self, String)> {
+        let named = |path: PathBuf| {
+            let mark = path.file_name()?.to_str()?.strip_prefix(PREFIX)?.to_owned();
+            Some((Self { path }, mark))
+        };
+        below(base).into_iter().filter_map(named).collect()
     }
 
     /// True when a record names the group that its mark says, and not a stranger's.
@@ -106,6 +115,11 @@ impl Group {
             pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
         }
         pids
+    }
+
+    /// False when no live process is in it, nor in a group within.
+    pub(super) fn populated(&self) -> bool {
+        self.count("cgroup.events", "populated").is_none_or(|live| live > 0)
     }
 
     /// Kills all that is in it, in one stroke. Kernels before 5.14 cannot.

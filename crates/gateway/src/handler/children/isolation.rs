@@ -24,6 +24,10 @@ const ASIDE: &str = "main";
 /// Limits that are asked for, as the kernel calls them.
 const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
 
+/// From a group's making to its first process is a matter of milliseconds; so long it is
+/// certainly left alone.
+const YOUNG_MS: i64 = 60_000;
+
 /// Whether control groups are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolating {
@@ -64,6 +68,22 @@ impl Groups {
     pub(super) fn of(&self, mark: &str) -> Group {
         Group::new(&self.base, mark)
     }
+
+    /// Removes empty groups that nobody will miss: those of a gateway that was killed, and
+    /// whose state directory is gone. A young one may be about to be used.
+    pub(super) fn sweep(&self, now_ms: i64) {
+        for (group, mark) in Group::all(&self.base) {
+            if born_ms(&mark).is_some_and(|born| born < now_ms - YOUNG_MS) && !group.populated() {
+                let _in_use_after_all = group.remove();
+            }
+        }
+    }
+}
+
+/// When a mark was made.
+fn born_ms(mark: &str) -> Option<i64> {
+    let (seconds, _) = Uuid::try_parse(mark).ok()?.get_timestamp()?.to_unix();
+    i64::try_from(seconds).ok()?.checked_mul(1000)
 }
 
 /// Finds out what there is, and says so. Blocks for some milliseconds.
@@ -107,7 +127,7 @@ fn missing(on: Controllers) -> Option<String> {
     let held = [on.memory, on.pids, on.cpu];
     let names: Vec<&str> =
         WANTED.iter().zip(held).filter(|(_, on)| !on).map(|(name, _)| *name).collect();
-    (!names.is_empty()).then(|| format!("no controller here for: {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("not held by the kernel here: {}", names.join(", ")))
 }
 
 /// A place where groups can be made, and whether what is in them can be killed in one stroke.
@@ -286,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let on = Controllers { memory: true, pids: false, cpu: false };
-        assert_eq!(missing(on).unwrap(), "no controller here for: pids, cpu");
+        assert_eq!(missing(on).unwrap(), "not held by the kernel here: pids, cpu");
         assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }), None);
     }
 }

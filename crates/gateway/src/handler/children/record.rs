@@ -31,7 +31,7 @@ pub struct ChildInfo {
 }
 
 /// What is on disk.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) mark: String,
     pub(super) gateway: ProcessId,

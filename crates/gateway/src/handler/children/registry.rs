@@ -42,8 +42,8 @@ struct Inner {
     groups: Option<Groups>,
     launcher: Launcher,
     running: Mutex<BTreeMap<String, ChildInfo>>,
-    /// Killed children whose control group was not empty yet, with their records.
-    dying: Mutex<Vec<(Group, PathBuf)>>,
+    /// Killed children whose control group was not empty yet: they still run.
+    dying: Mutex<Vec<Record>>,
 }
 
 /// A child that an earlier boot left behind, and whose processes were ended.
@@ -169,6 +169,9 @@ impl Children {
             }
             stale.extend(ended);
         }
+        if let Some(groups) = &self.inner.groups {
+            groups.sweep(clock::now_ms());
+        }
         Ok(stale)
     }
 
@@ -200,18 +203,27 @@ impl Children {
         Entry { children: self.clone(), record }
     }
 
-    /// Removes the control groups of killed children that have become empty.
+    /// Strikes off killed children whose control group has become empty.
     fn sweep(&self) {
-        self.dying().retain(|(group, record)| {
-            let gone = group.remove().is_ok();
+        self.dying().retain(|record| {
+            let gone = record.group().is_none_or(|group| group.remove().is_ok());
             if gone {
-                remove(record);
+                self.strike_off(&record.mark);
             }
             !gone
         });
     }
 
-    fn dying(&self) -> MutexGuard<'_, Vec<(Group, PathBuf)>> {
+    fn strike_off(&self, mark: &str) {
+        self.lock().remove(mark);
+        remove(&self.path(mark));
+    }
+
+    fn path(&self, mark: &str) -> PathBuf {
+        self.inner.folder.join(format!("{mark}.json"))
+    }
+
+    fn dying(&self) -> MutexGuard<'_, Vec<Record>> {
         self.inner.dying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -244,7 +256,8 @@ async fn end(record: &Record, grace: Duration) -> Option<Stale> {
     Some(Stale { handler: handler.clone(), task: *task, pids, left })
 }
 
-/// One child's place in the list and on disk; both go when it is dropped.
+/// One child's place in the list and on disk. Both go when it is dropped, or as soon after that
+/// as its control group is empty.
 pub(super) struct Entry {
     children: Children,
     record: Record,
@@ -275,28 +288,23 @@ impl Entry {
     /// from its handler: a crash before the child's end would leave it running, no more.
     pub(super) fn write(&self) {
         let Record { mark, info, .. } = &self.record;
-        if let Err(error) = self.record.write(&self.path()) {
+        if let Err(error) = self.record.write(&self.children.path(mark)) {
             tracing::warn!(handler = info.handler, task = info.task.0, %error, code = "child_record",
                 "a child runs without a record; after a crash it has to be ended by hand");
         }
         self.children.lock().insert(mark.clone(), info.clone());
-    }
-
-    fn path(&self) -> PathBuf {
-        self.children.inner.folder.join(format!("{}.json", self.record.mark))
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         self.children.sweep();
-        self.children.lock().remove(&self.record.mark);
-        match self.group().filter(|group| !group.removed_soon()) {
-            // What holds it was killed. Until it is gone the record stays, for the next boot.
-            Some(group) => {
-                self.children.dying().push((group, self.path()));
-            }
-            None => remove(&self.path()),
+        if self.group().is_none_or(|group| group.removed_soon()) {
+            self.children.strike_off(&self.record.mark);
+        } else {
+            // What holds it was killed, and may be gone when somebody looks next. Until then
+            // the record stays, for the next boot.
+            self.children.dying().push(self.record.clone());
         }
     }
 }

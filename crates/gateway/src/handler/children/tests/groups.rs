@@ -87,3 +87,27 @@ fn a_child_that_never_started_leaves_no_group() {
     drop(entry);
     assert!(!group.exists() && nursery.records() == 0);
 }
+
+#[tokio::test]
+async fn an_old_group_that_nobody_uses_is_removed_at_the_start_and_no_other() {
+    let Some((nursery, place)) = grouped() else { return };
+    let unique = uuid::Uuid::now_v7().simple().to_string();
+    // The first twelve digits of a mark are its time.
+    let old = place.join(format!("larkline-{:012}{}", 0, &unique[12..]));
+    let young = place.join(format!("larkline-{unique}"));
+    let used = place.join(format!("larkline-{:012}{}", 1, &unique[12..]));
+    for group in [&old, &young, &used] {
+        std::fs::create_dir_all(group.join("within")).unwrap();
+    }
+    let mut talk = nursery.talk("echo $$; exec cat").await;
+    let Heard::Line(pid) = next(&mut talk).await else { panic!("no number") };
+    std::fs::write(used.join("within/cgroup.procs"), pid).unwrap();
+    assert_eq!(nursery.children.reap_stale(Duration::ZERO).await.unwrap(), []);
+    assert!(!old.exists() && young.join("within").exists() && used.join("within").exists());
+    let over = within(talk.end(PATIENCE)).await;
+    assert!(well(over.end), "{over:?}");
+    for group in [young, used] {
+        std::fs::remove_dir(group.join("within")).unwrap();
+        std::fs::remove_dir(group).unwrap();
+    }
+}

@@ -1,0 +1,1 @@
+//! Cards around answers, and back from cards to Markdown.
