@@ -58,6 +58,8 @@ fn every_block_of_text_is_a_message() {
     assert_eq!(events(&mut claude, &[assistant("m1", &both)]), [message("one"), message("two")]);
     assert_eq!(events(&mut claude, &[text("m2", "three")]), [message("three")]);
     assert_eq!(events(&mut claude, &[text("m3", " \n")]), [], "there is nothing in it");
+    let lines = [message_start("m4"), delta("\n"), text("m4", "\n")];
+    assert_eq!(events(&mut claude, &lines), [piece("\n"), message("\n")], "it replaces a piece");
 }
 
 #[test]
@@ -67,6 +69,7 @@ fn the_words_of_a_sub_agent_are_not_the_answer() {
         message_start("m1"),
         delta("secret"),
         text("m1", "secret"),
+        assistant("m1", &json!([{"type": "thinking", "thinking": "secret"}])),
         json!({"type": "stream_event", "event": {"type": "content_block_start",
             "content_block": {"type": "thinking"}}}),
     ];

@@ -84,6 +84,16 @@ fn once_gives_the_whole_input_back_and_no_rule() {
 }
 
 #[test]
+fn an_input_that_is_none_is_given_back_as_an_empty_one() {
+    for input in [json!(null), json!("ls"), json!([1])] {
+        let mut claude = running(&launch());
+        say(&mut claude, &leave("q", "Bash", &input, &json!([])));
+        let allowed = response(&mut claude, "q", &ONCE);
+        assert_eq!(allowed, json!({"behavior": "allow", "updatedInput": {}}), "{input}");
+    }
+}
+
+#[test]
 fn always_gives_rules_for_this_tool_and_this_process_only() {
     let mut claude = running(&launch());
     let suggested = json!([
@@ -114,6 +124,8 @@ fn always_without_a_fitting_rule_is_not_offered_and_means_once() {
         json!([]),
         json!([{"type": "setMode", "mode": "acceptEdits", "destination": "session"}]),
         json!([rule("Read", "//etc/**")]),
+        json!([{"type": "replaceRules", "behavior": "allow", "destination": "session",
+            "rules": [{"toolName": "Write", "ruleContent": "x"}]}]),
         json!([{"type": "addRules", "behavior": "allow", "rules": [{"toolName": "Write"}]}]),
     ] {
         let mut claude = running(&launch());

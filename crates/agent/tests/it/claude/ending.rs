@@ -106,9 +106,13 @@ fn a_failure_without_any_word_is_told_from_its_last_retry() {
     let mut claude = running(&launch());
     say(&mut claude, &retry(&json!(529)));
     assert_eq!(done_of(&mut claude, &failed(&json!({}))).outcome, Outcome::Overloaded);
+    let mut claude = running(&launch());
+    say(&mut claude, &retry(&json!(529)));
+    assert_eq!(ends(&mut claude, code(1), "").outcome, Outcome::Overloaded, "it may die of it");
     for after in [message_start("m"), text("m", "words")] {
         let mut claude = running(&launch());
         say(&mut claude, &retry(&json!(529)));
+        say(&mut claude, &reported("rate_limit"));
         say(&mut claude, &after);
         let done = done_of(&mut claude, &failed(&json!({})));
         assert_eq!(done.outcome, Outcome::Failed, "that was over: {after}");
@@ -121,6 +125,9 @@ fn a_refusal_that_is_only_noted_is_one() {
     let mut claude = running(&launch());
     say(&mut claude, &noted);
     assert_eq!(done_of(&mut claude, &failed(&json!({}))).outcome, Outcome::Refused);
+    let mut claude = running(&launch());
+    say(&mut claude, &noted);
+    assert_eq!(ends(&mut claude, code(1), "").outcome, Outcome::Refused);
     let mut claude = running(&launch());
     say(&mut claude, &noted);
     assert_eq!(done_of(&mut claude, &result(&json!({}))).outcome, Outcome::Ok, "it went on");
@@ -161,6 +168,9 @@ fn only_a_stop_of_ours_cancels() {
         assert_eq!(done_of(&mut claude, &line).outcome, Outcome::Cancelled, "{line}");
         assert_ne!(done_of(&mut running(&launch()), &line).outcome, Outcome::Cancelled, "{line}");
     }
+    let aborted = failed(&json!({"terminal_reason": "aborted_tools", "result": "[why]"}));
+    let done = done_of(&mut running(&launch()), &aborted);
+    assert_eq!(done.detail, "interrupted from outside: [why]");
     // The answer was faster.
     let mut claude = running(&launch());
     claude.interrupt();
