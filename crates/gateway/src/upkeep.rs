@@ -11,7 +11,7 @@ use larkline_store::outbox::NewOutbox;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{ms, now_ms};
+use crate::clock::{self, ms, now_ms};
 use crate::outgoing;
 use crate::shared::Shared;
 
@@ -25,6 +25,11 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// A clock that is set back by more is noticed; less is what time servers do all day, and what
 /// waits waits that much longer.
 const SET_BACK_MIN: Duration = Duration::from_secs(2);
+
+/// How often conversations are looked through for idle ones.
+const SESSIONS_EVERY: Duration = Duration::from_hours(24);
+/// Name of the fact that says when that was done last.
+const SESSIONS_CLEANED: &str = "sessions_cleaned_ms";
 
 /// Why a task died whose announced answer never came.
 const NO_REPLY: &str = "no_reply";
@@ -146,7 +151,44 @@ impl Upkeep {
         }
     }
 
+    /// Completes conversations that nobody uses any more, once a day, restarts or not: a start clears
+    /// nothing by itself.
+    async fn idle_sessions(&self) {
+        let (store, now) = (&self.shared.store, now_ms());
+        let config = self.shared.config.load_full();
+        let last = store.fact(SESSIONS_CLEANED.to_owned()).await.ok().flatten();
+        let last: Option<i64> = last.and_then(|text| text.parse().ok());
+        if last.is_some_and(|at| (0..ms(SESSIONS_EVERY)).contains(&(now - at))) {
+            return;
+        }
+        for (name, handler) in &config.handlers {
+            let Some(keep) = handler.keeps_conversations() else { continue };
+            match store.end_sessions_idle(name.clone(), now - ms(keep), now).await {
+                Ok(0) => {}
+                Ok(sessions) => {
+                    tracing::info!(handler = name, sessions, "idle conversations completed")
+                }
+                Err(error) => return self.shared.store_health.failed("end_sessions_idle", &error),
+            }
+        }
+        if let Err(error) = store.put_fact(SESSIONS_CLEANED.to_owned(), now.to_string()).await {
+            self.shared.store_health.failed("put_fact", &error);
+        }
+    }
+
+    /// Removes folders of tasks whose files were sent or read long ago.
+    async fn sweep_folders(&self) {
+        let config = self.shared.config.load_full();
+        let (state_dir, retention) = (config.store.path.clone(), config.store.retention);
+        let sweep = move || crate::handler::files::sweep(&state_dir, retention, clock::now());
+        if let Err(error) = tokio::task::spawn_blocking(sweep).await {
+            tracing::warn!("folders of old tasks could not be looked through: {error}");
+        }
+    }
+
     async fn prune(&self) {
+        self.idle_sessions().await;
+        self.sweep_folders().await;
         let retention = self.shared.config.load().store.retention;
         match self.shared.store.prune(now_ms() - ms(retention)).await {
             Ok(pruned) => tracing::info!(

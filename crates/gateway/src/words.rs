@@ -79,6 +79,8 @@ messages! {
     }
     /// Somebody ended the turn.
     stopped_by(who: &str) { zh: "⏹ 已由 {who} 停止。对话保留，可以继续。", en: "⏹ Stopped by {who}. The conversation goes on." }
+    /// Who runs the gateway.
+    operator() { zh: "管理员", en: "the operator" }
     /// A newer message ended the turn.
     steered() { zh: "↪ 收到新消息，转而处理它。", en: "↪ A newer message came; going on with that." }
     /// It worked too long.

@@ -27,6 +27,9 @@ impl Agent {
             Some(Stop::By(who)) => {
                 return ending("stopped", words::stopped_by(lang, &format!("<at id={who}></at>")));
             }
+            Some(Stop::Operator) => {
+                return ending("stopped", words::stopped_by(lang, &words::operator(lang)));
+            }
             Some(Stop::Steered) => return ending("steered", words::steered(lang)),
             None => {}
         }

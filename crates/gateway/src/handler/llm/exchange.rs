@@ -188,7 +188,7 @@ impl Over {
         match self {
             Self::Answered => "ok",
             Self::CutShort => "limit",
-            Self::Stopped(Stop::By(_)) => "stopped",
+            Self::Stopped(Stop::By(_) | Stop::Operator) => "stopped",
             Self::Stopped(Stop::Steered) => "steered",
             Self::TooLong(_) => "wall",
             Self::Failed(error) => match error.class {
@@ -216,6 +216,7 @@ impl Over {
             Self::Stopped(Stop::By(who)) => {
                 Some(words::stopped_by(lang, &format!("<at id={who}></at>")))
             }
+            Self::Stopped(Stop::Operator) => Some(words::stopped_by(lang, &words::operator(lang))),
             Self::Stopped(Stop::Steered) => Some(words::steered(lang)),
             Self::TooLong(limit) => Some(words::wall(lang, &words::duration(lang, *limit))),
             Self::Failed(error) => Some(match error.class {
