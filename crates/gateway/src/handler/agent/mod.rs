@@ -28,7 +28,7 @@ use larkline_client::Secret;
 use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_store::session::Session;
-use larkline_store::task::WaitingTask;
+use larkline_store::task::{TaskId, WaitingTask};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -204,7 +204,7 @@ impl Agent {
         let mut starts = 0;
         loop {
             starts += 1;
-            let launch = self.launch(conversation.session(), wanted.clone())?;
+            let launch = self.launch(turn.task, conversation.session(), wanted.clone())?;
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -342,7 +342,7 @@ impl Agent {
         }
     }
 
-    fn launch(&self, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
+    fn launch(&self, task: TaskId, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
         let settings = &self.settings;
         Ok(Launch {
             program: settings.argv.clone(),
@@ -357,7 +357,9 @@ impl Agent {
             turns_max: settings.turns_max,
             budget_usd: settings.budget.clone(),
             mcp: None,
-            add_dirs: vec![self.state_dir.join("tasks")],
+            // Its own folder; those of other chats' tasks are none of its business.
+            add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
+            project_settings: settings.project_settings,
         })
     }
 
