@@ -58,7 +58,8 @@ pub(super) fn turn(tools: &Tools, rounds: usize) -> Result<Vec<Row>> {
 pub(super) fn crowd(tools: &Tools, _: usize) -> Result<Vec<Row>> {
     let what = format!("{CROWD} agents at once: first message → last whole answer");
     let mut time = Row::new("agents", &what, "none lost, none doubled", "s");
-    let mut memory = Row::new("agents", "resident memory of the gateway with them at work", "–", "MB");
+    let mut memory =
+        Row::new("agents", "resident memory of the gateway with them at work", "–", "MB");
     let mut each = Row::new("agents", "the same for each conversation that waits", "–", "kB");
     let sim = tools.sim()?;
     let bot = tools.bot(Who::Ours, Job::Handler(&handler(tools, CROWD)?), &sim)?;
@@ -79,7 +80,10 @@ pub(super) fn crowd(tools: &Tools, _: usize) -> Result<Vec<Row>> {
     time.remark = format!("{lost} lost, {doubled} doubled");
     time.met = Some(lost == 0 && doubled == 0);
     each.remark = "a conversation is a row in the store; no process waits".to_owned();
-    println!("agents    {} s for {CROWD}, {lost} lost, {doubled} doubled", short(time.our_median()));
+    println!(
+        "agents    {} s for {CROWD}, {lost} lost, {doubled} doubled",
+        short(time.our_median())
+    );
     Ok(vec![time, memory, each])
 }
 

@@ -171,16 +171,15 @@ impl Agent {
             "turn over"
         );
         conversation.end_turn(ending.word, ran.heard.usage).await.map_err(HandlerError::store)?;
-        let mut paragraphs = Vec::new();
-        paragraphs.extend(fresh.then(|| words::fresh_session(lang)));
-        paragraphs.push(match ran.heard.answer() {
+        let markdown = match ran.heard.answer() {
             text if text.is_empty() => ran.done.text.clone(),
             text => text,
-        });
-        paragraphs.extend(ending.sentence);
-        paragraphs.retain(|paragraph| !paragraph.is_empty());
+        };
+        let sentences: Vec<String> =
+            fresh.then(|| words::fresh_session(lang)).into_iter().chain(ending.sentence).collect();
         let mut said = vec![Saying::Answer {
-            markdown: paragraphs.join("\n\n"),
+            markdown,
+            ending: sentences.join("\n"),
             footer: ran.heard.footer(began.elapsed()),
         }];
         said.extend(folder.left());
