@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{self, ms, now_ms};
 use crate::outgoing;
 use crate::shared::Shared;
+use crate::words::{self, Lang};
 
 /// The short round: late replies that never came, an ill store, a growing queue.
 const ROUND: Duration = Duration::from_secs(1);
@@ -110,7 +111,11 @@ impl Upkeep {
     }
 
     async fn expire(&self) {
-        match self.shared.store.expire_awaiting(now_ms(), no_reply_notice).await {
+        let notice = match self.shared.config.load().language {
+            Lang::Zh => no_reply_zh,
+            Lang::En => no_reply_en,
+        };
+        match self.shared.store.expire_awaiting(now_ms(), notice).await {
             Ok(items) => {
                 for item in &items {
                     tracing::error!(app = item.app, event_id = %item.event_id, inbox_id = item.id.0,
@@ -203,7 +208,15 @@ impl Upkeep {
     }
 }
 
-fn no_reply_notice(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
-    let text = "⚠️ The announced answer did not come in time (no_reply). The operator can retry it: larkline dead";
-    outgoing::notice(&item.app, &Event::parse(&item.payload).ok()?, NO_REPLY, text, now_ms)
+fn no_reply_zh(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    no_reply(Lang::Zh, item, now_ms)
+}
+
+fn no_reply_en(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    no_reply(Lang::En, item, now_ms)
+}
+
+fn no_reply(lang: Lang, item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    let event = Event::parse(&item.payload).ok()?;
+    outgoing::notice(&item.app, &event, NO_REPLY, &words::no_reply(lang), now_ms)
 }
