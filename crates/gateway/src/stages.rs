@@ -36,6 +36,8 @@ use crate::upkeep::Upkeep;
 const SETTLE: Duration = Duration::from_secs(3);
 /// How often a stop says what it still waits for.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// What chats are told of work that the deadline cut off has so long to leave.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// How long the last stages get beyond the drain: they hold no user's work.
 const SERVICE_STOP: Duration = Duration::from_secs(2);
 
@@ -167,15 +169,17 @@ impl Stages {
         let grace = shared.config.load().limits.kill_grace;
         let work = self.work.join(deadline + grace + SETTLE);
         tokio::pin!(work);
+        let mut said_by = deadline;
         tokio::select! {
             _ = &mut work => {}
             () = watch_work(shared, deadline) => {
                 self.kill.cancel();
                 work.await;
+                said_by = Instant::now() + FAREWELL;
             }
         }
         failpoint!("work_stopped");
-        if let Err(error) = wait_for_outbox(shared, deadline).await {
+        if let Err(error) = wait_for_outbox(shared, said_by).await {
             tracing::warn!("replies stay in the outbox until the next start: {error}");
         }
         failpoint!("outbox_empty");

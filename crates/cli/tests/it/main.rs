@@ -24,6 +24,7 @@ mod instance;
 mod line;
 mod listener;
 mod lists;
+mod llm;
 mod look;
 mod probe;
 mod proof;

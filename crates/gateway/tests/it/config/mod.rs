@@ -2,6 +2,7 @@
 //! out.
 
 mod loading;
+mod models;
 mod problems;
 mod secrets;
 mod showing;
