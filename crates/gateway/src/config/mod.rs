@@ -22,6 +22,7 @@ mod decoder;
 mod field;
 mod handler;
 mod key;
+mod kind;
 mod link;
 mod llm;
 mod log;
