@@ -56,8 +56,6 @@ const STARTS_MAX: usize = 3;
 const CONVERSATIONS: &str = "conversations";
 /// Where the agent leaves files for the chat.
 const OUT: &str = "LARKLINE_OUT";
-/// What Claude Code's own sandbox of its shell needs.
-const SCRUBBERS: [&str; 2] = ["bwrap", "socat"];
 
 /// Has a coding agent answer.
 #[derive(Debug)]
@@ -75,10 +73,11 @@ impl Agent {
         let mut env = inherited(&settings.pass_env, &resources.env);
         let fixed = Wire::env(settings.agent).into_iter();
         env.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
-        if settings.agent != AgentKind::Codex && can_scrub(env.get("PATH")) {
-            env.insert("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB".to_owned(), "1".into());
-        }
         env.extend(settings.env.clone());
+        let path = env.get("PATH").map(Secret::expose).unwrap_or_default();
+        if settings.agent != AgentKind::Codex && config::can_scrub(path) {
+            env.entry(config::SCRUB.to_owned()).or_insert_with(|| "1".into());
+        }
         let limits = Limits {
             wall: settings.limits.wall,
             idle: Some(settings.limits.idle),
@@ -296,12 +295,4 @@ impl Agent {
 /// An id for a new conversation.
 fn fresh_id() -> String {
     Uuid::now_v7().to_string()
-}
-
-/// Whether Claude Code can take its key out of its shell's environment.
-fn can_scrub(path: Option<&Secret>) -> bool {
-    let path = path.map(|path| path.expose().to_owned()).unwrap_or_default();
-    let is_there =
-        |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    SCRUBBERS.iter().all(|program| is_there(program))
 }
