@@ -33,6 +33,9 @@ pub struct Launch {
     pub mcp: Option<String>,
     /// Directories besides `cwd` that it may use.
     pub add_dirs: Vec<PathBuf>,
+    /// Whether settings, hooks, rules and MCP servers of `cwd` and of the user are taken up: they run
+    /// unasked. Only the Claude wire can refuse them.
+    pub project_settings: bool,
 }
 
 /// Which conversation.

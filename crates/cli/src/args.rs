@@ -61,6 +61,8 @@ pub(crate) enum Command {
         /// What to look for.
         key: String,
     },
+    /// Conversations with agents and models.
+    Sessions(SessionsArgs),
     /// Send a message through the running gateway.
     Send(SendArgs),
     /// Ask the running gateway to read its configuration again.
@@ -207,6 +209,41 @@ pub(crate) enum DeadAction {
     GiveUp {
         /// The handler's name.
         handler: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SessionsArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<SessionsAction>,
+    /// Only those of this chat.
+    #[arg(long)]
+    pub(crate) chat: Option<String>,
+    /// Only those with this handler.
+    #[arg(long)]
+    pub(crate) handler: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsAction {
+    /// Show one with its history.
+    Show {
+        /// Its number.
+        id: i64,
+    },
+    /// End its running turn; the conversation goes on.
+    Stop {
+        /// Its number.
+        id: i64,
+    },
+    /// End it for good; the next message begins another.
+    End {
+        /// Its number.
+        id: i64,
     },
 }
 

@@ -12,6 +12,8 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+/// Characters of a button that are said again.
+const LABEL_CHARS_MAX: usize = 100;
 /// Questions that may be open together; more turns do not run at once.
 const OPEN_MAX: usize = 4096;
 
@@ -97,6 +99,8 @@ impl Asks {
         match answer.send(Given { choice, by: by.clone() }) {
             Ok(()) => {
                 let who = format!("<at id={by}></at>");
+                // What a button says may be the agent's words.
+                let label = larkline_proto::markdown::growing(&label, LABEL_CHARS_MAX);
                 let result = format!("**{label}** · {who}");
                 Pressed::Taken(crate::card::settled(&look.title, &look.body, &result), choice)
             }

@@ -54,12 +54,18 @@ pub fn grown(lang: Lang, task: i64, answer: &str, status: &str) -> Outgoing {
     card(elements, &words::growing_summary(lang))
 }
 
-/// An answer in Markdown, as the cards it takes; `footer` stands small below the last.
-pub fn answer(markdown: &str, footer: &str) -> Vec<Outgoing> {
+/// An answer in Markdown, as the cards it takes. Below the last stand what the gateway says about it
+/// (`ending`), and small words (`footer`); both are the gateway's own, and may hold the platform's tags.
+pub fn answer(markdown: &str, ending: &str, footer: &str) -> Vec<Outgoing> {
     let parts = markdown::parts(markdown);
+    if parts.is_empty() {
+        let below = [(!ending.is_empty()).then(|| said(ending)), note_unless_empty(footer)];
+        return vec![card(below.into_iter().flatten().collect(), &markdown::summary(ending))];
+    }
     let last = parts.len().saturating_sub(1);
     let made = parts.iter().enumerate().map(|(n, part)| {
         let mut elements = part.card_elements();
+        elements.extend((n == last && !ending.is_empty()).then(|| said(ending)));
         let number = part.number.map(|(this, of)| format!("({this}/{of})"));
         let small: Vec<String> = number
             .into_iter()
@@ -123,6 +129,14 @@ fn head(title: &str, colour: &str, elements: Vec<Value>, summary: &str) -> Value
 
 fn text(id: &str, content: &str) -> Value {
     json!({ "tag": "markdown", "element_id": id, "content": content })
+}
+
+fn said(content: &str) -> Value {
+    json!({ "tag": "markdown", "content": content })
+}
+
+fn note_unless_empty(content: &str) -> Option<Value> {
+    (!content.is_empty()).then(|| note(content))
 }
 
 fn note(content: &str) -> Value {

@@ -9,6 +9,12 @@ pub fn now_ms() -> i64 {
     larkline_failpoint::wall_ms(now_ms)
 }
 
+/// Now, as file times have it.
+pub fn now() -> std::time::SystemTime {
+    let since = u64::try_from(now_ms()).unwrap_or(0);
+    std::time::UNIX_EPOCH + std::time::Duration::from_millis(since)
+}
+
 /// A duration as whole milliseconds.
 pub fn ms(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

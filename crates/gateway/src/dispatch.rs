@@ -262,7 +262,10 @@ impl Dispatch {
             // A task that was retried by hand and died again says so again.
             Some(turn) => {
                 let saying = match turn.live.as_ref().and_then(Live::growing) {
-                    Some(_) => Saying::Answer { markdown: notice, footer: String::new() },
+                    Some(_) => {
+                        let (markdown, footer) = (String::new(), String::new());
+                        Saying::Answer { markdown, ending: notice, footer }
+                    }
                     None => Outgoing::text(&notice).into(),
                 };
                 self.rows(task, message, &format!("n{}/", now_ms()), vec![saying])

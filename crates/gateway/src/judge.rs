@@ -22,6 +22,7 @@ use crate::inbound::Inbound;
 use crate::outgoing;
 use crate::router::{self, Context, Routed, Why};
 use crate::shared::{AppRuntime, Shared};
+use crate::words;
 
 /// The judge of one app.
 pub struct Judge {
@@ -100,16 +101,11 @@ impl Judge {
 
     /// The notice that goes with a refusal, when there is one: once while it lasts.
     fn notice(&self, event: &Event, why: Why) -> Option<NewOutbox> {
+        let lang = self.shared.config.load().language;
         let text = match why {
-            Why::RateLimited if self.tell(event.actor()?) => {
-                "⏳ 消息太快了，请稍后再发。Too many messages, please wait a minute."
-            }
-            Why::Stale => {
-                "⏳ 这条消息送达得太晚，没有处理。This message arrived too late and was not handled."
-            }
-            Why::StaleAsk => {
-                "⏳ 这条消息送达得很晚，还需要处理吗？需要的话请重发。This message arrived late: does it still matter? Then please send it again."
-            }
+            Why::RateLimited if self.tell(event.actor()?) => words::too_many(lang),
+            Why::Stale => words::too_late(lang),
+            Why::StaleAsk => words::still_wanted(lang),
             Why::RateLimited
             | Why::UnsupportedType
             | Why::NoRoute
@@ -121,7 +117,7 @@ impl Judge {
             | Why::OwnMessage
             | Why::Probe => return None,
         };
-        outgoing::notice(&self.app.name, event, why.word(), text, now_ms())
+        outgoing::notice(&self.app.name, event, why.word(), &text, now_ms())
     }
 
     /// What a chat hears whose message was taken but has to wait behind many others.
@@ -131,9 +127,7 @@ impl Judge {
         if waiting == 0 || !self.inbound().tell_crowd(chat, nanos(self.epoch.elapsed())) {
             return None;
         }
-        let text = format!(
-            "⏳ 已收到，前面还有约 {waiting} 条消息在排队。Received; about {waiting} messages are waiting before yours."
-        );
+        let text = words::crowded(self.shared.config.load().language, waiting);
         outgoing::notice(&self.app.name, event, "crowded", &text, now_ms())
     }
 

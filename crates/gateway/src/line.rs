@@ -13,6 +13,7 @@ use larkline_store::outbox::NewOutbox;
 use crate::clock::ms;
 use crate::outgoing;
 use crate::shared::Shared;
+use crate::words::{self, Lang};
 
 /// Places in the line that are told; whoever is further back is told when he comes nearer.
 const TOLD_MAX: usize = 64;
@@ -42,10 +43,13 @@ impl Line {
             Ok(items) => items,
             Err(error) => return shared.store_health.failed("next_in_line", &error),
         };
-        let after_ms = ms(shared.config.load().limits.tell_position_after);
+        let config = shared.config.load_full();
+        let after_ms = ms(config.limits.tell_position_after);
         let fresh = self.untold(&items, now_ms - after_ms);
-        let notices: Vec<NewOutbox> =
-            fresh.iter().filter_map(|(place, item)| notice(*place, item, now_ms)).collect();
+        let notices: Vec<NewOutbox> = fresh
+            .iter()
+            .filter_map(|(place, item)| notice(config.language, *place, item, now_ms))
+            .collect();
         if !notices.is_empty() {
             match shared.store.enqueue(notices).await {
                 Ok(_) => shared.delivery.notify_waiters(),
@@ -80,10 +84,8 @@ impl Line {
 }
 
 /// Keyed by the event: a process that starts anew says nothing twice.
-fn notice(place: usize, item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+fn notice(lang: Lang, place: usize, item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
     let event = Event::parse(&item.payload).ok()?;
-    let text = format!(
-        "⏳ 已收到，正在排队，当前第 {place} 位。Received; it is number {place} in the queue."
-    );
+    let text = words::place_in_line(lang, place);
     outgoing::notice(&item.app, &event, "queued", &text, now_ms)
 }

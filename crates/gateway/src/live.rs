@@ -42,6 +42,8 @@ const RENEW_EVERY: Duration = Duration::from_mins(9);
 const FAILURES_MAX: u32 = 3;
 /// The state of the row is looked at this often, besides being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Characters of the word about the work.
+const STATUS_CHARS_MAX: usize = 300;
 /// Characters of the answer that a growing card shows; the end shows all of it.
 const SHOWN_CHARS_MAX: usize = 8_000;
 
@@ -168,11 +170,12 @@ impl Live {
         // The sender lives in `self`.
         drop(view.wait_for(Option::is_some).await);
         let card = card::growing(self.inner.lang, self.inner.to.task.0);
+        // Before it is: a handler that is through meanwhile ends this where it stands.
+        self.inner.opened.store(true, Ordering::Relaxed);
         while let Err(error) = self.say(CARD, card.clone()).await {
             self.inner.shared.store_health.failed("enqueue", &error);
             sleep(LOOK_EVERY).await;
         }
-        self.inner.opened.store(true, Ordering::Relaxed);
         if let Some(message) = self.sent().await {
             self.grow(&message, view).await;
         }
@@ -269,15 +272,16 @@ impl Live {
         // Replies go first: without a place in the app's windows this frame is left out.
         let Some(permit) = app.governor.try_operation() else { return Ok(()) };
         let answer = markdown::growing(&wanted.answer, SHOWN_CHARS_MAX);
+        // A tool's name and what it is about are the model's words.
+        let status = markdown::growing(&wanted.status, STATUS_CHARS_MAX);
         let result = match brush {
             Brush::Whole => {
-                let card =
-                    card::grown(self.inner.lang, self.inner.to.task.0, &answer, &wanted.status);
+                let card = card::grown(self.inner.lang, self.inner.to.task.0, &answer, &status);
                 app.api.patch_card(message, &card.content).await
             }
             Brush::Entity(id) => {
                 let (element, words) = if shown.answer == wanted.answer || answer.is_empty() {
-                    (STATUS, filled(&wanted.status))
+                    (STATUS, filled(&status))
                 } else {
                     (ANSWER, answer.as_str())
                 };

@@ -78,8 +78,10 @@ pub enum Saying {
     /// An answer in Markdown: a card, or as many as it takes, in plainer forms where the platform
     /// refuses them.
     Answer {
-        /// The words.
+        /// The words: nothing in them but Markdown has an effect.
         markdown: String,
+        /// What the gateway itself says about it, as cards have it; empty for nothing.
+        ending: String,
         /// Small words below: time, tools, cost; empty for none.
         footer: String,
     },
@@ -265,8 +267,8 @@ impl Destination {
                 Saying::Message(message) => {
                     ops.extend(message.split().into_iter().map(|message| self.op(message)));
                 }
-                Saying::Answer { markdown, footer } => {
-                    for card in card::answer(&markdown, &footer) {
+                Saying::Answer { markdown, ending, footer } => {
+                    for card in card::answer(&markdown, &ending, &footer) {
                         let said = self.op(card.clone());
                         ops.push(match growing.take() {
                             Some(row) => Op::Update {

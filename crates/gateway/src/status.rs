@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{ms, now_ms};
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
-use crate::handler::children::ChildInfo;
+use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::proof::{self, Proof};
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
@@ -45,6 +45,10 @@ pub struct Status {
     pub store_writable: bool,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
+    /// What they use, each with all it started.
+    pub usage: Vec<ChildUsage>,
+    /// How children are kept apart and limited on this machine.
+    pub isolation: Isolation,
     /// What a handler finished last; none among the newest few hundred events.
     pub last_handled: Option<LastHandled>,
     /// Messages of people that are late, oldest first.
@@ -200,6 +204,8 @@ impl Status {
             tally: shared.store.tally().await?,
             depths: shared.store.depths().await?,
             store_writable,
+            usage: usage(shared).await,
+            isolation: shared.children.isolation().clone(),
             children: shared.children.running(),
             last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
@@ -290,4 +296,13 @@ impl AppStatus {
         let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
         Some(format!("app {}: the link is {}{fault}", self.name, self.link.state))
     }
+}
+
+/// Reading `/proc` takes milliseconds: not on a thread that also answers pings.
+async fn usage(shared: &Shared) -> Vec<ChildUsage> {
+    if shared.children.running().is_empty() {
+        return Vec::new();
+    }
+    let children = shared.children.clone();
+    tokio::task::spawn_blocking(move || children.usage()).await.unwrap_or_default()
 }

@@ -29,6 +29,8 @@ struct Entry {
 pub enum Stop {
     /// Somebody said so.
     By(OpenId),
+    /// The operator said so.
+    Operator,
     /// A newer message takes its place.
     Steered,
 }

@@ -11,9 +11,10 @@ use larkline_store::outbox::NewOutbox;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{ms, now_ms};
+use crate::clock::{self, ms, now_ms};
 use crate::outgoing;
 use crate::shared::Shared;
+use crate::words::{self, Lang};
 
 /// The short round: late replies that never came, an ill store, a growing queue.
 const ROUND: Duration = Duration::from_secs(1);
@@ -25,6 +26,11 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// A clock that is set back by more is noticed; less is what time servers do all day, and what
 /// waits waits that much longer.
 const SET_BACK_MIN: Duration = Duration::from_secs(2);
+
+/// How often conversations are looked through for idle ones.
+const SESSIONS_EVERY: Duration = Duration::from_hours(24);
+/// Name of the fact that says when that was done last.
+const SESSIONS_CLEANED: &str = "sessions_cleaned_ms";
 
 /// Why a task died whose announced answer never came.
 const NO_REPLY: &str = "no_reply";
@@ -105,7 +111,11 @@ impl Upkeep {
     }
 
     async fn expire(&self) {
-        match self.shared.store.expire_awaiting(now_ms(), no_reply_notice).await {
+        let notice = match self.shared.config.load().language {
+            Lang::Zh => no_reply_zh,
+            Lang::En => no_reply_en,
+        };
+        match self.shared.store.expire_awaiting(now_ms(), notice).await {
             Ok(items) => {
                 for item in &items {
                     tracing::error!(app = item.app, event_id = %item.event_id, inbox_id = item.id.0,
@@ -146,7 +156,44 @@ impl Upkeep {
         }
     }
 
+    /// Completes conversations that nobody uses any more, once a day, restarts or not: a start clears
+    /// nothing by itself.
+    async fn idle_sessions(&self) {
+        let (store, now) = (&self.shared.store, now_ms());
+        let config = self.shared.config.load_full();
+        let last = store.fact(SESSIONS_CLEANED.to_owned()).await.ok().flatten();
+        let last: Option<i64> = last.and_then(|text| text.parse().ok());
+        if last.is_some_and(|at| (0..ms(SESSIONS_EVERY)).contains(&(now - at))) {
+            return;
+        }
+        for (name, handler) in &config.handlers {
+            let Some(keep) = handler.keeps_conversations() else { continue };
+            match store.end_sessions_idle(name.clone(), now - ms(keep), now).await {
+                Ok(0) => {}
+                Ok(sessions) => {
+                    tracing::info!(handler = name, sessions, "idle conversations completed")
+                }
+                Err(error) => return self.shared.store_health.failed("end_sessions_idle", &error),
+            }
+        }
+        if let Err(error) = store.put_fact(SESSIONS_CLEANED.to_owned(), now.to_string()).await {
+            self.shared.store_health.failed("put_fact", &error);
+        }
+    }
+
+    /// Removes folders of tasks whose files were sent or read long ago.
+    async fn sweep_folders(&self) {
+        let config = self.shared.config.load_full();
+        let (state_dir, retention) = (config.store.path.clone(), config.store.retention);
+        let sweep = move || crate::handler::files::sweep(&state_dir, retention, clock::now());
+        if let Err(error) = tokio::task::spawn_blocking(sweep).await {
+            tracing::warn!("folders of old tasks could not be looked through: {error}");
+        }
+    }
+
     async fn prune(&self) {
+        self.idle_sessions().await;
+        self.sweep_folders().await;
         let retention = self.shared.config.load().store.retention;
         match self.shared.store.prune(now_ms() - ms(retention)).await {
             Ok(pruned) => tracing::info!(
@@ -161,7 +208,15 @@ impl Upkeep {
     }
 }
 
-fn no_reply_notice(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
-    let text = "⚠️ The announced answer did not come in time (no_reply). The operator can retry it: larkline dead";
-    outgoing::notice(&item.app, &Event::parse(&item.payload).ok()?, NO_REPLY, text, now_ms)
+fn no_reply_zh(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    no_reply(Lang::Zh, item, now_ms)
+}
+
+fn no_reply_en(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    no_reply(Lang::En, item, now_ms)
+}
+
+fn no_reply(lang: Lang, item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
+    let event = Event::parse(&item.payload).ok()?;
+    outgoing::notice(&item.app, &event, NO_REPLY, &words::no_reply(lang), now_ms)
 }

@@ -39,6 +39,34 @@ macro_rules! messages {
 }
 
 messages! {
+    /// Over the limit for one person.
+    too_many() { zh: "⏳ 消息太快了，请稍后再发。", en: "⏳ Too many messages, please wait a minute." }
+    /// Older than its route wants.
+    too_late() {
+        zh: "⏳ 这条消息送达得太晚，没有处理。",
+        en: "⏳ This message arrived too late and was not handled."
+    }
+    /// The same, with a question.
+    still_wanted() {
+        zh: "⏳ 这条消息送达得很晚，还需要处理吗？需要的话请重发。",
+        en: "⏳ This message arrived late: does it still matter? Then please send it again."
+    }
+    /// Many messages wait for handlers.
+    crowded(waiting: u64) {
+        zh: "⏳ 已收到，前面还有约 {waiting} 条消息在排队。",
+        en: "⏳ Received; about {waiting} messages are waiting before yours."
+    }
+    /// Its place while its handler is at its cap.
+    place_in_line(place: usize) {
+        zh: "⏳ 已收到，正在排队，当前第 {place} 位。",
+        en: "⏳ Received; it is number {place} in the queue."
+    }
+    /// A handler announced an answer that did not come.
+    no_reply() {
+        zh: "⚠️ 预告的回答没有按时到达（no_reply）。管理员可以重试：larkline dead",
+        en: "⚠️ The announced answer did not come in time (no_reply). The operator can retry it: larkline dead"
+    }
+
     /// A turn has begun.
     thinking() { zh: "⏳ 正在处理……", en: "⏳ Working on it…" }
     /// A tool is at work.
@@ -79,6 +107,8 @@ messages! {
     }
     /// Somebody ended the turn.
     stopped_by(who: &str) { zh: "⏹ 已由 {who} 停止。对话保留，可以继续。", en: "⏹ Stopped by {who}. The conversation goes on." }
+    /// Who runs the gateway.
+    operator() { zh: "管理员", en: "the operator" }
     /// A newer message ended the turn.
     steered() { zh: "↪ 收到新消息，转而处理它。", en: "↪ A newer message came; going on with that." }
     /// It worked too long.

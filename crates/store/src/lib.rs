@@ -274,9 +274,14 @@ pub trait Store: Send + Sync + 'static {
         at_ms: i64,
     ) -> StoreFuture<'_, Session>;
 
-    /// Completes the current sessions that were used last before `before_ms`, and answers how many;
-    /// never one that is in a turn.
-    fn end_sessions_idle(&self, before_ms: i64, at_ms: i64) -> StoreFuture<'_, u64>;
+    /// Completes the current sessions with one handler that were used last before `before_ms`, and
+    /// answers how many; never one that is in a turn.
+    fn end_sessions_idle(
+        &self,
+        handler: String,
+        before_ms: i64,
+        at_ms: i64,
+    ) -> StoreFuture<'_, u64>;
 
     /// Adds to the end of a conversation, of which the last thousand utterances are kept. What a
     /// task says replaces all that it said there before, so that a second run doubles nothing.

@@ -4,6 +4,7 @@
 //! interleaved rounds. Nothing here is a test: a machine that is busy gives other numbers, not a
 //! failure. What the numbers mean is in `notes.txt`, which the page repeats.
 
+mod agents;
 mod crowd;
 mod figure;
 mod life;
@@ -29,7 +30,7 @@ const NOTES: &str = include_str!("notes.txt");
 type Measure = (&'static str, fn(&Tools, usize) -> Result<Vec<Row>>);
 
 /// In the order of the page.
-const MEASURES: [Measure; 12] = [
+const MEASURES: [Measure; 14] = [
     ("received", speed::received),
     ("path", speed::path),
     ("pace", speed::pace),
@@ -40,6 +41,8 @@ const MEASURES: [Measure; 12] = [
     ("waiting", life::waiting),
     ("burst", life::burst),
     ("token", life::token),
+    ("turn", agents::turn),
+    ("crowd", agents::crowd),
     ("size", life::size),
     ("journal", crowd::journal),
 ];

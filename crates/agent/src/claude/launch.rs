@@ -40,8 +40,10 @@ pub(super) fn argv(launch: &Launch) -> Vec<String> {
         // Without anybody to ask it denies by itself, tells the model and goes on.
         Permission::Deny => {}
     }
-    option(&mut argv, "--setting-sources", "");
-    argv.push("--strict-mcp-config".to_owned());
+    if !launch.project_settings {
+        option(&mut argv, "--setting-sources", "");
+        argv.push("--strict-mcp-config".to_owned());
+    }
     if let Some(system) = &launch.system {
         option(&mut argv, "--append-system-prompt", bounded(system));
     }

@@ -18,6 +18,7 @@ pub(crate) fn launch() -> Launch {
         budget_usd: None,
         mcp: None,
         add_dirs: Vec::new(),
+        project_settings: false,
     }
 }
 

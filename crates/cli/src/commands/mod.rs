@@ -9,6 +9,7 @@ mod probe;
 mod run;
 mod scripted_agent;
 mod send;
+mod sessions;
 mod sim;
 mod status;
 mod version;
@@ -36,6 +37,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Chats => lists::chats(config, format).await,
         Command::Dead { action } => lists::dead(config, format, action).await,
         Command::Explain { key } => lists::explain(config, format, key).await,
+        Command::Sessions(sessions) => sessions::run(config, format, sessions).await,
         Command::Send(send) => send::run(config, format, send).await,
         Command::Reload => send::reload(config).await,
         Command::Config { action } => config::run(config, format, &action),

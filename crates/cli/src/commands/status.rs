@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::handler::children::Isolation;
 use larkline_gateway::proof::Standing;
 use larkline_gateway::status::{AppStatus, LinkView, Status};
 use larkline_store::record::Tally;
@@ -58,9 +59,32 @@ fn human(s: &Status) -> String {
     ));
     s.children.iter().for_each(|c| {
         let pid = c.process.map_or_else(|| "starting".to_owned(), |p| format!("pid {}", p.pid));
-        out.push(format!("child     {pid} for {} since {}", c.handler, local_time(c.since_ms)));
+        let used = s.usage.iter().find(|used| used.task == c.task && used.handler == c.handler);
+        let used = used.map_or_else(String::new, |used| {
+            let (mib, seconds) = (used.rss_bytes >> 20, used.cpu_ms / 1000);
+            format!(": {mib} MiB, {} processes, {seconds} s of processor time", used.processes)
+        });
+        out.push(format!(
+            "child     {pid} for {} since {}{used}",
+            c.handler,
+            local_time(c.since_ms)
+        ));
     });
+    out.push(format!("children  {}", isolation(&s.isolation)));
     out.join("\n")
+}
+
+/// Which limits of children the kernel keeps, and which are looked after once a second.
+fn isolation(i: &Isolation) -> String {
+    let kept = |by_kernel: bool| if by_kernel { "by the kernel" } else { "looked at each second" };
+    let cpu = if i.cpu { "by the kernel" } else { "not limited" };
+    let end = if i.kill { "in one stroke (cgroup)" } else { "process by process" };
+    let why = i.why_not.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    format!(
+        "memory {}, processes {}, processor {cpu}, ended {end}{why}",
+        kept(i.memory),
+        kept(i.pids)
+    )
 }
 
 /// The three signs of life at once: the links, what was handled last, the process.

@@ -167,7 +167,7 @@ async fn the_showcase_draws_a_card_answers_its_button_and_streams_another() {
     };
     let content = tokio::time::timeout(PATIENCE, streamed).await.unwrap();
     let text = content["body"]["elements"][0]["content"].as_str().unwrap();
-    assert!(text.ends_with("nothing it acknowledged is lost."), "{text}");
+    assert!(text.contains("nothing it acknowledged is lost"), "{text}");
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 //! | `POST /v1/replies/{task}` | both | a handler's later answer, signed with its secret |
 //! | `GET /v1/status` | socket | the whole report |
 //! | `GET /v1/messages`, `/v1/chats`, `/v1/dead`, `/v1/story` | socket | lists |
+//! | `GET /v1/sessions`, `/v1/sessions/{id}` | socket | conversations |
+//! | `POST /v1/sessions/{id}/stop`, `/end` | socket | a turn's end, a conversation's end |
 //! | `POST /v1/dead/{item}/retry`, `/drop` | socket | dead letters |
 //! | `POST /v1/handlers/{handler}/give-up` | socket | what waits for a handler that is gone |
 //! | `POST /v1/send` | socket | a message through the outbox |
@@ -23,7 +25,9 @@ mod probe;
 mod replies;
 mod send;
 mod server;
+mod sessions;
 
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendRequest};
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};
+pub use sessions::SessionStory;

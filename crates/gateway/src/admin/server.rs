@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{lists, probe, replies, send};
+use super::{lists, probe, replies, send, sessions};
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -97,6 +97,10 @@ fn operator() -> Router<Admin> {
         .route("/v1/dead/{item}/retry", post(lists::retry))
         .route("/v1/dead/{item}/drop", post(lists::drop_dead))
         .route("/v1/handlers/{handler}/give-up", post(lists::give_up))
+        .route("/v1/sessions", get(sessions::sessions))
+        .route("/v1/sessions/{id}", get(sessions::session))
+        .route("/v1/sessions/{id}/stop", post(sessions::stop))
+        .route("/v1/sessions/{id}/end", post(sessions::end))
         .route("/v1/story", get(lists::story))
         .route("/v1/send", post(send::send))
         .route("/v1/probe", post(probe::start))

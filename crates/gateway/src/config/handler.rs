@@ -195,6 +195,15 @@ impl Handler {
         }
     }
 
+    /// How long it keeps a conversation that nobody uses; nothing when it has none.
+    pub fn keeps_conversations(&self) -> Option<Duration> {
+        match self {
+            Self::Agent(agent) => Some(agent.keep),
+            Self::Llm(llm) => Some(llm.history.age),
+            Self::Echo(_) | Self::Command(_) | Self::Http(_) => None,
+        }
+    }
+
     /// What every handler has.
     pub fn common(&self) -> &Common {
         match self {

@@ -124,7 +124,8 @@ impl Answer {
 
     /// An answer in Markdown.
     pub fn markdown(markdown: impl Into<String>) -> Self {
-        let said = Saying::Answer { markdown: markdown.into(), footer: String::new() };
+        let (ending, footer) = (String::new(), String::new());
+        let said = Saying::Answer { markdown: markdown.into(), ending, footer };
         Self { said: vec![said], ..Self::default() }
     }
 

@@ -120,17 +120,14 @@ impl Llm {
             self.remember(turn, conversation, &asked, &answer).await?;
         }
         conversation.end_turn(word, usage).await.map_err(HandlerError::store)?;
-        let sentence = over.sentence(lang, &turn.handler);
-        let text = [Some(answer), sentence]
-            .into_iter()
-            .flatten()
-            .filter(|text| !text.trim().is_empty())
-            .collect::<Vec<_>>()
-            .join("\n\n");
-        let markdown = if text.is_empty() { words::done_silent(lang) } else { text };
+        let ending = match over.sentence(lang, &turn.handler) {
+            Some(sentence) => sentence,
+            None if answer.trim().is_empty() => words::done_silent(lang),
+            None => String::new(),
+        };
         let footer = footer(lang, began.elapsed(), usage);
         Ok(Answer {
-            said: vec![Saying::Answer { markdown, footer }],
+            said: vec![Saying::Answer { markdown: answer, ending, footer }],
             outcome: Some(word),
             ..Answer::default()
         })

@@ -282,7 +282,10 @@ pub async fn starting_often_clears_nothing(store: &dyn Store) {
     for start in 1..=40 {
         let (boot_id, at_ms) = (format!("boot {start}"), 20 + start * 20);
         store.begin_boot(boot(&boot_id, at_ms)).await.unwrap();
-        assert_eq!(store.end_sessions_idle(at_ms - RETENTION_MS, at_ms).await.unwrap(), 0);
+        assert_eq!(
+            store.end_sessions_idle("claude".into(), at_ms - RETENTION_MS, at_ms).await.unwrap(),
+            0
+        );
         assert_eq!(store.prune(at_ms - RETENTION_MS).await.unwrap().sessions, 0);
         if start % 2 == 0 {
             let (at_ms, reason) = (at_ms + 10, "signal SIGTERM".into());
@@ -308,8 +311,9 @@ pub async fn only_what_is_idle_longer_is_completed(store: &dyn Store) {
     go(store, gone, SessionState::Terminated, 34).await.unwrap();
     let used = active(store, "used", 40).await;
     patched(store, used, SessionPatch::default(), 100).await;
-    assert_eq!(store.end_sessions_idle(100, 200).await.unwrap(), 3);
-    assert_eq!(store.end_sessions_idle(100, 201).await.unwrap(), 0);
+    assert_eq!(store.end_sessions_idle("another".into(), 100, 200).await.unwrap(), 0);
+    assert_eq!(store.end_sessions_idle("claude".into(), 100, 200).await.unwrap(), 3);
+    assert_eq!(store.end_sessions_idle("claude".into(), 100, 201).await.unwrap(), 0);
     for id in [old, unused, cut] {
         let session = store.session_by_id(id).await.unwrap().unwrap();
         assert_eq!(session.state, SessionState::Completed);

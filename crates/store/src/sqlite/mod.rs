@@ -447,12 +447,15 @@ impl Store for SqliteStore {
         self.write("patch_session", move |tx| session::patch(tx, id, &patch, at_ms))
     }
 
-    fn end_sessions_idle(&self, before_ms: i64, at_ms: i64) -> StoreFuture<'_, u64> {
-        Box::pin(
-            self.in_bites("end_sessions_idle", true, move |tx| {
-                session::end_idle(tx, before_ms, at_ms)
-            }),
-        )
+    fn end_sessions_idle(
+        &self,
+        handler: String,
+        before_ms: i64,
+        at_ms: i64,
+    ) -> StoreFuture<'_, u64> {
+        Box::pin(self.in_bites("end_sessions_idle", true, move |tx| {
+            session::end_idle(tx, &handler, before_ms, at_ms)
+        }))
     }
 
     fn say_in_session(&self, id: SessionId, said: Vec<Utterance>) -> StoreFuture<'_, ()> {

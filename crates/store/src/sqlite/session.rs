@@ -261,12 +261,17 @@ pub(super) fn restarted(tx: &Tx<'_>, at_ms: i64, boot_id: &str) -> Result<(), Re
 }
 
 /// Completes a bite of what was used last before `before_ms`; answers how many.
-pub(super) fn end_idle(tx: &Tx<'_>, before_ms: i64, at_ms: i64) -> Result<u64, Refusal> {
+pub(super) fn end_idle(
+    tx: &Tx<'_>,
+    handler: &str,
+    before_ms: i64,
+    at_ms: i64,
+) -> Result<u64, Refusal> {
     let read = format!(
         "SELECT {COLUMNS} FROM session INDEXED BY session_state
-        WHERE state IN ('new', 'active', 'suspended') AND used_ms < ?1 LIMIT ?2"
+        WHERE state IN ('new', 'active', 'suspended') AND used_ms < ?1 AND handler = ?3 LIMIT ?2"
     );
-    let idle = sql::all(tx.conn, &read, [before_ms, IDLE_BITE], session)?;
+    let idle = sql::all(tx.conn, &read, params![before_ms, IDLE_BITE, handler], session)?;
     for session in &idle {
         put_aside(tx, session, at_ms, (IDLE, ""))?;
     }

@@ -168,7 +168,10 @@ impl Pair {
                 ended += 1;
             }
         }
-        assert_eq!(self.store.end_sessions_idle(before_ms, self.now_ms).await.unwrap(), ended);
+        assert_eq!(
+            self.store.end_sessions_idle("claude".into(), before_ms, self.now_ms).await.unwrap(),
+            ended
+        );
     }
 
     async fn prune(&mut self, before_ms: i64) {

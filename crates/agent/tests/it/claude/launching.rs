@@ -19,6 +19,7 @@ fn full() -> Launch {
         budget_usd: Some("0.50".to_owned()),
         mcp: Some("{\"mcpServers\":{}}".to_owned()),
         add_dirs: vec!["/srv/a".into(), "/srv/b c".into()],
+        project_settings: false,
         ..launch()
     }
 }
@@ -223,4 +224,12 @@ fn a_turn_stopped_before_it_begins_is_not_begun() {
     assert!(step.write.is_empty() && step.close, "{step:?}");
     assert_eq!(one_done(&step.events).outcome, Outcome::Cancelled);
     assert_eq!(claude.ended(code(0), "").events, []);
+}
+
+#[test]
+fn settings_of_the_directory_are_taken_up_only_where_that_is_meant() {
+    let argv = Claude::argv(&Launch { project_settings: true, ..full() });
+    for refused in ["--setting-sources", "--strict-mcp-config"] {
+        assert!(!argv.iter().any(|word| word == refused), "{argv:?}");
+    }
 }

@@ -37,6 +37,7 @@ fn launch() -> Launch {
         budget_usd: None,
         mcp: None,
         add_dirs: Vec::new(),
+        project_settings: false,
     }
 }
 

@@ -7,7 +7,6 @@
 mod behind;
 mod rig;
 mod showcase;
-mod stream;
 mod talk;
 mod tour;
 
@@ -23,7 +22,7 @@ use crate::exit::ExitStatus;
 /// that should have.
 pub(crate) async fn run(args: DemoArgs) -> Result<ExitStatus> {
     if args.handler {
-        showcase::answer_stdin().await?;
+        showcase::answer_stdin()?;
         return Ok(ExitStatus::Ok);
     }
     let mut rig = rig::Rig::start(args.port).await?;

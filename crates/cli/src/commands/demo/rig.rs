@@ -27,6 +27,10 @@ const RESTART_AFTER: Duration = Duration::from_millis(1500);
 /// The demo's redeliveries come within a second instead of after 15 s and more.
 const REDELIVERY: Duration = Duration::from_millis(700);
 
+/// What goes to the agent: its conversation's commands, and what it is asked to do.
+const AGENT_WORDS: &str = "(?i)^/(stream|new|stop|status|resume|retry|cd|model|jobs)\\\\b\
+    |^/(流式|新对话|停止|状态|恢复|重试|目录|模型|任务)|\\\\b(agent|file|report)\\\\b|代理|文件|报告";
+
 /// Simulator, gateway, and two people.
 pub(super) struct Rig {
     /// The platform.
@@ -198,7 +202,8 @@ impl Rig {
         // A JSON string is a TOML string.
         let program = serde_json::to_string(&own_file()?.display().to_string())?;
         Ok(format!(
-            r#"
+            r#"language = "en"
+
 [app.main]
 app_id = "{id}"
 app_secret = {{ env = "LARKLINE_DEMO_SECRET" }}
@@ -209,6 +214,12 @@ owners = ["{owner}"]
 name = "date"
 match = {{ keywords = ["date", "日期"] }}
 handler = "date"
+
+[[route]]
+name = "agent"
+senders = "everyone"
+match = {{ regex = "{AGENT_WORDS}" }}
+handler = "agent"
 
 [[route]]
 name = "showcase"
@@ -235,7 +246,11 @@ argv = ["date", "+%Y-%m-%d"]
 kind = "command"
 argv = [{program}, "demo", "--handler"]
 output = "json"
-env = {{ DEMO_URL = "{url}", DEMO_SECRET = {{ env = "LARKLINE_DEMO_SECRET" }} }}
+
+[handler.agent]
+kind = "agent"
+agent = "claude"
+argv = [{program}, "scripted-agent"]
 
 [handler.echo]
 kind = "echo"

@@ -8,7 +8,6 @@ use std::io::Read as _;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::stream;
 use crate::output;
 
 /// The language of an answer.
@@ -33,38 +32,40 @@ impl Language {
 /// Answers the turn on stdin.
 ///
 /// # Errors
-/// When stdin holds no turn, or the streamed card cannot be drawn.
-pub(super) async fn answer_stdin() -> Result<()> {
+/// When stdin holds no turn.
+pub(super) fn answer_stdin() -> Result<()> {
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input).context("cannot read the turn")?;
     let turn: Value = serde_json::from_str(&input).context("stdin holds no turn")?;
-    output::data(&answer(&turn).await?.to_string());
+    output::data(&answer(&turn).to_string());
     Ok(())
 }
 
-async fn answer(turn: &Value) -> Result<Value> {
+fn answer(turn: &Value) -> Value {
     use Language::{Chinese, English};
     if !turn["card"].is_null() {
-        return Ok(pressed(turn));
+        return pressed(turn);
     }
     let text = turn["text"].as_str().unwrap_or_default();
-    Ok(match text.split_whitespace().next().unwrap_or_default() {
+    match text.split_whitespace().next().unwrap_or_default() {
         "/card" => json!({"messages": [{"card": card(turn, English, None)}]}),
         "/卡片" => json!({"messages": [{"card": card(turn, Chinese, None)}]}),
-        "/stream" => stream::stream(turn, English).await?,
-        "/流式" => stream::stream(turn, Chinese).await?,
         "/post" => json!({"messages": [{"markdown": POST.0}]}),
         "/富文本" => json!({"messages": [{"markdown": POST.1}]}),
         other if other.is_ascii() => json!({ "text": HELP.0 }),
         _ => json!({ "text": HELP.1 }),
-    })
+    }
 }
 
 /// English, Chinese.
 const HELP: (&str, &str) = (
-    "/card: a card with buttons\n/stream: one that grows\n/post: a formatted post\n\
-     date: a program's answer\nEverything else is echoed.",
-    "/卡片：带按钮的卡片\n/流式：逐步生成的卡片\n/富文本：带格式的消息\n日期：由一个程序回答\n其他文字原样返回。",
+    "/card: a card with buttons\n/post: a formatted post\ndate: a program's answer\n\
+     /stream: an agent whose answer grows in a card\n\
+     write a report: an agent that asks for leave and sends a file\n\
+     /status, /new, /stop, /resume: its conversation\nEverything else is echoed.",
+    "/卡片：带按钮的卡片\n/富文本：带格式的消息\n日期：由一个程序回答\n\
+     /流式：一个代理，回答在卡片里逐步生成\n写一份报告：代理先征求许可，再发来文件\n\
+     /状态、/新对话、/停止、/恢复：它的对话\n其他文字原样返回。",
 );
 
 const POST: (&str, &str) = (

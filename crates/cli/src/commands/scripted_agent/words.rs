@@ -8,6 +8,8 @@ use super::script::{Act, Answer, Pace, Script, Tool};
 
 /// The pieces in which the long answer arrives, and the time between two.
 const REPORT_PACE: (usize, Duration) = (30, Duration::from_millis(60));
+/// The same for what one may want to interrupt.
+const TOLD_PACE: (usize, Duration) = (24, Duration::from_millis(160));
 /// The same for a short one.
 const SHORT_PACE: (usize, Duration) = (4, Duration::from_millis(30));
 /// Characters of a message that are repeated; more would be a copy of it.
@@ -29,6 +31,10 @@ struct Words {
     denied: &'static str,
     /// The long answer, and the file.
     report: &'static str,
+    /// One of these in a message asks what happens to a message.
+    path: &'static [&'static str],
+    /// The answer to that.
+    told: &'static str,
     /// The short one.
     echo: &'static str,
     /// How a message without text is called.
@@ -48,6 +54,15 @@ const ENGLISH: Words = Words {
         ```bash\n{command}\n{output}\n```\n\n\
         | what | value |\n|---|---|\n| entries in the directory | {output} |\n| turn | {turn} |\n\n\
         I am a scripted agent: no model was called, and no key was needed.\n",
+    path: &["stream", "journey"],
+    told: "**What happens to a message?**\n\n\
+        1. The platform pushes it over the long connection.\n\
+        2. It is committed to disk, and acknowledged only after that.\n\
+        3. A handler answers; the answer is committed to an outbox.\n\
+        4. It is sent within the platform's limits, with one `uuid` for every attempt.\n\n\
+        ```text\nreceived = replied + filtered + failed + waiting\n```\n\n\
+        Kill the gateway at any step: nothing it acknowledged is lost. Kill it now: this answer \
+        goes on when it is back.\n",
     echo: "Turn {turn}: I heard “{words}”. I am a scripted agent and call no model. Ask me to \
         write a file: I will ask for your leave, then send you report.md.",
     nothing: "a message without text",
@@ -66,6 +81,14 @@ const CHINESE: Words = Words {
         ```bash\n{command}\n{output}\n```\n\n\
         | 项目 | 值 |\n|---|---|\n| 目录里的条目 | {output} |\n| 轮次 | {turn} |\n\n\
         我是脚本代理：没有调用模型，也不需要密钥。\n",
+    path: &["流式", "经过"],
+    told: "**一条消息会经过什么？**\n\n\
+        1. 平台经长连接把它推送过来。\n\
+        2. 先提交到磁盘，然后才确认。\n\
+        3. 处理器给出回复，回复提交到发件箱。\n\
+        4. 按平台的限额发送，每次尝试都用同一个 `uuid`。\n\n\
+        ```text\n收到 = 已回复 + 已过滤 + 失败 + 等待\n```\n\n\
+        在任何一步杀掉网关，确认过的消息都不会丢。现在就杀掉它试试：恢复之后，这个回答会继续。\n",
     echo: "第 {turn} 轮：收到「{words}」。我是脚本代理，不调用模型。让我写一个文件试试：我会先征求你的许可，\
         再把 report.md 发给你。",
     nothing: "一条没有文字的消息",
@@ -82,6 +105,10 @@ pub(super) fn unscripted(message: &str, turn: u32) -> Script {
     };
     if words.file.iter().copied().any(asked) {
         return report(words, turn);
+    }
+    if words.path.iter().copied().any(asked) {
+        let answer = Answer::Say(words.told.to_owned());
+        return Script { answer, pace: pace(TOLD_PACE), ..Script::default() };
     }
     let quoted: String = message.chars().take(QUOTED_CHARS_MAX).collect();
     let quoted = if quoted.is_empty() { words.nothing } else { &quoted };

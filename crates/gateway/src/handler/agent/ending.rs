@@ -1,6 +1,7 @@
 //! How a turn ended, in a sentence for its chat: every end has its own.
 
 use larkline_agent::Outcome;
+use larkline_proto::markdown;
 
 use super::Agent;
 use super::run::Ran;
@@ -27,11 +28,15 @@ impl Agent {
             Some(Stop::By(who)) => {
                 return ending("stopped", words::stopped_by(lang, &format!("<at id={who}></at>")));
             }
+            Some(Stop::Operator) => {
+                return ending("stopped", words::stopped_by(lang, &words::operator(lang)));
+            }
             Some(Stop::Steered) => return ending("steered", words::steered(lang)),
             None => {}
         }
         let limits = &self.settings.limits;
-        let detail: String = ran.done.detail.chars().take(DETAIL_CHARS_MAX).collect();
+        // An agent's words about its end are no more the gateway's than its answer is.
+        let detail = markdown::growing(&ran.done.detail, DETAIL_CHARS_MAX);
         match (ran.end, ran.done.outcome) {
             // Its own word was said before its process was ended.
             (_, Outcome::Ok) if ran.heard.answer().is_empty() && ran.done.text.is_empty() => {

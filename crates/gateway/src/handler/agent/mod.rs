@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use larkline_agent::{Launch, Prompt, Session as Wanted, Usage};
 use larkline_client::Secret;
 use larkline_store::session::Session;
+use larkline_store::task::TaskId;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -168,16 +169,15 @@ impl Agent {
             "turn over"
         );
         conversation.end_turn(ending.word, ran.heard.usage).await.map_err(HandlerError::store)?;
-        let mut paragraphs = Vec::new();
-        paragraphs.extend(fresh.then(|| words::fresh_session(lang)));
-        paragraphs.push(match ran.heard.answer() {
+        let markdown = match ran.heard.answer() {
             text if text.is_empty() => ran.done.text.clone(),
             text => text,
-        });
-        paragraphs.extend(ending.sentence);
-        paragraphs.retain(|paragraph| !paragraph.is_empty());
+        };
+        let sentences: Vec<String> =
+            fresh.then(|| words::fresh_session(lang)).into_iter().chain(ending.sentence).collect();
         let mut said = vec![Saying::Answer {
-            markdown: paragraphs.join("\n\n"),
+            markdown,
+            ending: sentences.join("\n"),
             footer: ran.heard.footer(began.elapsed()),
         }];
         said.extend(folder.left());
@@ -201,7 +201,7 @@ impl Agent {
         let mut starts = 0;
         loop {
             starts += 1;
-            let launch = self.launch(conversation.session(), wanted.clone())?;
+            let launch = self.launch(turn.task, conversation.session(), wanted.clone())?;
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -252,7 +252,7 @@ impl Agent {
         HandlerError::stopped()
     }
 
-    fn launch(&self, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
+    fn launch(&self, task: TaskId, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
         let settings = &self.settings;
         Ok(Launch {
             program: settings.argv.clone(),
@@ -267,7 +267,9 @@ impl Agent {
             turns_max: settings.turns_max,
             budget_usd: settings.budget.clone(),
             mcp: None,
-            add_dirs: vec![self.state_dir.join("tasks")],
+            // Its own folder; those of other chats' tasks are none of its business.
+            add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
+            project_settings: settings.project_settings,
         })
     }
 

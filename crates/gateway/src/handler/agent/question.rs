@@ -8,6 +8,7 @@ use std::time::Duration;
 use larkline_agent::{Answer, Ask, AskKind, Choice, ChoiceKind, Question};
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::OpenId;
+use larkline_proto::markdown;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,8 @@ use crate::card::{self, Button};
 use crate::live::Live;
 use crate::words::{self, Lang};
 
+/// Characters of a button that are said again.
+const LABEL_CHARS_MAX: usize = 100;
 /// Buttons under one question; the platform shows more, nobody reads them.
 const OPTIONS_MAX: usize = 10;
 
@@ -145,7 +148,8 @@ impl Asking {
             // The answer to the pressed button shows it, and what is kept says it once more.
             End::Given(given) => {
                 let label = look.labels.get(given.choice).map_or("", String::as_str);
-                words::answered(lang, label, &format!("<at id={}></at>", given.by))
+                let label = markdown::growing(label, LABEL_CHARS_MAX);
+                words::answered(lang, &label, &format!("<at id={}></at>", given.by))
             }
             End::TooLate => words::nobody_answered(lang, &words::duration(lang, self.patience)),
             End::TakenBack => words::withdrawn(lang),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use larkline_agent::Usage;
 use larkline_agent::chat::{self, ChatError, ChatEvent, ChatRequest, ErrorClass, Finish, Stream};
 use larkline_client::Secret;
+use larkline_proto::markdown;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -20,6 +21,8 @@ use crate::words::{self, Lang};
 const TRIES_MAX: u32 = 3;
 /// Waits between tries where the service names none, doubling.
 const WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// Characters of a service's own words that a chat is shown.
+const DETAIL_CHARS_MAX: usize = 300;
 /// Bytes of a refusal that are read.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an answer: more is a runaway, and no chat shows it.
@@ -188,7 +191,7 @@ impl Over {
         match self {
             Self::Answered => "ok",
             Self::CutShort => "limit",
-            Self::Stopped(Stop::By(_)) => "stopped",
+            Self::Stopped(Stop::By(_) | Stop::Operator) => "stopped",
             Self::Stopped(Stop::Steered) => "steered",
             Self::TooLong(_) => "wall",
             Self::Failed(error) => match error.class {
@@ -216,16 +219,23 @@ impl Over {
             Self::Stopped(Stop::By(who)) => {
                 Some(words::stopped_by(lang, &format!("<at id={who}></at>")))
             }
+            Self::Stopped(Stop::Operator) => Some(words::stopped_by(lang, &words::operator(lang))),
             Self::Stopped(Stop::Steered) => Some(words::steered(lang)),
             Self::TooLong(limit) => Some(words::wall(lang, &words::duration(lang, *limit))),
-            Self::Failed(error) => Some(match error.class {
-                ErrorClass::Refused => words::refused(lang, &error.message),
-                ErrorClass::Auth => words::auth(lang, handler),
-                ErrorClass::Overloaded { .. } => words::overloaded(lang),
-                ErrorClass::NotFound | ErrorClass::Retryable | ErrorClass::Final => {
-                    words::broken_off(lang, &format!("{} {}", error.code, error.message))
-                }
-            }),
+            Self::Failed(error) => Some(failed(lang, handler, error)),
+        }
+    }
+}
+
+fn failed(lang: Lang, handler: &str, error: &ChatError) -> String {
+    // A service's words are no more the gateway's than its answer is.
+    let message = markdown::growing(&error.message, DETAIL_CHARS_MAX);
+    match error.class {
+        ErrorClass::Refused => words::refused(lang, &message),
+        ErrorClass::Auth => words::auth(lang, handler),
+        ErrorClass::Overloaded { .. } => words::overloaded(lang),
+        ErrorClass::NotFound | ErrorClass::Retryable | ErrorClass::Final => {
+            words::broken_off(lang, &format!("{} {message}", error.code))
         }
     }
 }
