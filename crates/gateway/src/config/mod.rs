@@ -19,6 +19,7 @@ mod command_line;
 mod condition;
 mod convert;
 mod decoder;
+mod exposure;
 mod field;
 mod handler;
 mod key;
@@ -53,6 +54,7 @@ use std::path::{Path, PathBuf};
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
+pub use exposure::{SCRUB, can_scrub};
 pub use handler::{
     Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
 };

@@ -13,20 +13,23 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use larkline_agent::{Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Step};
+use larkline_agent::{
+    Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Session, Step, Usage,
+};
+use larkline_store::session::SessionId;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Agent;
 use super::heard::Heard;
+use super::leaves::Leaves;
 use super::question::Asking;
 use super::wire::Wire;
+use super::{Agent, spent};
 use crate::handler::children::{End, Heard as Said, Job, Talk};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
 use crate::live::Live;
 use crate::turns::{Running, Stop};
-use crate::words;
 
 /// An agent that was asked to end its turn has so long to say that it did.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
@@ -59,6 +62,8 @@ struct Process<'a> {
     wire: Wire,
     talk: Talk,
     heard: Heard,
+    /// Whether the chat sees it at work.
+    shown: bool,
     done: Option<Done>,
     asking: Asking,
     asked: FuturesUnordered<Asked>,
@@ -84,6 +89,7 @@ impl Agent {
         let Some(live) = &turn.live else {
             return Err(io::Error::other("there is no chat"));
         };
+        let (store, session) = (&live.shared().store, conversation.session().id);
         let job = Job {
             argv: Wire::argv(self.settings.agent, launch),
             cwd: Some(launch.cwd.clone()),
@@ -97,14 +103,16 @@ impl Agent {
             turn,
             live,
             conversation,
-            wire: Wire::new(self.settings.agent, launch),
+            wire: Wire::new(self.settings.agent, launch, spent(live, session, launch).await),
             talk: self.children.talk(job).await?,
             heard: Heard::new(live.lang()),
+            shown: self.settings.stream,
             done: None,
             asking: Asking {
                 live: live.clone(),
                 people: turn.people(&self.settings.approvers),
                 patience: self.settings.ask_timeout,
+                leaves: Leaves::of(store, session),
             },
             asked: FuturesUnordered::new(),
             open: HashMap::new(),
@@ -140,8 +148,7 @@ impl Process<'_> {
                     Said::Ended(end) => return (Some(end), false),
                 },
                 Some((ask, answer)) = self.asked.next(), if !self.asked.is_empty() => {
-                    self.open.remove(&ask);
-                    self.talk.hold_idle(!self.open.is_empty());
+                    self.closed(&ask);
                     let step = self.wire.answer(&ask, &answer);
                     self.take(step).await;
                 }
@@ -158,6 +165,7 @@ impl Process<'_> {
         self.stop = Some(why);
         self.stop_by = Some(Instant::now() + INTERRUPT_PATIENCE);
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
+        self.heard.asks = false;
         let step = self.wire.interrupt();
         if step.write.is_empty() && step.events.is_empty() {
             self.talk.interrupt();
@@ -173,7 +181,9 @@ impl Process<'_> {
         for event in step.events {
             self.happened(event).await;
         }
-        self.live.show(&self.heard.answer(), &self.heard.status);
+        if self.shown {
+            self.live.show(&self.heard.answer(), &self.heard.status());
+        }
     }
 
     fn tell(&mut self, lines: &[u8]) {
@@ -197,12 +207,7 @@ impl Process<'_> {
                 larkline_failpoint::failpoint!("agent_heard");
             }
             Event::Ask(ask) => self.ask(ask),
-            Event::Withdrawn { ask } => {
-                if let Some(withdrawn) = self.open.remove(&ask) {
-                    withdrawn.cancel();
-                }
-                self.talk.hold_idle(!self.open.is_empty());
-            }
+            Event::Withdrawn { ask } => self.closed(&ask),
             Event::Done(done) => self.done = Some(done),
             Event::Delta { .. }
             | Event::Message { .. }
@@ -224,9 +229,19 @@ impl Process<'_> {
         self.open.insert(ask.id.clone(), withdrawn.clone());
         // A person thinks longer than a silent tool.
         self.talk.hold_idle(true);
-        self.heard.status = words::waiting_for_leave(self.live.lang());
+        self.heard.asks = true;
         let asking = self.asking.clone();
         self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+    }
+
+    /// A question is over: answered, or taken back.
+    fn closed(&mut self, ask: &str) {
+        if let Some(withdrawn) = self.open.remove(ask) {
+            withdrawn.cancel();
+        }
+        let asks = !self.open.is_empty();
+        self.talk.hold_idle(asks);
+        self.heard.asks = asks;
     }
 
     /// Ends the process, and reads what it still says.
@@ -234,7 +249,7 @@ impl Process<'_> {
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
         // Their cards say that they are over.
         while self.asked.next().await.is_some() {}
-        let Self { mut wire, talk, mut heard, mut done, stop, .. } = self;
+        let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
         let patience = if done.is_some() { EXIT_PATIENCE } else { Duration::ZERO };
         let over = talk.end(patience).await;
         let mut last = |step: Step| {
@@ -258,8 +273,26 @@ impl Process<'_> {
             | End::Processes => Exit::default(),
         };
         last(wire.ended(exit, &String::from_utf8_lossy(&over.complaints)));
+        if let Some(total) = wire.spent() {
+            keep(live, conversation.session(), total).await;
+        }
         let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
         Ran { heard, done, end, stop, cut_off }
+    }
+}
+
+/// What the thread to be resumed had used before; nothing when the store does not say.
+async fn spent(live: &Live, session: SessionId, launch: &Launch) -> Option<Usage> {
+    let Session::Resume(thread) = &launch.session else { return Some(Usage::default()) };
+    let before = spent::before(&live.shared().store, session, thread).await;
+    before.inspect_err(|error| live.shared().store_health.failed("fact", error)).ok()
+}
+
+async fn keep(live: &Live, session: &larkline_store::session::Session, total: Usage) {
+    let Some(thread) = &session.agent_session else { return };
+    let shared = live.shared();
+    if let Err(error) = spent::keep(&shared.store, session.id, thread, total).await {
+        shared.store_health.failed("put_fact", &error);
     }
 }
 
