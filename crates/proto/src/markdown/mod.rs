@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 pub use card::{ANSWER_ELEMENT_ID, Card, Colour, ELEMENTS_MAX};
 pub use growing::{growing, summary};
-pub use said::{text_of_card, text_of_post};
+pub use said::{said, text_of_card, text_of_post};
 
 use crate::content::Outgoing;
 use block::Block;
@@ -35,7 +35,7 @@ use write::{Form, write};
 /// What a part is packed to, in bytes of a request: the platform takes 30 KB, of which a card's
 /// header, buttons and status lines need some.
 const PART_BYTES_MAX: usize = 24 * 1024;
-/// What a form of a part may come to, its frame included.
+/// What the text of a part may come to in any form.
 const FORM_BYTES_MAX: usize = 26 * 1024;
 
 /// A part of an answer, which fits into one message in every form.
