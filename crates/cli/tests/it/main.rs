@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod alerts;
 mod alive;
 mod banner;
 mod callbacks;
