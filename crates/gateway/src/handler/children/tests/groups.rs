@@ -99,15 +99,18 @@ async fn an_old_group_that_nobody_uses_is_removed_at_the_start_and_no_other() {
     for group in [&old, &young, &used] {
         std::fs::create_dir_all(group.join("within")).unwrap();
     }
+    let inner = used.join("empty/empty");
+    std::fs::create_dir_all(&inner).unwrap();
     let mut talk = nursery.talk("echo $$; exec cat").await;
     let Heard::Line(pid) = next(&mut talk).await else { panic!("no number") };
     std::fs::write(used.join("within/cgroup.procs"), pid).unwrap();
     assert_eq!(nursery.children.reap_stale(Duration::ZERO).await.unwrap(), []);
     assert!(!old.exists() && young.join("within").exists() && used.join("within").exists());
+    assert!(inner.exists(), "whoever uses the group may need what is in it");
     let over = within(talk.end(PATIENCE)).await;
     assert!(well(over.end), "{over:?}");
-    for group in [young, used] {
-        std::fs::remove_dir(group.join("within")).unwrap();
+    let within = |group: &Path| group.join("within");
+    for group in [&inner, &used.join("empty"), &within(&used), &used, &within(&young), &young] {
         std::fs::remove_dir(group).unwrap();
     }
 }
