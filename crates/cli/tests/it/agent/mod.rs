@@ -32,6 +32,25 @@ pub(crate) fn with(keys: &str) -> String {
     AGENT.replace("{larkline}", env!("CARGO_BIN_EXE_larkline")) + keys
 }
 
+/// A script in front of the agent, which keeps its arguments in `argv`, its environment in `env`
+/// and what it is told in `told`, each added to; `before` is run before all that.
+pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
+    let config = AGENT.replace(
+        "argv = [\"{larkline}\", \"scripted-agent\"]",
+        "argv = [\"{dir}/watched\"]",
+    );
+    let mut rig = Rig::new(&(config + keys)).await;
+    let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
+    let body = format!(
+        "{before}\necho \"$@\" >> {dir}/argv\nenv >> {dir}/env\n\
+        tee -a {dir}/told | {larkline} scripted-agent \"$@\""
+    );
+    rig.script("watched", &body);
+    rig.run(&[]).await;
+    rig.ready().await;
+    rig
+}
+
 /// Simulator and gateway with the agent.
 pub(crate) async fn start(keys: &str) -> Rig {
     Rig::start(&with(keys)).await
@@ -58,6 +77,15 @@ pub(crate) fn card(row: &MessageRow) -> Value {
 /// Whether a card has its last form.
 pub(crate) fn is_final(row: &MessageRow) -> bool {
     row.msg_type != "interactive" || card(row)["config"]["streaming_mode"] != true
+}
+
+/// Waits for the card that grows for a message, and until it shows `words`.
+pub(crate) async fn growing(rig: &Rig, said: &Said, words: &str) -> MessageRow {
+    let id = said.message_id.clone();
+    let grows = |row: &MessageRow| !is_final(row) && row.content.contains(words);
+    rig.until(&format!("a card that shows {words:?}"), async || rows(rig, &id).iter().any(grows))
+        .await;
+    rows(rig, &id).into_iter().find(grows).unwrap()
 }
 
 /// Whether a row is a question that nobody has answered.
