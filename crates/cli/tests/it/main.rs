@@ -35,6 +35,7 @@ mod rig;
 mod routes;
 mod scripted_agent;
 mod scripts;
+mod sessions;
 mod signs;
 mod start;
 mod stop;
