@@ -14,7 +14,7 @@ const CHINESE: &str = "docs/getting-started.zh-CN.md";
 const OWNER: &str = "ou_7d8a6e6df7621556ce0d21922b676706";
 
 /// The fenced blocks of a page that are in this language.
-fn fences(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn fences(page: &str, language: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(root.join(page)).unwrap();
     let opening = format!("\n```{language}\n");

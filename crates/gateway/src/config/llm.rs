@@ -99,8 +99,9 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl Llm {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let provider: Option<Provider> =
-            section.key("provider", "a service whose address is known").optional();
+        let provider: Option<Provider> = section
+            .key("provider", "a service whose address is known, or write `base_url`")
+            .optional();
         let base_url: Option<Url> = section
             .key("base_url", "where `/chat/completions` is added; the provider's by default")
             .optional();

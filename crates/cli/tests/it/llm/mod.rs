@@ -2,6 +2,7 @@
 //! simulator.
 
 mod failures;
+mod guide;
 mod history;
 mod keys;
 mod leave;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{KEY, answer, answered, shown, start, start_on, until_shown};
 use crate::agent::{card, rows};
+use crate::rig::Rig;
 
 #[tokio::test]
 async fn an_answer_grows_in_one_card_and_is_closed_with_a_summary() {
@@ -87,17 +88,32 @@ async fn a_long_answer_arrives_in_numbered_parts_in_order() {
     assert!(length > 60_000, "{length} bytes");
 }
 
+/// Refuses a kind of call from now on.
+fn refuse(rig: &Rig, path: &str, method: &str, code: i64) {
+    let answer = Answer::Code { status: 400, code, msg: "no".to_owned(), reset_s: None };
+    let (path, method) = (path.to_owned(), method.to_owned());
+    rig.fault(Fault::Api { path, method, answer, times: 1_000 });
+}
+
 #[tokio::test]
-async fn an_answer_arrives_where_cards_can_not_grow_or_are_refused() {
-    let (rig, _model) = start("").await;
-    for path in ["/cardkit/v1", "/elements/"] {
-        let (code, msg) = (99_991_672, "no scope".to_owned());
-        let refusal = Answer::Code { status: 400, code, msg, reset_s: None };
-        let (path, method) = (path.to_owned(), String::new());
-        rig.fault(Fault::Api { path, method, answer: refusal, times: 100 });
-        let said = rig.say(&rig.owner, "[[say in some form]]");
-        answered(&rig, &said, "in some form").await;
-    }
+async fn without_the_scope_for_pieces_whole_cards_grow_and_without_those_the_answer_comes_beside() {
+    let (rig, model) = start("").await;
+    // The scope is missing.
+    refuse(&rig, "/cardkit/v1", "", 99_991_672);
+    let said = rig.say(&rig.owner, "[[say one two three four]] [[hold]]");
+    until_shown(&rig, &said, "one two t").await;
+    model.release();
+    answered(&rig, &said, "one two three four").await;
+    assert_eq!(answer(&rig, &said).await, "one two three four");
+    // The platform does not want the card.
+    refuse(&rig, "/im/v1/messages/", "PATCH", 230_001);
+    let said = rig.say(&rig.owner, "[[say beside]]");
+    let id = said.message_id.clone();
+    rig.ledger("the answer beside the card", |l| {
+        l.replies_to(&id).any(|row| row.text.as_deref().is_some_and(|t| t.contains("beside")))
+    })
+    .await;
+    assert_eq!(rig.verdicts().await, [("replied".to_owned(), 2)].into());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The configuration from outside: a file and an environment in, a `Config` or all problems
 //! out.
 
+mod documents;
 mod exposure;
 mod loading;
 mod models;
