@@ -25,6 +25,7 @@ use crate::judge::Judge;
 use crate::line::Line;
 use crate::line_thread::LineThread;
 use crate::link_watch::LinkWatch;
+use crate::pressure_watch::PressureWatch;
 use crate::proof::ProofWatch;
 use crate::routing::Routing;
 use crate::run_error::RunError;
@@ -111,6 +112,14 @@ impl Stages {
         stages.watch("link-watch", shared, |shared, app| LinkWatch { shared, app }.run());
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
+        let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
+        let cancel = stages.service.cancel_token();
+        stages.service.spawn("pressure", move || {
+            let (pressure, cancel) = (Arc::clone(&pressure), cancel.clone());
+            async move {
+                cancel.run_until_cancelled_owned(async { pressure.run().await }).await.unwrap_or(())
+            }
+        });
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(

@@ -141,10 +141,15 @@ messages! {
         zh: "💥 处理程序异常退出（{how}）。发送 /retry 可以重试。",
         en: "💥 The agent ended unexpectedly ({how}). Send /retry to try again."
     }
+    /// It said itself that nothing came of it.
+    gave_up(why: &str) {
+        zh: "💥 处理失败：{why} 发送 /retry 可以重试。",
+        en: "💥 The agent gave up: {why} Send /retry to try again."
+    }
     /// It could not be started.
-    not_started(detail: &str) {
-        zh: "💥 处理程序无法启动：{detail} 请联系管理员。",
-        en: "💥 The agent cannot be started: {detail} The operator has to see to it."
+    not_started(handler: &str) {
+        zh: "💥 `{handler}` 无法启动，请联系管理员（larkline dead）。",
+        en: "💥 `{handler}` cannot be started. The operator has to see to it: larkline dead"
     }
     /// The service stops in mid-turn, and goes on with it after its start.
     restarting() {

@@ -74,8 +74,12 @@ pub(super) fn exposed(agent: &Agent, path: &str) -> Option<(String, &'static str
         given.filter(|name| KEYS.iter().any(|part| name.contains(part))).collect();
     keys.sort_unstable();
     keys.dedup();
-    keys.push("what the gateway's user can read, the app's secret among it");
-    Some((format!("the shell of this agent can read {}", keys.join(", ")), hint))
+    let keys = match keys.is_empty() {
+        true => String::new(),
+        false => format!("{}, and ", keys.join(", ")),
+    };
+    let all = "all that the gateway's own user can, the app's secret among it";
+    Some((format!("the shell of this agent can read {keys}{all}"), hint))
 }
 
 /// Whether it is an adapter that starts Claude Code.

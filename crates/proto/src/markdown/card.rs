@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::check;
-use super::growing::shortened;
+use super::growing::one_line;
 use super::harmless::content_sent_len;
 use super::write::TABLES_MAX;
 use crate::content::{Outgoing, RICH_BYTES_MAX};
@@ -171,11 +171,6 @@ impl Card {
             && count.elements <= ELEMENTS_MAX
             && count.tables <= TABLES_MAX
     }
-}
-
-/// A text on one line, shortened.
-fn one_line(text: &str, chars_max: usize) -> String {
-    shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), chars_max)
 }
 
 /// What the platform counts in a card.

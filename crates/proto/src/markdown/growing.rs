@@ -1,7 +1,7 @@
 //! An answer that still grows, at any moment safe to show; and its first words.
 
 use super::block::{Block, Kind};
-use super::harmless::{clean, sent_len};
+use super::harmless::{REACHING, clean, disarm, sent_len};
 use super::inline::Inline;
 use super::mend::{mended, without_half_mark};
 use super::pieces;
@@ -51,12 +51,17 @@ pub fn summary(markdown: &str) -> String {
     let start = &markdown[..markdown.floor_char_boundary(SUMMARY_BYTES_READ)];
     let blocks = read(&clean(start));
     let words = blocks.iter().map(Block::visible).collect::<Vec<_>>().join(" ");
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&words, SUMMARY_CHARS_MAX)
+    one_line(&words, SUMMARY_CHARS_MAX)
+}
+
+/// A text on one line that reaches nobody, shortened.
+pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&disarm(line, REACHING), chars_max)
 }
 
 /// At most so many characters of a text, the last of them a `…` if there are more.
-pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+fn shortened(text: &str, chars_max: usize) -> String {
     if text.chars().nth(chars_max).is_none() {
         return text.to_owned();
     }

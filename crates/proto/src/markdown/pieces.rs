@@ -307,11 +307,10 @@ fn atoms(inlines: Vec<Inline>, before: usize) -> Vec<Atom> {
             continue;
         };
         for word in words(text) {
-            let worth = match word.chars().next_back() {
-                Some('。' | '！' | '？' | '；') => 2,
-                Some(c) if c.is_whitespace() => 1,
-                Some(_) | None => 0,
-            };
+            let (bare, spaced) = (word.trim_end(), word.ends_with(char::is_whitespace));
+            let sentence = bare.ends_with(SENTENCE_ENDS)
+                || spaced && bare.ends_with(['.', '!', '?', ':', ';']);
+            let worth = if sentence { 2 } else { u8::from(spaced) };
             let inline = kind(word.to_owned());
             let bytes = inline_len(&inline, before);
             atoms.push(Atom { inline, bytes, worth: Some(worth) });
@@ -331,7 +330,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
             if end > 0 && (space && !blank || end >= WORD_BYTES) {
                 break;
             }
-            space = blank || cluster.ends_with(['。', '！', '？', '；']);
+            space = blank || cluster.ends_with(SENTENCE_ENDS);
             end += cluster.len();
         }
         let (word, after) = rest.split_at(end);
@@ -340,6 +339,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Signs that end a sentence without a space behind them.
+const SENTENCE_ENDS: [char; 4] = ['。', '！', '？', '；'];
 /// Longest word that stays whole, give or take a character.
 const WORD_BYTES: usize = 96;
 

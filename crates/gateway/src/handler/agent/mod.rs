@@ -7,16 +7,17 @@
 //! the gateway would save the tool call it is in; in exchange it could not be asked, stopped or
 //! limited while the gateway is gone, and a crash of the machine would still need this way.
 //!
-//! `messages` gathers what belongs to a turn, `prompt` puts it into words, `run` talks to the process,
-//! `heard` keeps what it said, `question` asks people and `leaves` remembers what they said for good,
-//! `spent` knows what was used before, `ending` finds the words for the end, `command` carries out
-//! what the chat says about the conversation.
+//! `place` knows where the conversation works, `messages` gathers what belongs to a turn, `prompt`
+//! puts it into words, `run` talks to the process, `heard` keeps what it said, `question` asks people
+//! and `leaves` remembers what they said for good, `spent` knows what was used before, `ending` finds
+//! the words for the end, `command` carries out what the chat says about the conversation.
 
 mod command;
 mod ending;
 mod heard;
 mod leaves;
 mod messages;
+mod place;
 mod prompt;
 mod question;
 mod run;
@@ -24,7 +25,6 @@ mod spent;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use larkline_agent::{Launch, Prompt, Session as Wanted, Usage};
@@ -53,8 +53,6 @@ use wire::Wire;
 
 /// Processes that one turn may take: the resumed one, and a fresh one where that is refused.
 const STARTS_MAX: usize = 3;
-/// Name of the folder below the state directory with a directory for each conversation.
-const CONVERSATIONS: &str = "conversations";
 /// Where the agent leaves files for the chat.
 const OUT: &str = "LARKLINE_OUT";
 
@@ -139,7 +137,7 @@ impl Agent {
         let folder = Folder::make(&self.state_dir, turn.task)
             .map_err(|error| HandlerError::new("spawn", format!("the task's folder: {error}")))?;
         let prompt = self.prompt(turn, live, &folder, after_restart).await?;
-        let (ran, fresh) = match self.start(turn, conversation, &mut running, &prompt).await {
+        let (ran, fresh) = match self.start(turn, live, conversation, &mut running, &prompt).await {
             Ok(ran) => ran,
             Err(error) => {
                 conversation
@@ -189,6 +187,7 @@ impl Agent {
     async fn start(
         &self,
         turn: &Turn,
+        live: &Live,
         conversation: &mut Conversation,
         running: &mut Running,
         prompt: &Prompt,
@@ -201,7 +200,9 @@ impl Agent {
         let mut starts = 0;
         loop {
             starts += 1;
-            let launch = self.launch(turn.task, conversation.session(), wanted.clone())?;
+            let session = conversation.session();
+            let cwd = self.settle(live, session).await?;
+            let launch = self.launch(turn.task, session, cwd, wanted.clone());
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -221,13 +222,11 @@ impl Agent {
                     Wanted::New(fresh_id())
                 }
                 Wanted::New(_) | Wanted::Resume(_) => {
-                    turn.live.as_ref().inspect(|live| {
-                        if matches!(wanted, Wanted::Resume(_)) {
-                            live.shared().metrics.resume(&turn.handler, "ok");
-                        } else if fresh {
-                            live.shared().metrics.resume(&turn.handler, "unknown");
-                        }
-                    });
+                    if matches!(wanted, Wanted::Resume(_)) {
+                        live.shared().metrics.resume(&turn.handler, "ok");
+                    } else if fresh {
+                        live.shared().metrics.resume(&turn.handler, "unknown");
+                    }
                     return Ok((ran, fresh));
                 }
             };
@@ -252,12 +251,12 @@ impl Agent {
         HandlerError::stopped()
     }
 
-    fn launch(&self, task: TaskId, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
+    fn launch(&self, task: TaskId, session: &Session, cwd: PathBuf, wanted: Wanted) -> Launch {
         let settings = &self.settings;
-        Ok(Launch {
+        Launch {
             program: settings.argv.clone(),
             extra: settings.extra_args.clone(),
-            cwd: self.directory(session)?,
+            cwd,
             session: wanted,
             model: session.model.clone().or_else(|| settings.model.clone()),
             system: settings.system.clone(),
@@ -270,18 +269,7 @@ impl Agent {
             // Its own folder; those of other chats' tasks are none of its business.
             add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
             project_settings: settings.project_settings,
-        })
-    }
-
-    /// Where the conversation works: chosen by `/cd`, configured, or its own.
-    fn directory(&self, session: &Session) -> std::io::Result<PathBuf> {
-        let chosen = session.cwd.as_ref().map(PathBuf::from).or_else(|| self.settings.cwd.clone());
-        if let Some(chosen) = chosen {
-            return Ok(chosen);
         }
-        let own = self.state_dir.join(CONVERSATIONS).join(session.id.0.to_string());
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&own)?;
-        own.canonicalize()
     }
 
     fn env(&self, turn: &Turn, session: &Session) -> BTreeMap<String, String> {

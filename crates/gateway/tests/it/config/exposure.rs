@@ -25,7 +25,7 @@ fn a_key_that_the_shell_can_read_is_named_until_claude_code_can_hide_it() {
     let case = case(&format!("agent = \"claude\"\n{KEY}pass_env = [\"AWS_SECRET_ACCESS_KEY\"]"));
     for program in ["bwrap", "socat"] {
         let said = said(&case).unwrap();
-        assert!(said.contains("ANTHROPIC_API_KEY, AWS_SECRET_ACCESS_KEY, what"), "{said}");
+        assert!(said.contains("ANTHROPIC_API_KEY, AWS_SECRET_ACCESS_KEY, and all"), "{said}");
         assert!(!said.contains("\"k\""), "{said}");
         std::fs::write(case.dir.path().join("bin").join(program), "").unwrap();
     }

@@ -98,6 +98,17 @@ fn links_lead_to_the_web_or_are_text() {
 }
 
 #[test]
+fn what_the_new_place_would_read_differently_is_kept_apart() {
+    assert_eq!(card("[[main](src/main.rs)]()"), "[main (src/main.rs)]^()");
+    assert_eq!(card("\\\\*a* \\*b* \\_c_ d\\_e"), "\\\\*a* \\*b* \\_c_ d\\_e");
+    assert_eq!(card("a\\ \nb"), "a\\^\nb");
+    assert_eq!(card("# C\\#"), "# C#^");
+    assert_eq!(card("&\\#60; &amp;lt; &lt;b"), "&^#60; &^lt; <^b");
+    assert_eq!(card("[a](<http://b.c/&amp;lt;&amp;d=e>)"), "[a](http://b.c/&lt%3B&d=e)");
+    assert_eq!(card("a\n    # b\n\n1\\. c"), "a\n^# b\n\n^1. c");
+}
+
+#[test]
 fn fences_stand_at_the_left_edge_and_lists_go_on() {
     assert_eq!(
         card(
@@ -164,6 +175,7 @@ fn a_text_is_readable_without_marks() {
 #[test]
 fn lists_stay_apart_and_keep_their_numbers() {
     assert_eq!(card("1. a\n1. b\n\n1) c"), "1. a\n2. b\n1) c");
+    assert_eq!(card("7. \n[r]: http://a.b\n1. c\n2. d"), "7. ^\n1) c\n2) d");
     assert_eq!(card("- - twice"), "- ^\n    - twice");
     assert_eq!(card("-\n- x"), "- ^\n- x");
     assert_eq!(
@@ -199,13 +211,23 @@ fn a_long_table_repeats_its_head() {
     }
 }
 
+fn long_parts(markdown: &str) -> Vec<Part> {
+    let parts = parts(markdown);
+    assert!(parts.len() > 1);
+    parts
+}
+
 #[test]
 fn long_text_is_cut_behind_sentences_and_stays_bold() {
-    let parts = parts(&format!("**{}**", "一句不长的话。".repeat(3000)));
-    assert!(parts.len() > 1);
-    for part in &parts {
-        assert_taken(part);
+    for part in long_parts(&format!("**{}**", "一句不长的话。".repeat(3000))) {
+        assert_taken(&part);
         assert!(part.markdown.starts_with("**一句") && part.markdown.ends_with("话。**"));
+    }
+    for part in long_parts(&"A short sentence. ".repeat(3000)) {
+        assert!(part.markdown.starts_with("A ") && part.markdown.ends_with("sentence."));
+    }
+    for part in long_parts(&format!("*{}end*", "word ".repeat(9000))) {
+        assert!(part.markdown.starts_with("*word ") && !part.markdown.ends_with(" *"));
     }
 }
 
@@ -345,6 +367,7 @@ fn a_summary_is_the_first_words() {
         summary("# 结论\n\nIt **works**, see [x](http://a.b).\n\n```\ncode\n```"),
         "结论 It works, see x. code"
     );
+    assert_eq!(gaps(&summary("<at id=all>")), "<^at id=all>");
     let long = summary(&"words ".repeat(1000));
     assert!(long.ends_with('…') && long.chars().count() <= 100);
 }
