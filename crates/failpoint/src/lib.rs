@@ -35,6 +35,8 @@ pub const POINTS: &[Point] = &[
     point("tasks_claimed", "tasks are leased, their handlers have not started"),
     point("handler_begins", "a handler is about to start"),
     point("child_started", "a program runs and has not got its input"),
+    point("agent_started", "an agent runs and has not got its prompt"),
+    point("agent_heard", "an agent's own id is on disk, its turn goes on"),
     point("service_answered", "a service has answered, the answer is not read"),
     point("handler_done", "a handler has answered, the answer is not on disk"),
     point("callback_answered", "the presser's answer is made, the task is not settled"),

@@ -256,7 +256,11 @@ impl Dispatch {
         tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
             code = error.code, "handler failed for good: {error}; see `larkline dead`");
         let lang = self.shared.config.load().language;
-        let notice = words::failed(lang, &self.name, error.code, task.attempt);
+        let converses = turn.is_some_and(|turn| turn.live.is_some());
+        let notice = match error.code {
+            "spawn" if converses => words::not_started(lang, &self.name),
+            code => words::failed(lang, &self.name, code, task.attempt),
+        };
         let message = turn.filter(|turn| turn.event.message().is_some());
         let notices = match message {
             // A task that was retried by hand and died again says so again.

@@ -141,10 +141,15 @@ messages! {
         zh: "💥 处理程序异常退出（{how}）。发送 /retry 可以重试。",
         en: "💥 The agent ended unexpectedly ({how}). Send /retry to try again."
     }
+    /// It said itself that nothing came of it.
+    gave_up(why: &str) {
+        zh: "💥 处理失败：{why} 发送 /retry 可以重试。",
+        en: "💥 The agent gave up: {why} Send /retry to try again."
+    }
     /// It could not be started.
-    not_started(detail: &str) {
-        zh: "💥 处理程序无法启动：{detail} 请联系管理员。",
-        en: "💥 The agent cannot be started: {detail} The operator has to see to it."
+    not_started(handler: &str) {
+        zh: "💥 `{handler}` 无法启动，请联系管理员（larkline dead）。",
+        en: "💥 `{handler}` cannot be started. The operator has to see to it: larkline dead"
     }
     /// The service stops in mid-turn, and goes on with it after its start.
     restarting() {
@@ -170,8 +175,23 @@ messages! {
     }
     /// The answer broke off.
     broken_off(detail: &str) {
-        zh: "⚠️ 回答中断：{detail} 发送 /retry 可以重试。",
-        en: "⚠️ The answer broke off: {detail} Send /retry to try again."
+        zh: "⚠️ 回答中断：{detail}。发送 /retry 可以重试。",
+        en: "⚠️ The answer broke off: {detail}. Send /retry to try again."
+    }
+    /// There was no answer.
+    not_answered(detail: &str) {
+        zh: "⚠️ 模型服务没有回答：{detail}。发送 /retry 可以重试。",
+        en: "⚠️ The model's service did not answer: {detail}. Send /retry to try again."
+    }
+    /// The service cannot do what it is asked, and will not the next time.
+    misconfigured(handler: &str, detail: &str) {
+        zh: "⚙️ 模型服务拒绝了 `{handler}` 的请求：{detail}。请联系管理员。",
+        en: "⚙️ The model's service refuses what `{handler}` asks: {detail}. The operator has to see to it."
+    }
+    /// The conversation does not fit into the model any more.
+    outgrown(detail: &str) {
+        zh: "📏 对话超出模型的长度上限：{detail}。发送 /new 开始新对话。",
+        en: "📏 The conversation is too long for the model: {detail}. Send /new to begin another."
     }
     /// The answer was cut at the model's limit of length.
     cut_short() {

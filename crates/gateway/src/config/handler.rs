@@ -5,24 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use larkline_client::Secret;
-use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::agent::Agent;
 use super::command_line::Argv;
-use super::decoder::Spot;
-use super::field::{Field, choices, one_of};
+use super::field::choices;
+use super::kind::Kind;
 use super::llm::Llm;
-use super::nearest::nearest;
 use super::section::Section;
 use super::signing::SigningSecrets;
 use super::units::Bytes;
 use crate::handler::http::guard;
-
-/// Kinds this version has.
-const KINDS: [&str; 5] = ["echo", "command", "http", "agent", "llm"];
-/// Kinds the product will have: named so that the answer is not "unknown".
-const LATER_KINDS: [&str; 3] = ["mail", "report", "maim"];
 
 /// A handler.
 #[derive(Clone, Debug)]
@@ -395,32 +388,4 @@ fn read_http(section: &mut Section<'_>) -> Option<Http> {
     }
     let common = Common::read(section, HTTP_CONCURRENCY, "requests at once to one service");
     Some(Http { url: url?, secrets: secrets?.0, timeout, reply_within, allow_private, common })
-}
-
-/// A kind this version has.
-struct Kind(&'static str);
-
-impl Field for Kind {
-    const KIND: &'static str = "echo, command, http, agent or llm";
-    const HINT: &'static str = "one of \"echo\", \"command\", \"http\", \"agent\", \"llm\"";
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a string", Self::HINT)?;
-        if let Some(kind) = KINDS.into_iter().find(|kind| *kind == text) {
-            return Some(Self(kind));
-        }
-        if LATER_KINDS.contains(&text) {
-            let message = format!("handlers of kind `{text}` are not in this version");
-            return spot.refuse(message, "use \"command\" or \"http\" to call it meanwhile");
-        }
-        let hint = match nearest(text, KINDS) {
-            Some(kind) => format!("did you mean \"{kind}\"?"),
-            None => one_of(&KINDS),
-        };
-        spot.refuse(format!("unknown kind `{text}`"), &hint)
-    }
-
-    fn shown(&self) -> Json {
-        json!(self.0)
-    }
 }

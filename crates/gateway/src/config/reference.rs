@@ -30,6 +30,15 @@ argv = ["true"]
 kind = "http"
 url = "https://example.com"
 secret = { env = "HOOK_SECRET" }
+
+[handler.agent]
+kind = "agent"
+agent = "claude"
+
+[handler.llm]
+kind = "llm"
+provider = "qwen"
+model = "qwen-plus"
 "#;
 
 fn repository() -> PathBuf {
@@ -51,6 +60,8 @@ fn load(file: PathBuf) -> Config {
 /// Opens a table of keys; the path of the section follows, then [`OPENING_END`].
 const OPENING: &str = "<!-- keys of ";
 const OPENING_END: &str = " -->";
+/// Stands for the path of keys that are in no section.
+const NO_SECTION: &str = "no section";
 const CLOSING: &str = "<!-- end of keys -->";
 /// Set by `cargo xtask docs`: then the page is written instead of compared.
 const WRITE: &str = "LARKLINE_WRITE_DOCS";
@@ -94,7 +105,11 @@ fn rendered(page: &str, keys: &[Setting]) -> (String, Vec<String>) {
         text.push_str(&format!("{before}{OPENING}{section}{OPENING_END}\n"));
         text.push_str("| key | type | default | change by | why |\n|---|---|---|---|---|\n");
         let prefix = format!("{section}.");
-        for key in keys.iter().filter(|key| key.pattern.starts_with(&prefix)) {
+        let is_of = |key: &&Setting| match section {
+            NO_SECTION => !key.pattern.contains('.'),
+            _ => key.pattern.starts_with(&prefix),
+        };
+        for key in keys.iter().filter(is_of) {
             left.remove(key.pattern.as_str());
             text.push_str(&row(key));
         }

@@ -1,5 +1,7 @@
 //! Questions of its, and what an answer allows.
 
+// tidy: long file: every shape of a question and of its answers, side by side
+
 use larkline_agent::claude::Claude;
 use larkline_agent::{
     Answer, Ask, AskKind, Choice, ChoiceKind, Event, Launch, Permission, Question,

@@ -32,6 +32,23 @@ pub(crate) fn with(keys: &str) -> String {
     AGENT.replace("{larkline}", env!("CARGO_BIN_EXE_larkline")) + keys
 }
 
+/// A script in front of the agent, which keeps its arguments in `argv`, its environment in `env`
+/// and what it is told in `told`, each added to; `before` is run before all that.
+pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
+    let config =
+        AGENT.replace("argv = [\"{larkline}\", \"scripted-agent\"]", "argv = [\"{dir}/watched\"]");
+    let mut rig = Rig::new(&(config + keys)).await;
+    let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
+    let body = format!(
+        "{before}\necho \"$@\" >> {dir}/argv\nenv >> {dir}/env\n\
+        tee -a {dir}/told | {larkline} scripted-agent \"$@\""
+    );
+    rig.script("watched", &body);
+    rig.run(&[]).await;
+    rig.ready().await;
+    rig
+}
+
 /// Simulator and gateway with the agent.
 pub(crate) async fn start(keys: &str) -> Rig {
     Rig::start(&with(keys)).await
@@ -60,6 +77,15 @@ pub(crate) fn is_final(row: &MessageRow) -> bool {
     row.msg_type != "interactive" || card(row)["config"]["streaming_mode"] != true
 }
 
+/// Waits for the card that grows for a message, and until it shows `words`.
+pub(crate) async fn growing(rig: &Rig, said: &Said, words: &str) -> MessageRow {
+    let id = said.message_id.clone();
+    let grows = |row: &MessageRow| !is_final(row) && row.content.contains(words);
+    rig.until(&format!("a card that shows {words:?}"), async || rows(rig, &id).iter().any(grows))
+        .await;
+    rows(rig, &id).into_iter().find(grows).unwrap()
+}
+
 /// Whether a row is a question that nobody has answered.
 pub(crate) fn is_question(row: &MessageRow) -> bool {
     row.msg_type == "interactive" && card(row)["header"]["template"] == "orange"
@@ -79,7 +105,7 @@ pub(crate) async fn answered(rig: &Rig, said: &Said, words: &str) -> Vec<String>
     rows(rig, id).into_iter().map(|row| row.text.unwrap_or_default()).collect()
 }
 
-/// The button of a card whose value has `member`, and equals `wanted` there when given.
+/// The buttons of a card: what they say, and their values.
 pub(crate) fn buttons(row: &MessageRow) -> Vec<(String, Value)> {
     let card = card(row);
     let elements = card["body"]["elements"].as_array().cloned().unwrap_or_default();
@@ -93,6 +119,33 @@ pub(crate) fn buttons(row: &MessageRow) -> Vec<(String, Value)> {
         .collect()
 }
 
+/// The turn of a message ended with this word, as the log has it.
+pub(crate) fn outcome(rig: &Rig, said: &Said) -> Option<String> {
+    let log = rig.log();
+    let event = format!("event_id={}", said.event_id);
+    let line = log.lines().rev().find(|l| l.contains("handled") && l.contains(&event))?;
+    let (_, rest) = line.split_once("result=")?;
+    Some(rest.split_whitespace().next()?.trim_matches('"').to_owned())
+}
+
+/// Processes of this rig's handlers that live, whatever session they are in.
+pub(crate) fn processes(rig: &Rig) -> Vec<i32> {
+    let home = format!("HOME={}", rig.dir.path().display());
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let is_ours = |pid: &i32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut words = environ.split(|byte| *byte == 0);
+        let has = |name: &[u8]| words.clone().any(|word| word.starts_with(name));
+        has(b"LARKLINE_TASK_ID=") && words.any(|word| word == home.as_bytes())
+    };
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_ours).collect()
+}
+
+/// Waits until no process of any handler is left.
+pub(crate) async fn nothing_left(rig: &Rig) {
+    rig.until("the end of all children", async || processes(rig).is_empty()).await;
+}
+
 /// Waits for a question in the answers to a message.
 pub(crate) async fn question(rig: &Rig, said: &Said) -> MessageRow {
     let id = said.message_id.clone();
@@ -100,7 +153,7 @@ pub(crate) async fn question(rig: &Rig, said: &Said) -> MessageRow {
     rows(rig, &id).into_iter().find(is_question).unwrap()
 }
 
-/// Somebody presses the button with this label, until the press is answered in time.
+/// Somebody presses the button with this label.
 pub(crate) async fn press(rig: &Rig, row: &MessageRow, who: &OpenId, label: &str) -> PressResult {
     let (_, value) = buttons(row)
         .into_iter()

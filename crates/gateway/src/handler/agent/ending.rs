@@ -64,6 +64,7 @@ impl Agent {
                     Outcome::Limit => words::limit(lang, &detail),
                     Outcome::Auth => words::auth(lang, handler),
                     Outcome::Overloaded => words::overloaded(lang),
+                    Outcome::Failed if ran.said_so => words::gave_up(lang, &detail),
                     Outcome::Cancelled | Outcome::Failed => words::crashed(lang, &detail),
                 };
                 ending(outcome.word(), sentence)

@@ -44,6 +44,8 @@ pub(super) struct Ran {
     pub(super) heard: Heard,
     /// How its turn ended.
     pub(super) done: Done,
+    /// It told that end itself; else it is concluded from how its process ended.
+    pub(super) said_so: bool,
     /// How its process ended.
     pub(super) end: End,
     /// Who or what ended the turn before it was through.
@@ -250,15 +252,9 @@ impl Process<'_> {
         let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
         let patience = if done.is_some() { wire.exit_patience() } else { Duration::ZERO };
         let over = talk.end(patience).await;
-        let mut last = |step: Step| {
-            for event in step.events {
-                heard.take(&event);
-                if let (Event::Done(said), None) = (event, &done) {
-                    done = Some(said);
-                }
-            }
-        };
-        over.lines.iter().for_each(|line| last(wire.line(line)));
+        for line in &over.lines {
+            last(wire.line(line), &mut heard, &mut done);
+        }
         let end = end.unwrap_or(over.end);
         let end = if over.memory_killed { End::Memory } else { end };
         let exit = match end {
@@ -270,12 +266,24 @@ impl Process<'_> {
             | End::Memory
             | End::Processes => Exit::default(),
         };
-        last(wire.ended(exit, &String::from_utf8_lossy(&over.complaints)));
+        let said_so = done.is_some();
+        let complaints = String::from_utf8_lossy(&over.complaints);
+        last(wire.ended(exit, &complaints), &mut heard, &mut done);
         if let Some(total) = wire.spent() {
             keep(live, conversation.session(), total).await;
         }
         let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
-        Ran { heard, done, end, stop, cut_off }
+        Ran { heard, done, said_so, end, stop, cut_off }
+    }
+}
+
+/// Takes note of what is read when nobody waits for it any more.
+fn last(step: Step, heard: &mut Heard, done: &mut Option<Done>) {
+    for event in step.events {
+        heard.take(&event);
+        if let (Event::Done(said), None) = (event, &done) {
+            *done = Some(said);
+        }
     }
 }
 
