@@ -33,8 +33,6 @@ use crate::turns::{Running, Stop};
 
 /// An agent that was asked to end its turn has so long to say that it did.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
-/// An agent that is through has so long to end by itself: it writes its conversation down.
-const EXIT_PATIENCE: Duration = Duration::from_secs(15);
 /// Questions that one turn may have open; an agent asks one or two.
 const ASKS_MAX: usize = 16;
 
@@ -252,7 +250,7 @@ impl Process<'_> {
         // Their cards say that they are over.
         while self.asked.next().await.is_some() {}
         let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
-        let patience = if done.is_some() { EXIT_PATIENCE } else { Duration::ZERO };
+        let patience = if done.is_some() { wire.exit_patience() } else { Duration::ZERO };
         let over = talk.end(patience).await;
         for line in &over.lines {
             last(wire.line(line), &mut heard, &mut done);
