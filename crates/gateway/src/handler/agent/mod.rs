@@ -17,7 +17,7 @@ mod ending;
 mod heard;
 mod leaves;
 mod messages;
-mod place;
+pub(crate) mod place;
 mod prompt;
 mod question;
 mod run;
