@@ -178,7 +178,7 @@ impl Agent {
             ending: sentences.join("\n"),
             footer: ran.heard.footer(began.elapsed()),
         }];
-        said.extend(folder.left());
+        said.extend(folder.left().await);
         Ok(Answer { said, outcome: Some(ending.word), ..Answer::default() })
     }
 
