@@ -36,6 +36,8 @@ use crate::upkeep::Upkeep;
 const SETTLE: Duration = Duration::from_secs(3);
 /// How often a stop says what it still waits for.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// How long the outbox gets at least: a turn that was cut off at the deadline has just said so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long the last stages get beyond the drain: they hold no user's work.
 const SERVICE_STOP: Duration = Duration::from_secs(2);
 
@@ -175,7 +177,8 @@ impl Stages {
             }
         }
         failpoint!("work_stopped");
-        if let Err(error) = wait_for_outbox(shared, deadline).await {
+        if let Err(error) = wait_for_outbox(shared, deadline.max(Instant::now() + LAST_WORDS)).await
+        {
             tracing::warn!("replies stay in the outbox until the next start: {error}");
         }
         failpoint!("outbox_empty");

@@ -16,8 +16,16 @@ const TOLD: [End; 10] = [
     ("[[say all is well]]", "ok", "all is well"),
     ("[[say ]]", "ok", "Done, with nothing to say"),
     ("[[refuse]]", "refused", "The model refused to answer"),
-    ("[[maxturns]]", "limit", "A limit was reached, the answer may be incomplete. Reached maximum number of turns"),
-    ("[[maxbudget]]", "limit", "A limit was reached, the answer may be incomplete. Reached maximum budget"),
+    (
+        "[[maxturns]]",
+        "limit",
+        "A limit was reached, the answer may be incomplete. Reached maximum number of turns",
+    ),
+    (
+        "[[maxbudget]]",
+        "limit",
+        "A limit was reached, the answer may be incomplete. Reached maximum budget",
+    ),
     ("[[notloggedin]]", "auth", "`coder` is not logged in"),
     ("[[error 401]]", "auth", "its key is refused"),
     ("[[retry 2]][[error 529]]", "overloaded", "overloaded, also after retries"),

@@ -45,7 +45,8 @@ fn toast(pressed: &PressResult) -> (&str, &str) {
 
 /// Questions asked about a message so far, open or not.
 fn questions(rig: &Rig, said: &Said) -> usize {
-    let is_asked = |row: &MessageRow| row.msg_type == "interactive" && card(row)["header"].is_object();
+    let is_asked =
+        |row: &MessageRow| row.msg_type == "interactive" && card(row)["header"].is_object();
     rows(rig, &said.message_id).iter().filter(|row| is_asked(row)).count()
 }
 

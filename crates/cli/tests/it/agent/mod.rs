@@ -35,10 +35,8 @@ pub(crate) fn with(keys: &str) -> String {
 /// A script in front of the agent, which keeps its arguments in `argv`, its environment in `env`
 /// and what it is told in `told`, each added to; `before` is run before all that.
 pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
-    let config = AGENT.replace(
-        "argv = [\"{larkline}\", \"scripted-agent\"]",
-        "argv = [\"{dir}/watched\"]",
-    );
+    let config =
+        AGENT.replace("argv = [\"{larkline}\", \"scripted-agent\"]", "argv = [\"{dir}/watched\"]");
     let mut rig = Rig::new(&(config + keys)).await;
     let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
     let body = format!(
@@ -49,6 +47,18 @@ pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
     rig.run(&[]).await;
     rig.ready().await;
     rig
+}
+
+/// What a watched agent was told, each prompt as its text blocks, joined.
+pub(crate) fn prompts(rig: &Rig) -> Vec<String> {
+    let lines = crate::rig::read(&rig.path("told"));
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let text = |line: Value| -> String {
+        let blocks = line["message"]["content"].as_array().cloned().unwrap_or_default();
+        let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+        texts.join("\n")
+    };
+    lines.filter(|line| line["type"] == "user").map(text).collect()
 }
 
 /// Simulator and gateway with the agent.

@@ -95,13 +95,17 @@ impl Agent {
             task: turn.task,
             limits: self.limits.clone(),
         };
+        let mut heard = Heard::new(live.lang());
+        if conversation.was_cut_off_in(turn.task) {
+            heard.status = words::resumed(live.lang());
+        }
         let mut process = Process {
             turn,
             live,
             conversation,
             wire: Wire::new(self.settings.agent, launch),
             talk: self.children.talk(job).await?,
-            heard: Heard::new(live.lang()),
+            heard,
             done: None,
             asking: Asking {
                 live: live.clone(),
