@@ -223,6 +223,9 @@ impl Live {
                 Err(error) if streaming_is_off(&error) => {
                     self.renew(message, &brush).await;
                 }
+                Err(error) if crate::delivery::is_behind(&error) => {
+                    self.inner.shared.cards.is_behind(message);
+                }
                 // The newest text goes next time.
                 Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {}
                 Err(error) => {

@@ -39,6 +39,7 @@ pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
         AGENT.replace("argv = [\"{larkline}\", \"scripted-agent\"]", "argv = [\"{dir}/watched\"]");
     let mut rig = Rig::new(&(config + keys)).await;
     let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
+    let before = before.replace("{dir}", &dir.to_string());
     let body = format!(
         "{before}\necho \"$@\" >> {dir}/argv\nenv >> {dir}/env\n\
         tee -a {dir}/told | {larkline} scripted-agent \"$@\""

@@ -57,6 +57,8 @@ pub(super) struct Ran {
 struct Process<'a> {
     turn: &'a Turn,
     live: &'a Live,
+    /// Whether the answer is seen to grow.
+    grows: bool,
     conversation: &'a mut Conversation,
     wire: Wire,
     talk: Talk,
@@ -102,6 +104,7 @@ impl Agent {
         let mut process = Process {
             turn,
             live,
+            grows: self.settings.stream,
             conversation,
             wire: Wire::new(self.settings.agent, launch),
             talk: self.children.talk(job).await?,
@@ -179,7 +182,9 @@ impl Process<'_> {
         for event in step.events {
             self.happened(event).await;
         }
-        self.live.show(&self.heard.answer(), &self.heard.status);
+        if self.grows {
+            self.live.show(&self.heard.answer(), &self.heard.status);
+        }
     }
 
     fn tell(&mut self, lines: &[u8]) {
