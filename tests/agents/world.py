@@ -1,8 +1,9 @@
 """What the laws about coding agents live in: a chat, a gateway, an agent's home, and the model's service.
 
-A `World` has a person and a chat of its own in the simulator, a gateway with a configuration and a state
+A `World` has people and a chat of its own in the simulator, a gateway with a configuration and a state
 directory of its own, and a home and a working directory for the agent. `configuration` is the one place that
-knows the gateway's settings, `REQUEST_SESSION` the one that knows what agents tell the service.
+knows the gateway's settings, `REQUEST_SESSION` the one that knows what agents tell the service; what stands in
+a card is `cards`'.
 """
 
 import importlib.util
@@ -13,7 +14,8 @@ import secrets
 import signal
 import subprocess
 import time
-import urllib.request
+
+from cards import answers_with, button, is_final, words
 
 
 def loaded(name, path):
@@ -29,14 +31,10 @@ sdk = loaded("sdk_laws", HERE.parent / "sdk" / "laws.py")
 Broken, expect = sdk.Broken, sdk.expect
 
 # An agent of 250 MB starts, on a machine that does other things as well.
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 POLL_S = 0.05
 # The header by which an agent names its conversation to the model's service.
 REQUEST_SESSION = {"claude": "x-claude-code-session-id", "codex": "session-id"}
-# Words on buttons and in their values, in both languages.
-ALLOW = ("allow", "允许", "同意")
-DENY = ("deny", "拒绝")
-FOR_EVER = ("always", "始终", "总是")
 
 CODEX_PROVIDER = """\
 model = "fake-model"
@@ -59,7 +57,10 @@ def configuration(world):
         "codex": {"OPENAI_API_KEY": world.key},
     }[agent]
     env = ", ".join(f"{name} = {json.dumps(value)}" for name, value in variables.items() if value)
+    program = world.program or [getattr(tools, agent)]
     return f"""\
+language = "en"
+
 [app.main]
 app_id = "{sdk.APP_ID}"
 app_secret = {{ env = "FEISHU_APP_SECRET" }}
@@ -72,27 +73,35 @@ path = "{world.home / 'state'}"
 [limits]
 drain = "{world.drain}"
 
+[governor]
+chat_per_second = 100
+
 [[route]]
 name = "agent"
+mention = "never"
 handler = "{agent}"
 
 [handler.{agent}]
 kind = "agent"
 agent = "{agent}"
-argv = ["{getattr(tools, agent)}"]
+argv = {json.dumps(program)}
 cwd = "{world.folder}"
 model = "{'claude-haiku-4-5' if agent == 'claude' else 'fake-model'}"
 permission = "{world.permission}"
 env = {{ {env} }}
-limits = {{ wall = "30m", idle = "5m" }}
+limits = {{ {world.limits} }}
+{world.keys}
 """
 
 
 class World:
-    """One law's world."""
+    """One law's world. Of its settings `keys` are further lines of the handler's section, `program` is what is
+    started instead of the agent itself, and `first_on_path` a folder with programs that the machine may lack."""
 
-    def __init__(self, tools, law, agent="claude", permission="ask", key=True, drain="2s"):
+    def __init__(self, tools, law, agent="claude", permission="ask", key=True, drain="2s", keys="",
+                 limits='wall = "30m", idle = "5m"', program=None, first_on_path=None):
         self.tools, self.agent, self.permission, self.drain = tools, agent, permission, drain
+        self.keys, self.limits, self.program, self.first_on_path = keys, limits, program, first_on_path
         self.key = f"key-{secrets.token_hex(8)}" if key else ""
         self.home = pathlib.Path(tools.home) / law
         # In ASCII and never moved: agents find conversations by it.
@@ -102,21 +111,29 @@ class World:
         (self.agents_home / ".codex").mkdir(parents=True)
         (self.agents_home / ".codex" / "config.toml").write_text(CODEX_PROVIDER.format(openai=tools.openai))
         self.platform = sdk.Platform(tools.sim)
+        # The ledger is read again and again: without what earlier laws left there.
+        self.platform.call("reset", {})
         self.platform.people()
         self.config = self.home / "larkline.toml"
-        self.config.write_text(configuration(self))
-        self.config.chmod(0o600)
+        self.configure()
         self.log = self.home / "larkline.log"
         self.gateway = None
+        service = pathlib.Path(tools.anthropic_log if agent == "claude" else tools.openai_log)
+        self.service = Requests(service)
 
     # The gateway
 
-    def command(self, *arguments, larkline=None):
+    def configure(self):
+        self.config.write_text(configuration(self))
+        self.config.chmod(0o600)
+
+    def command_line(self, *arguments, larkline=None):
         return [str(larkline or self.tools.larkline), "--config", str(self.config), *arguments]
 
     def environment(self):
+        path = os.environ["PATH"]
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.first_on_path}:{path}" if self.first_on_path else path,
             "HOME": str(self.agents_home),
             "LANG": "C.UTF-8",
             "FEISHU_APP_SECRET": sdk.APP_SECRET,
@@ -127,9 +144,11 @@ class World:
         """Starts the gateway and waits for its link; gives its process."""
         before = [row["id"] for row in self.platform.ledger()["connections"]]
         with open(self.log, "ab") as log:
-            command = self.command("run", *arguments, larkline=larkline)
+            command = self.command_line("run", *arguments, larkline=larkline)
+            # In a process group of its own, as a shell gives its foreground one.
             self.gateway = subprocess.Popen(
-                command, cwd=self.home, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, cwd=self.home, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
             )
         self.platform.bot = self.gateway
         self.platform.link(besides=before, patience_s=PATIENCE_S)
@@ -149,9 +168,9 @@ class World:
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
 
-    def status(self):
-        """What `larkline status` says, or nothing."""
-        command = self.command("--format", "json", "status")
+    def ask_gateway(self, *arguments):
+        """What a command of the gateway says as JSON, or nothing."""
+        command = self.command_line("--format", "json", *arguments)
         output = subprocess.run(command, cwd=self.home, env=self.environment(), capture_output=True, check=False)
         return json.loads(output.stdout or b"null")
 
@@ -159,7 +178,7 @@ class World:
         """Waits until every event has a verdict; gives the tally."""
 
         def tally():
-            rows = (self.status() or {}).get("tally") or []
+            rows = (self.ask_gateway("status") or {}).get("tally") or []
             return rows if rows and not any(r["count"] for r in rows if r["verdict"] == "waiting") else None
 
         return self.wait("a verdict for every event", tally)
@@ -193,39 +212,62 @@ class World:
         rows = (ledger or self.platform.ledger())["messages"]
         return [row for row in rows if row["chat_id"] == self.platform.chat and not row["recalled"]]
 
+    def until(self, what, find):
+        """The value that `find(rows)` gives for what the bot has sent, as soon as it is true."""
+        return self.platform.until(what, lambda ledger: find(self.told(ledger)), PATIENCE_S)
+
     def answered(self, text):
-        """Waits for a message of the bot that has this in it, in whatever form it comes."""
+        """Waits for a message of the bot that has this in it and will not change any more; its row."""
+        return self.until(f"an answer with {text!r}", lambda rows: answers_with(rows, text))
 
-        def find(ledger):
-            return next((row for row in self.told(ledger) if text in words(row)), None)
+    def growing(self, text):
+        """Waits for a card that grows and has this in it; its row."""
 
-        return self.platform.until(f"an answer with {text!r}", find, PATIENCE_S)
+        def find(rows):
+            return next((row for row in rows if text in words(row) and not is_final(row)), None)
 
-    def press(self, choice):
-        """Waits for a card with such a button and presses it."""
+        return self.until(f"a growing card with {text!r}", find)
 
-        def find(ledger):
-            rows = ((row, button(row, choice)) for row in self.told(ledger))
-            return next(((row, value) for row, value in rows if value is not None), None)
+    def answer_to(self, message, text):
+        """Waits for the answer to a message that has this in it; the only one there is."""
 
-        row, value = self.platform.until(f"a button of {choice}", find, PATIENCE_S)
-        press = {"message": row["message_id"], "user": self.platform.user, "value": value}
+        def find(rows):
+            rows = [row for row in rows if row["reply_to"] == message]
+            return rows if answers_with(rows, text) else None
+
+        rows = self.until(f"an answer with {text!r}", find)
+        expect(len(rows) == 1, f"{len(rows)} answers: {[words(row) for row in rows]}")
+        return rows[0]
+
+    def command(self, text, told):
+        """Says a command and waits for the answer to it."""
+        return self.answer_to(self.say(text), told)
+
+    def question(self, choice, besides=()):
+        """Waits for a card with such a button, another than `besides`; its row and the button's value."""
+
+        def find(rows):
+            found = ((row, button(row, choice)) for row in rows if row["message_id"] not in besides)
+            return next(((row, value) for row, value in found if value is not None), None)
+
+        return self.until(f"a button of {choice}", find)
+
+    def press(self, choice, user=None, besides=()):
+        """Waits for a card with such a button and presses it; what the person sees, and the card's row."""
+        row, value = self.question(choice, besides)
+        press = {"message": row["message_id"], "user": user or self.platform.user, "value": value}
         # On a busy machine one press may come too late; the person presses again.
         for _ in range(4):
             result = self.platform.call("press", press)
             if result["code"] == 0:
-                return result
+                return result, row
         raise Broken(f"no press was answered: {result}")
 
     # The model's service
 
     def requests(self, text):
         """What the agent asked the service in which this was said, oldest first."""
-        log = pathlib.Path(self.tools.anthropic_log if self.agent == "claude" else self.tools.openai_log)
-        if not log.exists():
-            return []
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [json.loads(line) for line in lines if text in line and '"method": "POST"' in line]
+        return self.service.with_text(text)
 
     def asked(self, text):
         """Waits until the service was asked about this; the request."""
@@ -247,56 +289,25 @@ class World:
             time.sleep(POLL_S)
 
 
+class Requests:
+    """The log of a service, from now on. It is long, so each part is read one time."""
+
+    def __init__(self, log):
+        self.log, self.lines, self.rest = log, [], b""
+        self.offset = log.stat().st_size if log.exists() else 0
+
+    def with_text(self, text):
+        if self.log.exists():
+            with open(self.log, "rb") as log:
+                log.seek(self.offset)
+                new = log.read()
+            self.offset += len(new)
+            *lines, self.rest = (self.rest + new).split(b"\n")
+            self.lines += [line for line in lines if b'"method": "POST"' in line]
+        wanted = text.encode()
+        return [json.loads(line) for line in self.lines if wanted in line]
+
+
 def mark():
     """A word that nobody else says."""
     return f"mark{secrets.token_hex(4)}"
-
-
-def words(row):
-    """All that a message shows, of cards every text in them."""
-    try:
-        content = json.loads(row["content"])
-    except ValueError:
-        content = row["content"]
-    return "\n".join([row["text"] or "", *strings(content)])
-
-
-def strings(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for member in value.values():
-            yield from strings(member)
-    elif isinstance(value, list):
-        for item in value:
-            yield from strings(item)
-
-
-def buttons(value):
-    """Every button in a card, with the value of its callback."""
-    if isinstance(value, dict):
-        if value.get("tag") == "button":
-            behaviours = [b["value"] for b in value.get("behaviors", []) if b.get("type") == "callback"]
-            yield value, (behaviours or [value.get("value")])[0]
-        for member in value.values():
-            yield from buttons(member)
-    elif isinstance(value, list):
-        for item in value:
-            yield from buttons(item)
-
-
-def button(row, choice):
-    """The value of the button that says one of these words, and not "for ever"."""
-    if row["msg_type"] != "interactive":
-        return None
-    for face, value in buttons(json.loads(row["content"])):
-        said = json.dumps([face.get("text"), value], ensure_ascii=False).lower()
-        if value is not None and any(word in said for word in choice) and not any(w in said for w in FOR_EVER):
-            return value
-    return None
-
-
-def reset(url):
-    """A fake service forgets what it counted."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.open(urllib.request.Request(f"{url}/_reset", b"{}"), timeout=PATIENCE_S).close()

@@ -19,8 +19,12 @@ use crate::{installed, sdk};
 const FOLDER: &str = "tests/agents";
 /// What the laws are called in front of their names.
 const NAME: &str = "agents";
+/// What the name of a file with laws ends with.
+const LAWS: &str = "_laws.py";
+/// So many laws run at once, each on a simulator of its own: most of them wait.
+const SIMULATORS: usize = 2;
 /// Longest time for all laws: an agent needs a second to start, and some laws start three.
-const DEADLINE: Duration = Duration::from_secs(20 * 60);
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Longest time until a fake says where it listens.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How a fake's opening line begins.
@@ -29,26 +33,37 @@ const LISTENS: &str = "listening on ";
 /// All laws in one run, each with a gateway of its own.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> {
     let folder = workspace.root.join(FOLDER);
-    let text = fs::read_to_string(folder.join("laws.py"))?;
-    if !sdk::chosen(laws(&text), NAME, filter) {
+    let laws = laws(&folder)?;
+    if !sdk::chosen(laws.iter().map(String::as_str), NAME, filter) {
         return Ok(Tally::default());
     }
     let python = installed::python(workspace)?;
     let modules = installed::node_modules(workspace, "agents")?;
+    let sandbox = installed::sandbox(workspace);
     let larkline = sdk::built(workspace, &["-p", "larkline-cli", "--bin", "larkline"])?;
     // Not below the system's folder of temporary files, where Codex refuses to put its own.
     let home = workspace.cache().join("run/agents");
     installed::clear(&home)?;
-    let simulator = sdk::simulator(workspace)?;
+    let home = home.canonicalize()?;
     let anthropic = Fake::start(&python, &folder, &home, "anthropic")?;
     let openai = Fake::start(&python, &folder, &home, "openai")?;
     let mut judge = Command::new(python);
-    judge.arg(folder.join("laws.py")).args(["--name", NAME, "--sim", &simulator.said]);
+    judge.arg(folder.join("laws.py")).args(["--name", NAME]);
+    let simulators: Vec<Server> =
+        (0..SIMULATORS).map(|_| sdk::simulator(workspace)).collect::<Result<_>>()?;
+    for simulator in &simulators {
+        judge.args(["--sim", &simulator.said]);
+    }
     judge.arg("--larkline").arg(larkline).arg("--home").arg(home.join("laws"));
     judge.arg("--claude").arg(claude(&modules)?).arg("--codex").arg(codex(&modules)?);
     judge.args(["--anthropic", &anthropic.url]).arg("--anthropic-log").arg(&anthropic.log);
     judge.args(["--openai", &openai.url]).arg("--openai-log").arg(&openai.log);
-    judge.args(filter.map(|filter| format!("--filter={filter}")));
+    for (option, value) in [
+        ("sandbox", sandbox.map(|folder| folder.display().to_string())),
+        ("filter", filter.map(str::to_owned)),
+    ] {
+        judge.args(value.map(|value| format!("--{option}={value}")));
+    }
     sdk::verdicts_within(&mut judge, DEADLINE)
 }
 
@@ -73,8 +88,22 @@ impl Fake {
     }
 }
 
-/// The names of the laws in the judge's text.
-fn laws(text: &str) -> impl Iterator<Item = &str> {
+/// The names of all laws, `file::law`.
+fn laws(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(file) = file.strip_suffix(LAWS) {
+            let text = fs::read_to_string(&path)?;
+            names.extend(declared(&text).map(|law| format!("{file}::{law}")));
+        }
+    }
+    Ok(names)
+}
+
+/// The laws in one file.
+fn declared(text: &str) -> impl Iterator<Item = &str> {
     let mut lines = text.lines();
     std::iter::from_fn(move || {
         lines.find(|line| line.starts_with("@law("))?;
@@ -126,7 +155,7 @@ mod tests {
     fn laws_are_the_functions_that_are_marked() {
         let text = "def a_turn(world):\n    pass\n\n@law(key=False)\ndef first(world):\n    pass\n\n\
                     @law()\ndef second(world):\n";
-        assert_eq!(laws(text).collect::<Vec<_>>(), ["first", "second"]);
+        assert_eq!(declared(text).collect::<Vec<_>>(), ["first", "second"]);
     }
 
     #[test]

@@ -105,10 +105,48 @@ pub(crate) fn debian(workspace: &Workspace, package: &str, program: &str) -> Res
     if succeeds(Command::new("which").arg(program)) {
         return Ok(PathBuf::from(program));
     }
+    let unpacked = unpacked(workspace, package)?.join("usr/bin").join(program);
+    if !unpacked.exists() {
+        bail!("Debian's {package} has no usr/bin/{program}; install it yourself, on the path");
+    }
+    Ok(unpacked)
+}
+
+/// A folder with `bwrap` and `socat`, if they can do their work on this machine; nothing, in words,
+/// if not: a container may forbid it.
+pub(crate) fn sandbox(workspace: &Workspace) -> Option<PathBuf> {
+    let made = || -> Result<PathBuf> {
+        let home = workspace.cache().join("debian/sandbox");
+        fs::create_dir_all(&home)?;
+        // A path through a link does not lead anywhere inside of a sandbox.
+        let home = home.canonicalize()?;
+        let libraries = unpacked(workspace, "libwrap0")?.canonicalize()?;
+        let libraries = libraries.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+        for (package, program) in [("bubblewrap", "bwrap"), ("socat", "socat")] {
+            let found = debian(workspace, package, program)?;
+            let found = workspace::output(
+                Command::new("which").arg(found.canonicalize().unwrap_or(found)),
+            )?;
+            // What is unpacked and not installed does not find its libraries by itself.
+            let (libraries, found) = (libraries.display(), found.trim());
+            let text = format!("#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {found} \"$@\"\n");
+            let path = home.join(program);
+            fs::write(&path, text)?;
+            workspace::output(Command::new("chmod").arg("755").arg(&path))?;
+        }
+        let apart = ["--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "true"];
+        workspace::output(Command::new(home.join("bwrap")).args(apart))?;
+        workspace::output(Command::new(home.join("socat")).arg("-V"))?;
+        Ok(home)
+    };
+    made().inspect_err(|error| println!("there is no sandbox on this machine: {error:#}")).ok()
+}
+
+/// The files of a Debian package, in `.cache/`.
+fn unpacked(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let home = workspace.cache().join("debian").join(package);
-    let unpacked = home.join("usr/bin").join(program);
-    if unpacked.exists() {
-        return Ok(unpacked);
+    if home.join("usr").exists() {
+        return Ok(home);
     }
     println!("unpacking Debian's {package} into .cache/debian");
     clear(&home)?;
@@ -119,17 +157,14 @@ pub(crate) fn debian(workspace: &Workspace, package: &str, program: &str) -> Res
         // A fresh container has no package lists yet.
         drop(workspace::output(Command::new("apt-get").args(["update", "--quiet"])));
         if !download() {
-            bail!("`apt-get download {package}` fails; install {program} yourself, on the path");
+            bail!("`apt-get download {package}` fails; install it yourself");
         }
     }
     for entry in fs::read_dir(&home)? {
         let archive = entry?.path();
         workspace::output(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&home))?;
     }
-    if !unpacked.exists() {
-        bail!("Debian's {package} has no usr/bin/{program}; install it yourself, on the path");
-    }
-    Ok(unpacked)
+    Ok(home)
 }
 
 /// Installs system packages, where that is allowed.

@@ -27,7 +27,7 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 usage: cargo xtask test [FILTER]   everything CI runs; with FILTER only the tests whose name contains it
-       cargo xtask test agents     the real coding agents behind the gateway; no other run includes them
+       cargo xtask test agents     the real coding agents behind the gateway alone; any step's name does the like
        cargo xtask tidy            the house rules that the compiler cannot check
        cargo xtask deps            licences, banned crates, C code, duplicates
        cargo xtask crash           kills the gateway at every step, many times (docs/proof.md)

@@ -35,10 +35,6 @@ impl Tally {
     }
 }
 
-/// Steps that run when the filter begins with their name, then alone, and in no other run.
-/// To make one a part of every run, move its line to [`DYNAMIC`].
-const ON_REQUEST: [Step; 1] = [("agents", agents::run)];
-
 type Step = (&'static str, fn(&Workspace, Option<&str>) -> Result<Tally>);
 
 /// Checks of the text; a filter skips them, because they have no tests to choose from.
@@ -51,12 +47,13 @@ const STATIC: [Step; 6] = [
     ("instructions", |workspace, _| instructions::run(workspace, false)),
 ];
 /// Checks of behaviour.
-const DYNAMIC: [Step; 5] = [
+const DYNAMIC: [Step; 6] = [
     ("tests", tests),
     ("doctests", doctests),
     ("sdk", sdk::run),
     ("proxy", proxy::run),
     ("page", page::run),
+    ("agents", agents::run),
 ];
 
 /// Runs the steps and prints the closing line; `true` if nothing failed and something ran.
@@ -85,11 +82,11 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<bool> {
     Ok(total.failed == 0 && total.passed > 0)
 }
 
-/// The steps of a run, in order.
+/// The steps of a run, in order: with a filter that begins with a step's name that step alone.
 fn steps(filter: Option<&str>) -> Vec<Step> {
     let Some(filter) = filter else { return STATIC.iter().chain(&DYNAMIC).copied().collect() };
-    let requested = |(name, _): &Step| filter.starts_with(name);
-    match ON_REQUEST.iter().copied().find(requested) {
+    let named = |(name, _): &Step| filter.split("::").next() == Some(name);
+    match DYNAMIC.iter().copied().find(named) {
         Some(alone) => vec![alone],
         None => DYNAMIC.to_vec(),
     }
@@ -187,11 +184,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_on_request_runs_alone_and_for_its_own_name_only() {
+    fn a_filter_with_the_name_of_a_step_runs_it_alone() {
         let names = |filter| steps(filter).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names(Some("agents::first_turn")), ["agents"]);
-        for filter in [None, Some("first_turn")] {
-            assert!(names(filter).contains(&"sdk") && !names(filter).contains(&"agents"));
+        for filter in ["agents", "agents::session::first_turn"] {
+            assert_eq!(names(Some(filter)), ["agents"]);
+        }
+        for filter in [None, Some("first_turn"), Some("agentsmith::x")] {
+            assert!(names(filter).contains(&"sdk") && names(filter).contains(&"agents"));
         }
     }
 

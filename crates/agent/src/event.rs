@@ -101,6 +101,9 @@ pub enum AskKind {
         tool: String,
         /// What it would do, to be shown: a command line, a path, a diff; at most 4 000 characters.
         detail: String,
+        /// Whether `detail` is all of it: nothing was cut off, and no character was hidden. Only
+        /// then do equal details mean the same use.
+        whole: bool,
     },
     /// Leave to go on with a plan.
     Plan {

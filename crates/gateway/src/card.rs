@@ -65,14 +65,9 @@ pub fn answer(markdown: &str, ending: &str, footer: &str) -> Vec<Outgoing> {
     let last = parts.len().saturating_sub(1);
     let made = parts.iter().enumerate().map(|(n, part)| {
         let mut elements = part.card_elements();
-        elements.extend((n == last && !ending.is_empty()).then(|| said(ending)));
-        let number = part.number.map(|(this, of)| format!("({this}/{of})"));
-        let small: Vec<String> = number
-            .into_iter()
-            .chain((n == last && !footer.is_empty()).then(|| footer.to_owned()))
-            .collect();
-        if !small.is_empty() {
-            elements.push(note(&small.join(" · ")));
+        if n == last {
+            let ending = (!ending.is_empty()).then(|| said(ending));
+            elements.extend(ending.into_iter().chain(note_unless_empty(footer)));
         }
         card(elements, &markdown::summary(&part.markdown))
     });

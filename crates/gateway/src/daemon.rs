@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin::Command;
-use crate::clock::now_ms;
+use crate::clock::{self, now_ms};
 use crate::config::{Config, DESK};
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
@@ -72,7 +72,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let store = open_store(&config)?;
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
-    announce(&config, &boot_id, store.as_ref(), &children).await?;
+    let boots = announce(&config, &boot_id, store.as_ref(), &children).await?;
     failpoint!("booted");
     let shared = Arc::new(Shared {
         boot_id,
@@ -97,6 +97,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         delivery: tokio::sync::Notify::new(),
         delivered: tokio::sync::Notify::new(),
     });
+    shared.metrics.boots.set(boots.cast_signed());
+    shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
@@ -244,13 +246,14 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
 }
 
-/// The banner: who runs, since when, by which policy, and how the previous run ended.
+/// The banner: who runs, since when, by which policy, and how the previous run ended. How many
+/// starts there were.
 async fn announce(
     config: &Config,
     boot_id: &str,
     store: &dyn Store,
     children: &Children,
-) -> Result<(), RunError> {
+) -> Result<u64, RunError> {
     let version = env!("CARGO_PKG_VERSION");
     let boot = NewBoot {
         boot_id: boot_id.to_owned(),
@@ -276,6 +279,7 @@ async fn announce(
         released = record.released,
         "larkline starts"
     );
+    look_for_crash_loop(config, store).await;
     tracing::info!(mode = "long connection", reconnect = "always", "larkline listens");
     for line in config.policy_lines() {
         tracing::info!("{line}");
@@ -289,7 +293,24 @@ async fn announce(
         }),
         Err(error) => tracing::warn!("cannot look for children of earlier runs: {error}"),
     }
-    Ok(())
+    Ok(record.count)
+}
+
+/// Says when this has started too often lately.
+async fn look_for_crash_loop(config: &Config, store: &dyn Store) {
+    let alerts = &config.alerts;
+    let since_ms = now_ms() - clock::ms(alerts.boots_within);
+    // One that cannot be read now is said to be ill by whoever writes next.
+    let boots = store.boots_since(since_ms).await.unwrap_or_default();
+    if boots >= u64::from(alerts.boots) {
+        tracing::error!(
+            code = "crash_loop",
+            boots,
+            within_s = alerts.boots_within.as_secs(),
+            "started again and again; the lines before each start say why it ended, and so does \
+             the service manager's log"
+        );
+    }
 }
 
 /// Lets no child outlive this process. Work that is dropped kills its own children, but on

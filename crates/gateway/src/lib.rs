@@ -31,6 +31,8 @@ pub mod log;
 pub mod look;
 pub mod metrics;
 pub mod outgoing;
+pub mod pressure;
+pub mod pressure_watch;
 pub mod probe;
 pub mod proof;
 pub mod reason;

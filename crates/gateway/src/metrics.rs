@@ -71,6 +71,13 @@ pub struct QueueLabel {
     pub queue: &'static str,
 }
 
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AlertLabel {
+    /// `memory`, `cpu`, `crash_loop`.
+    pub alert: &'static str,
+}
+
 /// The gateway's instruments.
 #[derive(Debug)]
 pub struct Metrics {
@@ -117,6 +124,12 @@ pub struct Metrics {
     pub api_calls: Family<CallLabel, Counter>,
     /// Conversations that an agent was to resume.
     pub session_resumes: Family<AttemptLabel, Counter>,
+    /// Alerts that are raised, by what they are about.
+    pub alerts: Family<AlertLabel, Gauge>,
+    /// Starts since the store was made.
+    pub boots: Gauge,
+    /// When this run started, Unix seconds.
+    pub start_time_seconds: Gauge,
     /// 1 while the store takes writes.
     pub store_writable: Gauge,
     /// Workers started over after a failure.
@@ -148,6 +161,9 @@ impl Default for Metrics {
             handler_seconds: Family::new_with_constructor(|| Histogram::new(HANDLER_BUCKETS)),
             api_calls: Family::default(),
             session_resumes: Family::default(),
+            alerts: Family::default(),
+            boots: Gauge::default(),
+            start_time_seconds: Gauge::default(),
             store_writable: Gauge::default(),
             worker_restarts: Gauge::default(),
         };
@@ -214,6 +230,13 @@ impl Metrics {
         );
         r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
         r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
+        r.register("alerts", "Alerts that are raised", self.alerts.clone());
+        r.register("boots", "Starts since the store was made", self.boots.clone());
+        r.register(
+            "start_time_seconds",
+            "When this run started, Unix time",
+            self.start_time_seconds.clone(),
+        );
         r.register(
             "session_resumes",
             "Conversations that an agent was to resume",
@@ -237,6 +260,12 @@ impl Metrics {
     pub fn resume(&self, handler: &str, result: &str) {
         let label = AttemptLabel { handler: handler.to_owned(), result: result.to_owned() };
         self.session_resumes.get_or_create(&label).inc();
+    }
+
+    /// Notes how many alerts are raised.
+    pub fn alert(&self, alert: &'static str, raised: usize) {
+        let raised = i64::try_from(raised).unwrap_or(i64::MAX);
+        self.alerts.get_or_create(&AlertLabel { alert }).set(raised);
     }
 
     /// Notes one API call.

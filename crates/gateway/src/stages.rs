@@ -25,6 +25,7 @@ use crate::judge::Judge;
 use crate::line::Line;
 use crate::line_thread::LineThread;
 use crate::link_watch::LinkWatch;
+use crate::pressure_watch::PressureWatch;
 use crate::proof::ProofWatch;
 use crate::routing::Routing;
 use crate::run_error::RunError;
@@ -36,8 +37,8 @@ use crate::upkeep::Upkeep;
 const SETTLE: Duration = Duration::from_secs(3);
 /// How often a stop says what it still waits for.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
-/// How long the outbox gets at least: a turn that was cut off at the deadline has just said so.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// What chats are told of work that the deadline cut off has so long to leave.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// How long the last stages get beyond the drain: they hold no user's work.
 const SERVICE_STOP: Duration = Duration::from_secs(2);
 
@@ -111,6 +112,14 @@ impl Stages {
         stages.watch("link-watch", shared, |shared, app| LinkWatch { shared, app }.run());
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
+        let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
+        let cancel = stages.service.cancel_token();
+        stages.service.spawn("pressure", move || {
+            let (pressure, cancel) = (Arc::clone(&pressure), cancel.clone());
+            async move {
+                cancel.run_until_cancelled_owned(async { pressure.run().await }).await.unwrap_or(())
+            }
+        });
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -169,16 +178,17 @@ impl Stages {
         let grace = shared.config.load().limits.kill_grace;
         let work = self.work.join(deadline + grace + SETTLE);
         tokio::pin!(work);
+        let mut said_by = deadline;
         tokio::select! {
             _ = &mut work => {}
             () = watch_work(shared, deadline) => {
                 self.kill.cancel();
                 work.await;
+                said_by = Instant::now() + FAREWELL;
             }
         }
         failpoint!("work_stopped");
-        if let Err(error) = wait_for_outbox(shared, deadline.max(Instant::now() + LAST_WORDS)).await
-        {
+        if let Err(error) = wait_for_outbox(shared, said_by).await {
             tracing::warn!("replies stay in the outbox until the next start: {error}");
         }
         failpoint!("outbox_empty");

@@ -180,8 +180,23 @@ messages! {
     }
     /// The answer broke off.
     broken_off(detail: &str) {
-        zh: "⚠️ 回答中断：{detail} 发送 /retry 可以重试。",
-        en: "⚠️ The answer broke off: {detail} Send /retry to try again."
+        zh: "⚠️ 回答中断：{detail}。发送 /retry 可以重试。",
+        en: "⚠️ The answer broke off: {detail}. Send /retry to try again."
+    }
+    /// There was no answer.
+    not_answered(detail: &str) {
+        zh: "⚠️ 模型服务没有回答：{detail}。发送 /retry 可以重试。",
+        en: "⚠️ The model's service did not answer: {detail}. Send /retry to try again."
+    }
+    /// The service cannot do what it is asked, and will not the next time.
+    misconfigured(handler: &str, detail: &str) {
+        zh: "⚙️ 模型服务拒绝了 `{handler}` 的请求：{detail}。请联系管理员。",
+        en: "⚙️ The model's service refuses what `{handler}` asks: {detail}. The operator has to see to it."
+    }
+    /// The conversation does not fit into the model any more.
+    outgrown(detail: &str) {
+        zh: "📏 对话超出模型的长度上限：{detail}。发送 /new 开始新对话。",
+        en: "📏 The conversation is too long for the model: {detail}. Send /new to begin another."
     }
     /// The answer was cut at the model's limit of length.
     cut_short() {

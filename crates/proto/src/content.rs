@@ -69,14 +69,22 @@ impl Outgoing {
     /// and for what has no words.
     pub fn simpler(&self) -> Option<Self> {
         let value: Value = serde_json::from_str(&self.content).ok()?;
-        match self.msg_type.as_str() {
-            "interactive" => {
-                let words =
-                    markdown::text_of_card(&value).filter(|words| !words.trim().is_empty())?;
-                Some(Self::markdown(&words))
+        let words = match self.msg_type.as_str() {
+            "interactive" => markdown::text_of_card(&value)?,
+            "post" => markdown::text_of_post(&value)?,
+            _ => return None,
+        };
+        let parts = markdown::parts(&words);
+        match (&parts[..], self.msg_type.as_str()) {
+            ([], _) => None,
+            ([part], "interactive") => Some(part.post()),
+            ([part], _) => Some(part.text()),
+            // More than one post holds: as one text, which holds five times as much.
+            (parts, _) => {
+                let texts: Vec<String> =
+                    parts.iter().filter_map(|part| part.text().plain_text()).collect();
+                Some(Self::text(&texts.join("\n\n")))
             }
-            "post" => Some(Self::text(&post_words(&value)?)),
-            _ => None,
         }
     }
 
@@ -97,12 +105,6 @@ impl Outgoing {
     pub fn preview(&self) -> String {
         self.plain_text().map_or_else(|| format!("[{}]", self.msg_type), |t| preview(&t))
     }
-}
-
-/// The words of a post of ours: its Markdown, with what would show as markup taken away.
-fn post_words(post: &Value) -> Option<String> {
-    let node = post.pointer("/zh_cn/content/0/0").filter(|n| n["tag"] == "md")?;
-    node.get("text").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The first words of a text on one line, at most 80 characters.

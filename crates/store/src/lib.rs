@@ -60,6 +60,9 @@ pub trait Store: Send + Sync + 'static {
     /// of the previous boot.
     fn begin_boot(&self, boot: NewBoot) -> StoreFuture<'_, BootRecord>;
 
+    /// How many runs have started since then, Unix ms.
+    fn boots_since(&self, since_ms: i64) -> StoreFuture<'_, u64>;
+
     /// Records an orderly end.
     fn end_boot(&self, end: EndOfBoot) -> StoreFuture<'_, ()>;
 

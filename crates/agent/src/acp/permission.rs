@@ -113,29 +113,30 @@ fn asked(tool_call: &Value) -> AskKind {
         return AskKind::Plan { plan: cut(&plain(plan), PLAN_MAX) };
     }
     let tool = tool_name(tool_call).unwrap_or_else(|| "tool".to_owned());
-    AskKind::Permission { tool, detail: cut(&plain(&detail(tool_call)), DETAIL_MAX) }
+    let (all, whole) = match detail(tool_call) {
+        Some(all) => (all, true),
+        // The agent's own summary: another use may have the same.
+        None => (tool_call["title"].as_str().unwrap_or_default().to_owned(), false),
+    };
+    let detail = cut(&plain(&all), DETAIL_MAX);
+    AskKind::Permission { tool, whole: whole && detail == all, detail }
 }
 
-/// What the tool would do, from what it would do it with; a title is the agent's own summary and
-/// comes only when there is nothing else.
-fn detail(tool_call: &Value) -> String {
+/// What the tool would do, from what it would do it with; nothing when the agent does not say.
+fn detail(tool_call: &Value) -> Option<String> {
     let input = &tool_call["rawInput"];
     if let Some(command) = command(&input["command"]) {
-        return command;
+        return Some(command);
     }
     let content = tool_call["content"].as_array();
     let diffs: Vec<String> = content.into_iter().flatten().filter_map(diff).collect();
     if !diffs.is_empty() {
-        return diffs.join("\n");
+        return Some(diffs.join("\n"));
     }
     let title = tool_call["title"].as_str().unwrap_or_default();
-    match input.as_object() {
-        Some(input) if !input.is_empty() => {
-            let input = Value::Object(input.clone());
-            format!("{title}\n{input:#}").trim().to_owned()
-        }
-        Some(_) | None => title.to_owned(),
-    }
+    let input = input.as_object().filter(|input| !input.is_empty())?;
+    let input = Value::Object(input.clone());
+    Some(format!("{title}\n{input:#}").trim().to_owned())
 }
 
 /// A command line: one text, or its words.
@@ -251,7 +252,15 @@ mod tests {
         );
         assert_eq!(detail_of(json!({"title": "Fetch", "rawInput": {}})), "Fetch");
         assert_eq!(detail_of(json!({"kind": "switch_mode", "rawInput": {"plan": "1."}})), "1.");
+        let whole = |call: Value| match asked(&call) {
+            AskKind::Permission { whole, .. } => whole,
+            AskKind::Plan { .. } | AskKind::Questions(_) => false,
+        };
+        assert!(whole(json!({"title": "Fetch", "rawInput": {"url": "http://x"}})));
+        assert!(!whole(json!({"title": "Fetch", "rawInput": {}})), "a summary is not all of it");
+        assert!(!whole(json!({"rawInput": {"command": "rm a\u{1b}"}})), "something is hidden");
         let long = "x\n".repeat(100_000);
+        assert!(!whole(json!({"rawInput": {"command": long}})), "it is cut");
         let diff = json!({"content": [{"type": "diff", "path": "/a", "newText": long}]});
         assert_eq!(detail_of(diff).chars().count(), DETAIL_MAX);
     }

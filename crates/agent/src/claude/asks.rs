@@ -222,8 +222,9 @@ fn plan(input: &Value) -> String {
 }
 
 fn leave(tool: &str, request: &Value) -> AskKind {
-    let detail = gist::detail(tool, &request["input"]);
-    AskKind::Permission { tool: gist::one_line(tool, gist::NAME_CHARS_MAX), detail }
+    let (detail, whole) = gist::detail(tool, &request["input"]);
+    let name = gist::one_line(tool, gist::NAME_CHARS_MAX);
+    AskKind::Permission { whole: whole && name == tool, tool: name, detail }
 }
 
 /// The rules that "always" would add: those it suggests for this very tool. Its other suggestions,

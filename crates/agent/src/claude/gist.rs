@@ -44,11 +44,17 @@ pub(super) fn word(value: &Value) -> String {
     one_line(value.as_str().unwrap_or_default(), NAME_CHARS_MAX)
 }
 
-/// What a use would do, complete but for its length and the model's own words on it.
-pub(super) fn detail(tool: &str, input: &Value) -> String {
-    let Some(fields) = input.as_object() else {
-        return clip(&shown(&input.to_string()), DETAIL_CHARS_MAX);
-    };
+/// What a use would do, complete but for its length and the model's own words on it; and whether
+/// nothing else of it is missing.
+pub(super) fn detail(tool: &str, input: &Value) -> (String, bool) {
+    let all = all(tool, input);
+    let shown = shown(&all);
+    let whole = shown == all && shown.chars().count() <= DETAIL_CHARS_MAX;
+    (clip(&shown, DETAIL_CHARS_MAX), whole)
+}
+
+fn all(tool: &str, input: &Value) -> String {
+    let Some(fields) = input.as_object() else { return input.to_string() };
     let subject = subject(tool, fields);
     let mut lines: Vec<String> = Vec::new();
     lines.extend(subject.map(|(_, text)| text.to_owned()));
@@ -66,7 +72,7 @@ pub(super) fn detail(tool: &str, input: &Value) -> String {
             None => lines.push(format!("{key}: {value}")),
         }
     }
-    clip(&shown(&lines.join("\n")), DETAIL_CHARS_MAX)
+    lines.join("\n")
 }
 
 /// A text on one line, without any control character, of at most so many characters.

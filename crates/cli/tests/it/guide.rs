@@ -14,7 +14,7 @@ const CHINESE: &str = "docs/getting-started.zh-CN.md";
 const OWNER: &str = "ou_7d8a6e6df7621556ce0d21922b676706";
 
 /// The fenced blocks of a page that are in this language.
-fn fences(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn fences(page: &str, language: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(root.join(page)).unwrap();
     let opening = format!("\n```{language}\n");
@@ -127,4 +127,20 @@ fn both_languages_show_the_same_files_and_the_same_lines() {
         assert!(!plain(GUIDE).is_empty());
     }
     assert_eq!(fences(GUIDE, "sh").len(), fences(CHINESE, "sh").len());
+}
+
+#[test]
+fn the_shown_unit_starts_again_with_a_delay_and_a_limit_and_bounds_memory() {
+    let [unit] = &fences("docs/operations.md", "ini")[..] else { panic!("one unit is shown") };
+    for line in [
+        "Restart=on-failure",
+        "RestartSec=4",
+        "StartLimitBurst=10",
+        "KillMode=mixed",
+        "Delegate=yes",
+        "MemoryMax=500M",
+        "After=network-online.target",
+    ] {
+        assert!(unit.lines().any(|shown| shown == line), "{line} is missing in\n{unit}");
+    }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod alerts;
 mod alive;
 mod banner;
 mod callbacks;
@@ -24,6 +25,7 @@ mod instance;
 mod line;
 mod listener;
 mod lists;
+mod llm;
 mod look;
 mod probe;
 mod proof;
@@ -33,6 +35,7 @@ mod rig;
 mod routes;
 mod scripted_agent;
 mod scripts;
+mod sessions;
 mod signs;
 mod start;
 mod stop;

@@ -8,6 +8,7 @@ use larkline_agent::Permission;
 use larkline_client::Secret;
 use larkline_proto::id::OpenId;
 
+use super::exposure::exposed;
 use super::field::choices;
 use super::handler::Common;
 use super::section::Section;
@@ -208,6 +209,13 @@ impl Agent {
                 "`codex exec` can ask nobody: what its sandbox forbids fails",
                 "use agent = \"acp\" with codex-acp to be asked, or permission = \"deny\"",
             );
+        }
+        let own = self.env.get("PATH").map(|path| path.expose().to_owned());
+        let inherited =
+            || section.decoder.surroundings.variable("PATH").map(|(path, _)| path.to_owned());
+        let path = own.or_else(inherited).unwrap_or_default();
+        if let Some((message, hint)) = exposed(self, &path) {
+            section.warn("env", message, hint);
         }
     }
 }

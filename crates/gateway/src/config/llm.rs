@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use larkline_client::Secret;
+use minijinja::Environment;
+use serde_json::{Map, Value as Json};
 use url::Url;
 
 use super::field::choices;
@@ -97,8 +99,9 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl Llm {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let provider: Option<Provider> =
-            section.key("provider", "a service whose address is known").optional();
+        let provider: Option<Provider> = section
+            .key("provider", "a service whose address is known, or write `base_url`")
+            .optional();
         let base_url: Option<Url> = section
             .key("base_url", "where `/chat/completions` is added; the provider's by default")
             .optional();
@@ -112,8 +115,8 @@ impl Llm {
             .key("api_key", "`{ env = … }` or `{ file = … }`; without one the chat is told")
             .optional::<Wanted>();
         let model = section.key("model", "as the service calls it").required::<String>();
-        let llm = Self {
-            api_key: api_key.and_then(|key| key.0),
+        let mut llm = Self {
+            api_key: None,
             system: section
                 .key("system", "the instructions: a template with `app`, `chat_id`, `now` …")
                 .optional(),
@@ -126,7 +129,7 @@ impl Llm {
             images: section.key("images", "show pictures to the model").or(false),
             image_max: section
                 .key("image_max", "larger pictures are named, not shown")
-                .within(Bytes::mib(5), Bytes::kib(1)..=Bytes::mib(20)),
+                .within(Bytes::mib(5), Bytes::kib(1)..=Bytes::mib(5)),
             history: History::read(section.section("history")),
             stream: section.key("stream", "the answer grows in a card").or(true),
             timeouts: LlmTimeouts::read(section.section("timeouts")),
@@ -134,17 +137,32 @@ impl Llm {
             base_url: base_url?,
             model: model?,
         };
-        let object = |text: &String| text.trim_start().starts_with('{');
-        let parses = |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok();
-        if llm.extra.as_ref().is_some_and(|text| !(object(text) && parses(text))) {
+        llm.check(section);
+        match api_key {
+            Some(Wanted::Given(key)) => llm.api_key = Some(key),
+            Some(Wanted::Missing(why)) => {
+                section.warn("api_key", format!("{why}: the chat is told so"), "set it");
+            }
+            None => {
+                let hint = "write api_key = { env = \"…\" }, and set that variable";
+                section.warn("api_key", "there is no key: the chat is told so", hint);
+            }
+        }
+        Some(llm)
+    }
+
+    fn check(&self, section: &Section<'_>) {
+        let is_object = |text: &str| serde_json::from_str::<Map<String, Json>>(text).is_ok();
+        if self.extra.as_deref().is_some_and(|text| !is_object(text)) {
             let hint = "write extra = '{\"temperature\": 0.2}'";
             section.refuse("extra", "not a JSON object", hint);
         }
-        if llm.api_key.is_none() {
-            let hint = "write api_key = { env = \"…\" }, and set that variable";
-            section.warn("api_key", "there is no key: the route answers that it has none", hint);
+        let environment = Environment::new();
+        let read = self.system.as_deref().map(|text| environment.template_from_str(text));
+        if let Some(Err(error)) = read {
+            let hint = "`{{ … }}` and `{% … %}` are the template's; see docs/llm.md";
+            section.refuse("system", format!("not a template: {error}"), hint);
         }
-        Some(llm)
     }
 }
 

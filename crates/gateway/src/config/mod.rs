@@ -13,12 +13,14 @@
 //! What is not here: anything that acts on the configuration.
 
 mod agent;
+mod alerts;
 mod app;
 mod change;
 mod command_line;
 mod condition;
 mod convert;
 mod decoder;
+mod exposure;
 mod field;
 mod handler;
 mod key;
@@ -51,8 +53,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
+pub use alerts::Alerts;
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
+pub use exposure::{SCRUB, can_scrub};
 pub use handler::{
     Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
 };
@@ -110,6 +114,8 @@ pub struct Config {
     pub server: Server,
     /// Bounds of the whole.
     pub limits: Limits,
+    /// What is worth a person's attention.
+    pub alerts: Alerts,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -257,6 +263,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         log: LogSettings::read(root.section("log")),
         server: Server::read(root.section("server"), &store),
         limits: Limits::read(root.section("limits")),
+        alerts: Alerts::read(root.section("alerts")),
         store,
         warnings: Vec::new(),
         settings: Vec::new(),

@@ -45,30 +45,59 @@ impl Field for Secret {
     }
 }
 
-/// A secret without which the gateway does its other work: a variable that is not set is no
-/// secret, and no reason to stop.
-pub(super) struct Wanted(pub(super) Option<Secret>);
+/// A secret without which the gateway does its other work: one that is not there yet is no reason
+/// to stop.
+pub(super) enum Wanted {
+    /// It is there.
+    Given(Secret),
+    /// It is not, and why; as the beginning of a sentence.
+    Missing(String),
+}
 
 impl Field for Wanted {
     const KIND: &'static str = Secret::KIND;
     const HINT: &'static str = Secret::HINT;
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let variable = spot.node.as_table().filter(|table| table.len() == 1);
-        let variable = variable.and_then(|table| table.get("env")?.node.as_text());
-        let unset = |name: &str| {
-            let set = spot.decoder.surroundings.variable(name);
-            set.is_none_or(|(value, _)| value.trim().is_empty())
-        };
-        if variable.is_some_and(unset) {
-            return Some(Self(None));
+        match missing(spot) {
+            Some(why) => Some(Self::Missing(why)),
+            None => Secret::read(spot).map(Self::Given),
         }
-        Secret::read(spot).map(|secret| Self(Some(secret)))
     }
 
     fn shown(&self) -> Json {
-        self.0.as_ref().map_or(Json::Null, Field::shown)
+        match self {
+            Self::Given(secret) => secret.shown(),
+            Self::Missing(_) => Json::Null,
+        }
     }
+}
+
+/// Why what is referred to holds no secret; nothing for what is to be read, or is no reference.
+fn missing(spot: Spot<'_>) -> Option<String> {
+    let table = spot.node.as_table().filter(|table| table.len() == 1)?;
+    let named = |kind: &str| table.get(kind)?.node.as_text();
+    let surroundings = &spot.decoder.surroundings;
+    if let Some(name) = named("env") {
+        return match surroundings.variable(name) {
+            None => Some(format!("the environment variable `{name}` is not set")),
+            Some((value, _)) => {
+                placeholder::in_secret(value).map(|what| format!("what `{name}` holds {what}"))
+            }
+        };
+    }
+    let path = surroundings.path(named("file")?);
+    let shown = path.display();
+    let size = match std::fs::metadata(&path) {
+        Ok(meta) => meta.len(),
+        Err(error) => return Some(format!("the secret file {shown} cannot be read: {error}")),
+    };
+    if size > SECRET_BYTES_MAX {
+        return None;
+    }
+    let text = std::fs::read_to_string(&path).ok()?;
+    placeholder::in_secret(text.trim_end_matches(['\r', '\n']))
+        .map(|what| format!("what {shown} holds {what}"))
 }
 
 /// Variables for a program. A value in place is ordinary text unless its name says that it is

@@ -160,6 +160,11 @@ fn missing(note: String) -> Fetched {
     Fetched { path: None, note, image: None, bytes: Bytes::new() }
 }
 
+/// Whether a message's type and content name files.
+pub(super) fn are_in((msg_type, content): (&str, &str)) -> bool {
+    !named(msg_type, content).is_empty()
+}
+
 /// The files that a message's content names.
 fn named(msg_type: &str, content: &str) -> Vec<Named> {
     let value: Value = serde_json::from_str(content).unwrap_or_default();

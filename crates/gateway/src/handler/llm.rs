@@ -2,20 +2,23 @@
 //!
 //! The history is the gateway's, in the store, bounded by tokens, turns and age. An answer that
 //! broke off is shown as far as it came, and said to have broken off; the next attempt is a person's
-//! to ask for. The bytes of the service are `larkline_agent::chat`'s business.
+//! to ask for. The bytes of the service are `larkline_agent::chat`'s business; `asked` says what the
+//! model is told, `exchange` gets its answer, `ending` finds the words for the end.
 
+mod asked;
+mod ending;
 mod exchange;
 
+use larkline_agent::Usage;
 use larkline_agent::chat::{self, ChatRequest, Role};
-use larkline_agent::{Image, Usage};
 use larkline_client::NetError;
+use larkline_proto::markdown;
 use larkline_store::session::{Change, SessionPatch, Utterance};
-use minijinja::{Environment, context};
+use larkline_store::task::TaskId;
 use tokio::time::Instant;
 
 use super::answer::{Answer, HandlerError};
 use super::conversation::Conversation;
-use super::files::Folder;
 use super::turn::Turn;
 use super::{HttpError, Resources};
 use crate::clock::{ms, now_ms};
@@ -25,10 +28,11 @@ use crate::live::Live;
 use crate::outgoing::Saying;
 use crate::words::{self, Lang};
 
-use exchange::{Exchange, Over};
+use ending::Over;
+use exchange::Exchange;
 
-/// Name of the only template.
-const SYSTEM: &str = "system";
+/// Words by which `/model` goes back to the configured one.
+const DEFAULT_MODEL: [&str; 2] = ["default", "默认"];
 
 /// Asks a language model.
 #[derive(Debug)]
@@ -65,17 +69,23 @@ impl Llm {
             Conversation::open(store, turn).await.map_err(HandlerError::store)?;
         match Command::parse(&turn.text) {
             Some(Command::Retry) => match turn.of_last_event(conversation.last_event()).await? {
-                Some(again) => Box::pin(self.turn(&again, live, &mut conversation)).await,
+                Some(again) => {
+                    // Its new answer stands in the history where the old one stood.
+                    let place = conversation.session().task.unwrap_or(turn.task);
+                    Box::pin(self.turn(&again, place, live, &mut conversation)).await
+                }
                 None => Ok(Answer::markdown(words::nothing_to_retry(live.lang()))),
             },
             Some(command) => self.command(turn, live, &mut conversation, command).await,
-            None => Box::pin(self.turn(turn, live, &mut conversation)).await,
+            None => Box::pin(self.turn(turn, turn.task, live, &mut conversation)).await,
         }
     }
 
+    /// One turn. `place` is the task under which the history keeps it.
     async fn turn(
         &self,
         turn: &Turn,
+        place: TaskId,
         live: &Live,
         conversation: &mut Conversation,
     ) -> Result<Answer, HandlerError> {
@@ -90,89 +100,67 @@ impl Llm {
         let people = turn.people(&[]);
         let mut running = live.shared().turns.begin(&turn.session, turn.task, people);
         conversation.begin_turn(turn).await.map_err(HandlerError::store)?;
+        let patch = SessionPatch { task: Some(place), ..SessionPatch::default() };
+        conversation.patch(patch).await.map_err(HandlerError::store)?;
         if self.settings.stream {
             live.show("", &words::thinking(lang));
         }
         let asked = self.asked(turn, live).await;
-        let said = self.history(turn, conversation).await?;
+        let said = self.history(live, place, conversation).await?;
         let request = self.request(turn, conversation, said, asked.clone());
         let mut exchange = Exchange::new(&self.settings, &self.client, key, live, request);
         let over = tokio::select! {
             over = exchange.run() => over,
             stop = running.stopped() => Over::Stopped(stop),
             () = turn.cancel.cancelled() => {
-                return Err(self.cut_off(turn, live, conversation, &exchange).await);
+                return Err(self.cut_off(turn, live, conversation, exchange.answer()).await);
             }
         };
         drop(running);
-        let (answer, usage) = (exchange.answer().to_owned(), exchange.usage());
-        let word = over.word();
+        let (answer, usage) = (exchange.answer().trim(), exchange.usage());
         tracing::info!(
             handler = turn.handler,
             task = turn.task.0,
             session = conversation.session().id.0,
-            outcome = word,
+            outcome = over.word(),
             detail = over.detail(),
             elapsed_ms = began.elapsed().as_millis(),
             "turn over"
         );
-        if matches!(over, Over::Answered | Over::CutShort) {
-            self.remember(turn, conversation, &asked, &answer).await?;
+        if over.is_kept() && !answer.is_empty() {
+            self.remember(live, place, conversation, &asked, answer).await?;
         }
-        conversation.end_turn(word, usage).await.map_err(HandlerError::store)?;
-        let ending = match over.sentence(lang, &turn.handler) {
-            Some(sentence) => sentence,
-            None if answer.trim().is_empty() => words::done_silent(lang),
-            None => String::new(),
-        };
-        let footer = footer(lang, began.elapsed(), usage);
+        conversation.end_turn(over.word(), usage).await.map_err(HandlerError::store)?;
         Ok(Answer {
-            said: vec![Saying::Answer { markdown: answer, ending, footer }],
-            outcome: Some(word),
+            said: vec![spoken(turn, lang, &over, answer, footer(lang, began.elapsed(), usage))],
+            outcome: Some(over.word()),
             ..Answer::default()
         })
     }
 
-    /// What the person said, with pictures where the model takes them.
-    async fn asked(&self, turn: &Turn, live: &Live) -> chat::Turn {
-        let mut asked =
-            chat::Turn { role: Role::User, text: turn.text.clone(), images: Vec::new() };
-        let Some(message) = turn.event.message().filter(|_| self.settings.images) else {
-            return asked;
-        };
-        let Ok(folder) = Folder::make(&self.state_dir, turn.task) else { return asked };
-        let parts = (message.message_type.as_str(), message.content.as_str());
-        for file in folder.fetch(live, &message.id, parts, self.settings.image_max.0).await {
-            if let Some(media_type) = file.image {
-                let media_type = media_type.to_owned();
-                asked.images.push(Image { media_type, bytes: file.bytes.to_vec() });
-            }
-        }
-        asked
-    }
-
-    /// What was said before, as much as the bounds allow.
+    /// What was said before, as much as the bounds allow, without what this turn said when it was
+    /// asked first.
     async fn history(
         &self,
-        turn: &Turn,
+        live: &Live,
+        place: TaskId,
         conversation: &Conversation,
     ) -> Result<Vec<chat::Turn>, HandlerError> {
         let bounds = &self.settings.history;
-        let Some(live) = &turn.live else { return Ok(Vec::new()) };
-        let store = &live.shared().store;
-        let limit = bounds.turns.saturating_mul(2);
-        let said = store.utterances(conversation.session().id, limit).await;
+        let messages = bounds.turns.saturating_mul(2);
+        let limit = messages.saturating_add(2);
+        let said = live.shared().store.utterances(conversation.session().id, limit).await;
         let not_before = now_ms() - ms(bounds.age);
-        let said: Vec<chat::Turn> = said
+        let mut said: Vec<chat::Turn> = said
             .map_err(HandlerError::store)?
             .into_iter()
-            // A second run of this turn asks again what the first one asked.
-            .filter(|said| said.task != turn.task && said.at_ms >= not_before)
+            .filter(|said| said.task != place && said.at_ms >= not_before)
             .filter_map(|said| {
                 let role = role_of(&said.role)?;
                 Some(chat::Turn { role, text: said.text, images: Vec::new() })
             })
             .collect();
+        said.drain(..said.len().saturating_sub(messages));
         Ok(chat::cut(&said, bounds.tokens).to_vec())
     }
 
@@ -181,15 +169,15 @@ impl Llm {
         turn: &Turn,
         conversation: &Conversation,
         mut turns: Vec<chat::Turn>,
-        asked: chat::Turn,
+        question: chat::Turn,
     ) -> ChatRequest {
         let settings = &self.settings;
         let model = conversation.session().model.clone();
         let extra = settings.extra.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        turns.push(asked);
+        turns.push(question);
         ChatRequest {
             model: model.unwrap_or_else(|| settings.model.clone()),
-            system: settings.system.as_deref().map(|template| system(template, turn)),
+            system: settings.system.as_deref().map(|template| asked::system(template, turn)),
             turns,
             thinking: settings.thinking,
             temperature: None,
@@ -198,17 +186,17 @@ impl Llm {
         }
     }
 
-    /// Keeps the question and its answer; a second run of the turn keeps them in the same place.
+    /// Keeps the question and its answer; another run of the turn keeps them in the same place.
     async fn remember(
         &self,
-        turn: &Turn,
+        live: &Live,
+        place: TaskId,
         conversation: &Conversation,
         asked: &chat::Turn,
         answer: &str,
     ) -> Result<(), HandlerError> {
-        let Some(live) = &turn.live else { return Ok(()) };
         let said = |role: Role, text: &str| Utterance {
-            task: turn.task,
+            task: place,
             role: word_of(role).to_owned(),
             text: text.to_owned(),
             tokens: u32::try_from(chat::tokens(text)).unwrap_or(u32::MAX),
@@ -238,8 +226,9 @@ impl Llm {
                     if !turn.is_of_owner() {
                         return Ok(Answer::markdown(words::owners_only(lang)));
                     }
-                    let patch =
-                        SessionPatch { model: Change::To(model), ..SessionPatch::default() };
+                    let is_default = DEFAULT_MODEL.contains(&model.as_str());
+                    let model = if is_default { Change::Clear } else { Change::To(model) };
+                    let patch = SessionPatch { model, ..SessionPatch::default() };
                     conversation.patch(patch).await.map_err(HandlerError::store)?;
                 }
                 let model = conversation.session().model.as_ref().unwrap_or(&self.settings.model);
@@ -259,13 +248,13 @@ impl Llm {
         turn: &Turn,
         live: &Live,
         conversation: &mut Conversation,
-        exchange: &Exchange<'_>,
+        answer: &str,
     ) -> HandlerError {
         let shared = live.shared();
         if let Err(error) = conversation.suspend("restart").await {
             shared.store_health.failed("step_session", &error);
         }
-        if let Err(error) = live.restarting(turn.attempt, exchange.answer()).await {
+        if let Err(error) = live.restarting(turn.attempt, answer).await {
             shared.store_health.failed("enqueue", &error);
         }
         HandlerError::stopped()
@@ -284,30 +273,16 @@ fn role_of(word: &str) -> Option<Role> {
     [Role::User, Role::Assistant].into_iter().find(|role| word_of(*role) == word)
 }
 
-/// The instructions for one turn. A template that fails is said in the log, and taken as it stands.
-fn system(template: &str, turn: &Turn) -> String {
-    let mut environment = Environment::new();
-    environment.set_fuel(Some(100_000));
-    let chat = turn.event.chat_id().map(ToString::to_string).unwrap_or_default();
-    let sender = turn.event.actor().map(ToString::to_string).unwrap_or_default();
-    let facts = context! {
-        app => turn.app.clone(),
-        chat_id => chat,
-        sender_id => sender,
-        chat_type => turn.event.message().map(|m| m.chat_type.as_str().to_owned()),
-        now => crate::clock::local(now_ms()),
+/// The answer as far as it came, and what is to be said of its end.
+fn spoken(turn: &Turn, lang: Lang, over: &Over, answer: &str, footer: String) -> Saying {
+    let sentence = over.sentence(lang, &turn.handler, !answer.is_empty());
+    let ending = match sentence {
+        Some(sentence) => sentence,
+        // A card has to hold something that is seen.
+        None if markdown::parts(answer).is_empty() => words::done_silent(lang),
+        None => String::new(),
     };
-    let rendered = environment
-        .add_template(SYSTEM, template)
-        .and_then(|()| environment.get_template(SYSTEM)?.render(facts));
-    rendered.unwrap_or_else(|error| {
-        tracing::warn!(
-            handler = turn.handler,
-            code = "template",
-            "the template `system` fails: {error}"
-        );
-        template.to_owned()
-    })
+    Saying::Answer { markdown: answer.to_owned(), ending, footer }
 }
 
 fn footer(lang: Lang, took: std::time::Duration, usage: Usage) -> String {

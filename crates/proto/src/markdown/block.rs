@@ -88,6 +88,27 @@ impl Container {
 }
 
 impl Item {
+    /// The item with another mark behind its number, if that of the list before it would make
+    /// both lists one, which would count on.
+    pub(super) fn apart_from(self, before: Option<&Container>) -> Self {
+        let Some(Container::Item(before)) = before else { return self };
+        let (Some((number, mark)), Some((_, taken))) = (self.number, before.number) else {
+            return self;
+        };
+        let mark = match (before.list == self.list, mark == taken) {
+            (true, _) => taken,
+            (false, true) => {
+                if mark == '.' {
+                    ')'
+                } else {
+                    '.'
+                }
+            }
+            (false, false) => mark,
+        };
+        Self { number: Some((number, mark)), ..self }
+    }
+
     fn marker(&self) -> String {
         self.number.map_or_else(|| "- ".to_owned(), |(number, mark)| format!("{number}{mark} "))
     }

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::check;
-use super::growing::shortened;
-use super::harmless::sent_len;
+use super::growing::one_line;
+use super::harmless::content_sent_len;
 use super::write::TABLES_MAX;
 use crate::content::{Outgoing, RICH_BYTES_MAX};
 
@@ -167,15 +167,10 @@ impl Card {
         let card = self.to_value();
         let mut count = Count::default();
         count.add(&card, 0);
-        sent_len(&card.to_string()) <= RICH_BYTES_MAX
+        content_sent_len(&card.to_string()) <= RICH_BYTES_MAX
             && count.elements <= ELEMENTS_MAX
             && count.tables <= TABLES_MAX
     }
-}
-
-/// A text on one line, shortened.
-fn one_line(text: &str, chars_max: usize) -> String {
-    shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), chars_max)
 }
 
 /// What the platform counts in a card.

@@ -10,7 +10,6 @@ use super::block::{Block, seen_of};
 use super::harmless::{sent_len, web_address};
 use super::read::{OPTIONS, read};
 use super::write::{Form, TABLES_MAX, write};
-use crate::content::Outgoing;
 
 /// What became of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +27,7 @@ pub(super) fn check(markdown: &str, blocks: &[Block]) -> Finding {
     let seen = seen_of(blocks);
     let reread = read(markdown);
     let [card, post, text] = [Form::Card, Form::Post, Form::Plain].map(|form| write(&reread, form));
-    let forms = [Outgoing::markdown(&card), Outgoing::markdown(&post), Outgoing::text(&text)];
-    if forms.iter().any(|form| sent_len(&form.content) > FORM_BYTES_MAX) {
+    if [&card, &post, &text].into_iter().any(|form| sent_len(form) > FORM_BYTES_MAX) {
         return Finding::Long;
     }
     let said = seen_of(&reread) == seen
@@ -52,10 +50,11 @@ pub(super) fn is_accepted(markdown: &str) -> bool {
     let even = fences.clone().count() % 2 == 0;
     let bare = fences.clone().all(|line| line.trim() == line);
     let pictured = outside_fences(markdown).any(|line| line.contains("!["));
-    let acts = Parser::new_ext(markdown, OPTIONS).any(|event| match event {
-        Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::Image { .. }) => true,
-        Event::Start(Tag::Link { dest_url, .. }) => web_address(&dest_url).is_none(),
-        _ => false,
+    let acts = Parser::new_ext(markdown, OPTIONS).any(|event| {
+        if let Event::Start(Tag::Link { dest_url, .. }) = &event {
+            return web_address(dest_url).is_none();
+        }
+        matches!(event, Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::Image { .. }))
     });
     even && bare && !pictured && !acts && tables(markdown) <= TABLES_MAX
 }

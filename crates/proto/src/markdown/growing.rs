@@ -1,9 +1,9 @@
 //! An answer that still grows, at any moment safe to show; and its first words.
 
 use super::block::{Block, Kind};
-use super::harmless::{clean, sent_len};
+use super::harmless::{REACHING, clean, disarm, sent_len};
 use super::inline::Inline;
-use super::mend::mended;
+use super::mend::{mended, without_half_mark};
 use super::pieces;
 use super::read::read;
 use super::write::{Form, write};
@@ -22,28 +22,26 @@ const SUMMARY_BYTES_READ: usize = 4096;
 /// beginning then moves in large steps, so that most updates only add to the last one, which the
 /// client shows as typing. Never empty: a card's content may not be.
 pub fn growing(markdown: &str, chars_max: usize) -> String {
-    let mut blocks = read(&clean(markdown));
+    let mut blocks = read(without_half_mark(&clean(markdown)));
     if let Some(last) = blocks.pop() {
         blocks.extend(mended(last));
     }
     let window = Window { chars_max, bytes_max: PART_BYTES_MAX };
-    if !check::is_accepted(&write(&blocks, Form::Card)) {
-        blocks = blocks.into_iter().map(Block::literal).collect();
-    }
-    let text = written(&blocks, true);
-    if window.takes(&text) {
+    if window.ends(&blocks).last().is_none_or(|end| *end <= window.bytes_max)
+        && let Some(text) = window.written(&blocks, true)
+    {
         return text;
     }
     let pieces = pieces::cut(blocks, chars_max.min(PART_BYTES_MAX) / 4);
     let mut shown = &pieces[window.place(&pieces)..];
     loop {
-        let text = written(shown, shown.len() == pieces.len());
-        if window.takes(&text) {
+        if let Some(text) = window.written(shown, shown.len() == pieces.len()) {
             return text;
         }
-        match shown {
-            [_, rest @ ..] if !rest.is_empty() => shown = rest,
-            _ => return window.last_words(shown),
+        // The measure was rough: a little less, until it fits.
+        match shown.get(shown.len().div_ceil(8)..) {
+            Some(rest) if !rest.is_empty() => shown = rest,
+            Some(_) | None => return window.last_words(shown),
         }
     }
 }
@@ -53,12 +51,17 @@ pub fn summary(markdown: &str) -> String {
     let start = &markdown[..markdown.floor_char_boundary(SUMMARY_BYTES_READ)];
     let blocks = read(&clean(start));
     let words = blocks.iter().map(Block::visible).collect::<Vec<_>>().join(" ");
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&words, SUMMARY_CHARS_MAX)
+    one_line(&words, SUMMARY_CHARS_MAX)
+}
+
+/// A text on one line that reaches nobody, shortened.
+pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&disarm(line, REACHING), chars_max)
 }
 
 /// At most so many characters of a text, the last of them a `…` if there are more.
-pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+fn shortened(text: &str, chars_max: usize) -> String {
     if text.chars().nth(chars_max).is_none() {
         return text.to_owned();
     }
@@ -68,15 +71,6 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     out
 }
 
-fn written(shown: &[Block], whole: bool) -> String {
-    let text = write(shown, Form::Card);
-    match (whole, text.is_empty()) {
-        (true, false) => text,
-        (false, false) => format!("…\n\n{text}"),
-        (_, true) => "…".to_owned(),
-    }
-}
-
 /// How much may be shown.
 struct Window {
     chars_max: usize,
@@ -84,24 +78,39 @@ struct Window {
 }
 
 impl Window {
-    fn takes(&self, text: &str) -> bool {
-        let fits = text.chars().count() <= self.chars_max && sent_len(text) <= self.bytes_max;
-        fits && check::is_accepted(text)
+    /// The blocks as content, if it fits: as they are, else as escaped text.
+    fn written(&self, blocks: &[Block], whole: bool) -> Option<String> {
+        let content = |blocks: &[Block]| match (whole, write(blocks, Form::Card)) {
+            (_, text) if text.is_empty() => "…".to_owned(),
+            (true, text) => text,
+            (false, text) => format!("…\n\n{text}"),
+        };
+        let text = content(blocks);
+        let text = if check::is_accepted(&text) {
+            text
+        } else {
+            content(&blocks.iter().cloned().map(Block::literal).collect::<Vec<_>>())
+        };
+        let fits = text.chars().count() <= self.chars_max && sent_len(&text) <= self.bytes_max;
+        (fits && check::is_accepted(&text)).then_some(text)
+    }
+
+    /// Where each block ends, in bytes of a window that holds as many as it may.
+    fn ends(&self, blocks: &[Block]) -> Vec<usize> {
+        let ends = blocks.iter().scan(0, |end, block| {
+            let (chars, bytes) = pieces::rough_len(block);
+            *end += bytes.max(chars * self.bytes_max / self.chars_max.max(1));
+            Some(*end)
+        });
+        ends.collect()
     }
 
     /// The first piece that is shown, so that the rest fits; it moves by half a window.
     fn place(&self, pieces: &[Block]) -> usize {
-        let whole = self.bytes_max.max(1);
-        let ends = pieces.iter().scan(0, |end, piece| {
-            let text = write(std::slice::from_ref(piece), Form::Card);
-            let chars = text.chars().count() * whole / self.chars_max.max(1);
-            *end += pieces::packed_len(piece).max(chars);
-            Some(*end)
-        });
-        let ends: Vec<usize> = ends.collect();
+        let ends = self.ends(pieces);
         let all = ends.last().copied().unwrap_or(0);
-        let step = (whole / 2).max(1);
-        let hidden = all.saturating_sub(whole).div_ceil(step) * step;
+        let step = self.bytes_max.div_ceil(2).max(1);
+        let hidden = all.saturating_sub(self.bytes_max).div_ceil(step) * step;
         let before = ends.iter().take_while(|end| **end < hidden).count();
         let first = if hidden == 0 { 0 } else { before + 1 };
         first.min(pieces.len().saturating_sub(1))
@@ -116,11 +125,11 @@ impl Window {
             let skipped = text.chars().count().saturating_sub(keep);
             let end: String = text.chars().skip(skipped).collect();
             let block = Block::alone(Kind::Paragraph(vec![Inline::Literal(end)]));
-            let out = written(&[block], skipped == 0);
-            if keep == 0 || self.takes(&out) {
-                return if keep == 0 { "…".to_owned() } else { out };
+            match self.written(&[block], skipped == 0) {
+                Some(text) => return text,
+                None if keep == 0 => return "…".to_owned(),
+                None => keep /= 2,
             }
-            keep /= 2;
         }
     }
 }

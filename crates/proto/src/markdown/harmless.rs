@@ -162,6 +162,11 @@ pub(super) fn sent_len(text: &str) -> usize {
     text.chars().map(sent_char_len).sum()
 }
 
+/// Bytes of a message's content as it stands in a request: a string of JSON.
+pub(super) fn content_sent_len(content: &str) -> usize {
+    content.len() + content.matches(['"', '\\']).count()
+}
+
 /// Bytes of one character in a request.
 pub(super) fn sent_char_len(c: char) -> usize {
     match c {

@@ -161,6 +161,9 @@ pub(super) fn markdown(inlines: &[Inline], place: Place, boxes: bool) -> String 
     pen.out
 }
 
+/// Characters that may mean something, by themselves or with the next.
+const MARKS: [char; 12] = ['<', '!', '[', ']', '(', '&', '|', '\\', '`', '*', '_', '~'];
+
 /// Writes Markdown, with an eye on what it just wrote.
 struct Pen {
     out: String,
@@ -171,22 +174,26 @@ struct Pen {
 
 impl Pen {
     fn text(&mut self, text: &str, literal: bool) {
-        // Two harmless texts side by side may spell an entity.
-        let mut before = self.out.ends_with('&').then_some('&');
-        let mut chars = text.chars().peekable();
+        let mut rest = text;
         let mut joint = true;
-        while let Some(c) = chars.next() {
-            if before == Some('&') && (literal || joint) && (c.is_ascii_alphanumeric() || c == '#')
-            {
+        while let Some(c) = rest.chars().next() {
+            let (_, after) = rest.split_at(c.len_utf8());
+            // Two harmless texts side by side may spell an entity.
+            let entity = self.out.ends_with('&') && (c.is_ascii_alphanumeric() || c == '#');
+            if entity && (literal || joint) {
                 self.out.push(GAP);
             }
             joint = false;
             self.separate(c);
-            if self.is_active(c, chars.peek().copied(), literal) {
+            if self.is_active(c, after.chars().next(), literal) {
                 self.out.push('\\');
             }
             self.out.push(c);
-            before = Some(c);
+            // Nothing matters until the next mark, nor right behind what is none.
+            let run = if MARKS.contains(&c) { 0 } else { after.find(MARKS).unwrap_or(after.len()) };
+            let (plain, after) = after.split_at(run);
+            self.out.push_str(plain);
+            rest = after;
         }
     }
 
@@ -241,6 +248,10 @@ impl Pen {
 
     fn line_break(&mut self, hard: bool) {
         self.out.truncate(self.out.trim_end_matches([' ', '\t']).len());
+        // A backslash here would make a break of it.
+        if self.out.ends_with('\\') {
+            self.out.push(GAP);
+        }
         let one_line = self.place != Place::Paragraph || self.links > 0;
         self.out.push_str(match (one_line, hard) {
             (true, _) => " ",

@@ -11,6 +11,8 @@ pub(super) struct Line {
     spans: Vec<Reading>,
     /// Where the last event ended in the source.
     end: usize,
+    /// Text does not join the piece before this one: a link begins here.
+    seam: usize,
 }
 
 /// A span that is open in the source.
@@ -33,7 +35,7 @@ const SPANS_MAX: usize = 8;
 impl Line {
     /// A line that begins at this place of the source.
     pub(super) fn new(start: usize) -> Self {
-        Self { inlines: Vec::new(), spans: Vec::new(), end: start }
+        Self { inlines: Vec::new(), spans: Vec::new(), end: start, seam: 0 }
     }
 
     /// Where the last event ended.
@@ -132,6 +134,7 @@ impl Line {
     /// is only told of, for the agent cannot have uploaded it.
     fn reading(&mut self, address: String, picture: bool) -> Reading {
         let from = self.inlines.len();
+        self.seam = from;
         let inside = self.spans.iter().any(|span| matches!(span, Reading::Link { .. }));
         let web = web_address(&address).filter(|_| !inside);
         if let Some(web) = web {
@@ -181,7 +184,9 @@ impl Line {
     }
 
     fn plain(&mut self, text: &str) {
-        if let Some(Inline::Text(last)) = self.inlines.last_mut() {
+        if let Some(Inline::Text(last)) =
+            self.inlines.get_mut(self.seam..).and_then(<[_]>::last_mut)
+        {
             last.push_str(text);
         } else if !text.is_empty() {
             self.inlines.push(Inline::Text(text.to_owned()));
@@ -192,7 +197,9 @@ impl Line {
         // An entity may stand for a control character.
         let text: String =
             text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
-        if let Some(Inline::Literal(last)) = self.inlines.last_mut() {
+        if let Some(Inline::Literal(last)) =
+            self.inlines.get_mut(self.seam..).and_then(<[_]>::last_mut)
+        {
             last.push_str(&text);
         } else if !text.is_empty() {
             self.inlines.push(Inline::Literal(text));

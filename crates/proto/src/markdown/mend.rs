@@ -9,6 +9,18 @@ use super::inline::{self, Inline, Span};
 /// not hold back a page.
 const HELD_CHARS_MAX: usize = 200;
 
+/// A text without the first half of the `**` that is about to close: the parser would take it for
+/// the end of italics.
+pub(super) fn without_half_mark(markdown: &str) -> &str {
+    let line = markdown.rsplit('\n').next().unwrap_or_default();
+    match line.strip_suffix('*') {
+        Some(text) if !text.ends_with('*') && text.matches("**").count() % 2 == 1 => {
+            &markdown[..markdown.len() - 1]
+        }
+        Some(_) | None => markdown,
+    }
+}
+
 /// The last block, mended; `None` if nothing of it can be shown yet.
 pub(super) fn mended(block: Block) -> Option<Block> {
     let Block { path, tight, kind } = block;
@@ -45,7 +57,7 @@ fn without_half_table(mut inlines: Vec<Inline>) -> Vec<Inline> {
 }
 
 fn mended_line(mut inlines: Vec<Inline>) -> Vec<Inline> {
-    while let Some(at) = half_link(&inlines) {
+    if let Some(at) = half_link(&inlines) {
         truncate(&mut inlines, at);
     }
     close_code(&mut inlines);
@@ -89,7 +101,10 @@ fn half_link(inlines: &[Inline]) -> Option<At> {
         }
     };
     let Some(Inline::Text(text)) = inlines.get(piece) else { return None };
-    let byte = if text[..byte].ends_with('!') { byte - 1 } else { byte };
+    let before = &text[..byte];
+    // A picture, perhaps in a link of its own.
+    let before = before.strip_suffix('!').map_or(before, |b| b.strip_suffix('[').unwrap_or(b));
+    let byte = before.len();
     (half && behind.chars().count() <= HELD_CHARS_MAX).then_some(At { piece, byte })
 }
 
@@ -100,11 +115,15 @@ fn close_code(inlines: &mut Vec<Inline>) {
         return;
     }
     let Some(Inline::Text(text)) = inlines.get(piece) else { return };
-    let byte = text[..=byte].trim_end_matches('`').len();
-    truncate(inlines, At { piece, byte });
+    let before = text[..=byte].trim_end_matches('`');
+    let space = before.len() - before.trim_end().len();
+    let at = At { piece, byte: before.len() };
+    truncate(inlines, at);
     if !code.trim().is_empty() {
         let depth = inlines.iter().rev().take_while(|inline| **inline == Inline::Close).count();
-        inlines.insert(inlines.len() - depth, Inline::Code(code));
+        let code = [Inline::Text(" ".repeat(space)), Inline::Code(code)];
+        let end = inlines.len() - depth;
+        inlines.splice(end..end, code);
     }
 }
 

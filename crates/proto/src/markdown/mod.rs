@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 pub use card::{ANSWER_ELEMENT_ID, Card, Colour, ELEMENTS_MAX};
 pub use growing::{growing, summary};
-pub use said::{text_of_card, text_of_post};
+pub use said::{said, text_of_card, text_of_post};
 
 use crate::content::Outgoing;
 use block::Block;
@@ -35,10 +35,10 @@ use write::{Form, write};
 /// What a part is packed to, in bytes of a request: the platform takes 30 KB, of which a card's
 /// header, buttons and status lines need some.
 const PART_BYTES_MAX: usize = 24 * 1024;
-/// What a form of a part may come to, its frame included.
+/// What the text of a part may come to in any form.
 const FORM_BYTES_MAX: usize = 26 * 1024;
 
-/// A part of an answer, which fits into one message in every form.
+/// A part of an answer, which fits into one message in every form; made by [`parts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Markdown that stands by itself.
@@ -70,20 +70,24 @@ pub fn parts(markdown: &str) -> Vec<Part> {
 }
 
 /// Adds the part of these blocks: as they are, else the bad ones as escaped text, else all of
-/// them, else as code, with which nothing can be wrong.
+/// them, else as code; in several parts if it turns out too long.
 fn close(blocks: Vec<Block>, parts: &mut Vec<Part>) {
     let is_sound = |block: &Block| tried(std::slice::from_ref(block)).1 == Finding::Sound;
-    let simpler: [fn(Block, bool) -> Block; 4] = [
-        |block, _| block,
-        |block, sound| if sound { block } else { block.literal() },
-        |block, _| block.literal(),
-        |block, _| block.code(),
+    let simpler: [&dyn Fn(&Block) -> Block; 4] = [
+        &Block::clone,
+        &|block| if is_sound(block) { block.clone() } else { block.clone().literal() },
+        &|block| block.clone().literal(),
+        &|block| block.clone().code(),
     ];
-    for (at, simpler) in simpler.into_iter().enumerate() {
-        let simple = blocks.iter().map(|block| simpler(block.clone(), at == 1 && is_sound(block)));
-        let simple: Vec<Block> = simple.collect();
+    let mut last = None;
+    for simpler in simpler {
+        let simple: Vec<Block> = blocks.iter().map(simpler).collect();
         let (part, finding) = tried(&simple);
         match finding {
+            Finding::Sound => {
+                parts.push(part);
+                return;
+            }
             Finding::Long if blocks.len() > 1 => {
                 let mut front = blocks;
                 let back = front.split_off(front.len() / 2);
@@ -91,13 +95,11 @@ fn close(blocks: Vec<Block>, parts: &mut Vec<Part>) {
                 close(back, parts);
                 return;
             }
-            Finding::Broken | Finding::Long if at < 3 => {}
-            Finding::Sound | Finding::Broken | Finding::Long => {
-                parts.push(part);
-                return;
-            }
+            Finding::Long | Finding::Broken => last = Some(part),
         }
     }
+    // Nothing can be wrong with code, whatever the check makes of it.
+    parts.extend(last);
 }
 
 fn tried(blocks: &[Block]) -> (Part, Finding) {

@@ -1,11 +1,11 @@
 //! Cuts blocks that are too long for one message, and packs blocks into messages.
 
-use super::block::{Block, Kind};
+use super::block::{Block, Container, Kind};
 use super::harmless::{sent_char_len, sent_len};
 use super::inline::{Inline, Span, is_blank};
 use super::write::{Form, write};
 
-/// Bytes for what stands between two blocks.
+/// Bytes for the marks around a block.
 const BETWEEN: usize = 16;
 
 /// The blocks, each of which fits into so many bytes of a request however it is written.
@@ -75,7 +75,37 @@ pub(super) fn packed_len(block: &Block) -> usize {
             sent_len(&write(std::slice::from_ref(block), Form::Source))
         }
     };
-    written + block.prefix_len() + BETWEEN
+    // A blank line between two, with the marks of quotes.
+    let quoted = block.path.iter().any(|container| matches!(container, Container::Quote(_)));
+    let between = 2 * sent_char_len('\n') + if quoted { block.prefix_len() } else { 0 };
+    // Posts have bold lines for headings.
+    let bold = if matches!(block.kind, Kind::Heading(..)) { 4 } else { 0 };
+    written + between + bold
+}
+
+/// Characters and bytes of a request that a block takes, more or less: without what is escaped.
+pub(super) fn rough_len(block: &Block) -> (usize, usize) {
+    let text = block.visible();
+    let marks = match &block.kind {
+        Kind::Paragraph(inlines) | Kind::Heading(_, inlines) => {
+            let spans = inlines.iter().filter_map(|inline| match inline {
+                Inline::Open(span) => Some(span.len()),
+                Inline::Code(_) => Some(2),
+                Inline::Text(_)
+                | Inline::Literal(_)
+                | Inline::Break { .. }
+                | Inline::Task(_)
+                | Inline::Close => None,
+            });
+            // Of a heading or an item.
+            let mark = 4;
+            spans.sum::<usize>() + block.prefix_len() + mark
+        }
+        Kind::Code(language, _) => language.len() + 8,
+        Kind::Table(table) => table.markdown().concat().len().saturating_sub(text.len()),
+        Kind::Rule => 3,
+    };
+    (text.chars().count() + marks + 2, sent_len(&text) + marks + 2 * sent_char_len('\n'))
 }
 
 /// Bytes of a request that a block takes if all of it has to be escaped.
@@ -277,11 +307,10 @@ fn atoms(inlines: Vec<Inline>, before: usize) -> Vec<Atom> {
             continue;
         };
         for word in words(text) {
-            let worth = match word.chars().next_back() {
-                Some('。' | '！' | '？' | '；') => 2,
-                Some(c) if c.is_whitespace() => 1,
-                Some(_) | None => 0,
-            };
+            let (bare, spaced) = (word.trim_end(), word.ends_with(char::is_whitespace));
+            let sentence = bare.ends_with(SENTENCE_ENDS)
+                || spaced && bare.ends_with(['.', '!', '?', ':', ';']);
+            let worth = if sentence { 2 } else { u8::from(spaced) };
             let inline = kind(word.to_owned());
             let bytes = inline_len(&inline, before);
             atoms.push(Atom { inline, bytes, worth: Some(worth) });
@@ -301,7 +330,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
             if end > 0 && (space && !blank || end >= WORD_BYTES) {
                 break;
             }
-            space = blank || cluster.ends_with(['。', '！', '？', '；']);
+            space = blank || cluster.ends_with(SENTENCE_ENDS);
             end += cluster.len();
         }
         let (word, after) = rest.split_at(end);
@@ -310,6 +339,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Signs that end a sentence without a space behind them.
+const SENTENCE_ENDS: [char; 4] = ['。', '！', '？', '；'];
 /// Longest word that stays whole, give or take a character.
 const WORD_BYTES: usize = 96;
 

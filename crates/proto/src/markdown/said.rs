@@ -7,9 +7,22 @@ use serde_json::Value;
 
 use super::harmless::{self, is_named};
 use super::read::OPTIONS;
+use crate::content::Outgoing;
 
 /// Deepest nesting of elements that is read.
 const DEPTH_MAX: usize = 16;
+
+/// What a message says, as Markdown; `None` for one that is not a card, a post or a text, or says
+/// nothing.
+pub fn said(message: &Outgoing) -> Option<String> {
+    let content: Value = serde_json::from_str(&message.content).ok()?;
+    match message.msg_type.as_str() {
+        "interactive" => text_of_card(&content),
+        "post" => text_of_post(&content),
+        "text" => joined(&[field(&content, "text").to_owned()]),
+        _ => None,
+    }
+}
 
 /// The title and the texts of a card of any schema, as Markdown; `None` if it has none.
 pub fn text_of_card(card: &Value) -> Option<String> {
@@ -121,7 +134,8 @@ fn without_tags(markdown: &str) -> String {
         if matches!(event, Event::Html(_) | Event::InlineHtml(_)) {
             out.push_str(markdown.get(done..range.start).unwrap_or_default());
             let html = markdown.get(range.clone()).unwrap_or_default();
-            out.push_str(&stripped(html));
+            let behind = markdown.get(range.end..).unwrap_or_default();
+            out.push_str(&stripped(html, behind));
             done = range.end;
         }
     }
@@ -129,8 +143,8 @@ fn without_tags(markdown: &str) -> String {
     out
 }
 
-/// HTML without the tags of the platform.
-fn stripped(html: &str) -> String {
+/// HTML without the tags of the platform, and what stands behind it.
+fn stripped(html: &str, behind_all: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some((before, after)) = rest.split_once('<') {
@@ -142,7 +156,8 @@ fn stripped(html: &str) -> String {
                 if !closing && harmless::REACHING.iter().any(|name| is_named(after, name)) {
                     // What stands between the two tags is the name that was to be shown.
                     out.push('@');
-                    if behind.starts_with("</") || behind.is_empty() {
+                    let name = if behind.is_empty() { behind_all } else { behind };
+                    if name.is_empty() || name.starts_with("</") {
                         out.push_str(mentioned("", attribute(tag)));
                     }
                 }

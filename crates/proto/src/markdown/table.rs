@@ -50,7 +50,7 @@ impl Table {
         for row in &rows {
             widen(&mut widths, row);
         }
-        let mut lines: Vec<String> = rows.iter().map(|row| padded(row, &widths)).collect();
+        let mut lines: Vec<String> = rows.iter().map(|row| self.padded(row, &widths)).collect();
         let ruler: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
         lines.insert(1.min(lines.len()), ruler.join("-+-"));
         lines.join("\n")
@@ -93,6 +93,20 @@ impl Table {
     /// Bytes of a request that the table needs in its longest form.
     pub(super) fn sent_len(&self) -> usize {
         self.rows.iter().fold(Size::new(self), |size, row| size.with(row)).total()
+    }
+
+    fn padded(&self, row: &[String], widths: &[usize]) -> String {
+        let cells = row.iter().enumerate().map(|(at, text)| {
+            let wide = widths.get(at).copied().unwrap_or(0);
+            let pad = " ".repeat(wide.saturating_sub(width(text)));
+            match self.columns.get(at) {
+                Some(Alignment::Right) => format!("{pad}{text}"),
+                Some(Alignment::None | Alignment::Left | Alignment::Center) | None => {
+                    format!("{text}{pad}")
+                }
+            }
+        });
+        cells.collect::<Vec<_>>().join(" | ").trim_end().to_owned()
     }
 
     fn lines(&self) -> impl Iterator<Item = &Vec<Cell>> {
@@ -162,20 +176,6 @@ fn widen(widths: &mut [usize], row: &[String]) {
     for (widest, text) in widths.iter_mut().zip(row) {
         *widest = (*widest).max(width(text).min(PADDED_MAX));
     }
-}
-
-fn padded(row: &[String], widths: &[usize]) -> String {
-    let mut out = String::new();
-    for (at, text) in row.iter().enumerate() {
-        if at > 0 {
-            out.push_str(" | ");
-        }
-        out.push_str(text);
-        let wide = widths.get(at).copied().unwrap_or(0);
-        out.push_str(&" ".repeat(wide.saturating_sub(width(text))));
-    }
-    out.truncate(out.trim_end().len());
-    out
 }
 
 /// Columns of a screen that a text takes.

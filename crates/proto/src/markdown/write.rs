@@ -69,7 +69,11 @@ impl Writer {
                 && self.common(&path) == path.len();
             match container {
                 Container::Item(item) if !item.first && !goes_on => {}
-                Container::Item(_) | Container::Quote(_) => path.push(*container),
+                Container::Item(item) => {
+                    let before = self.open.get(path.len());
+                    path.push(Container::Item(item.apart_from(before)));
+                }
+                Container::Quote(_) => path.push(*container),
             }
         }
         path

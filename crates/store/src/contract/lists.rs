@@ -28,6 +28,16 @@ pub async fn a_boot_knows_how_the_previous_one_ended(store: &dyn Store) {
     assert_eq!((three.previous_id.as_str(), three.previous_end), ("two", None));
 }
 
+/// Starts are counted from a moment on, also those that never ended.
+pub async fn starts_are_counted(store: &dyn Store) {
+    for (n, at_ms) in [(1, 100), (2, 200), (3, 300)] {
+        store.begin_boot(boot(&format!("b{n}"), at_ms)).await.unwrap();
+    }
+    for (since_ms, count) in [(0, 3), (200, 2), (301, 0)] {
+        assert_eq!(store.boots_since(since_ms).await.unwrap(), count, "since {since_ms}");
+    }
+}
+
 /// What a killed process held is free for the next one, which sees the attempts it made.
 pub async fn a_boot_gives_back_what_the_previous_one_held(store: &dyn Store) {
     queued(store, 1, "a").await;

@@ -85,6 +85,7 @@ macro_rules! store_laws {
             verdicts::a_dropped_dead_letter_stays_failed,
             verdicts::a_retried_row_keeps_its_uuid_and_its_first_attempt,
             lists::a_boot_knows_how_the_previous_one_ended,
+            lists::starts_are_counted,
             lists::a_boot_gives_back_what_the_previous_one_held,
             lists::an_owner_gives_back_its_leases,
             lists::the_next_due_moment_is_the_earliest_to_come,

@@ -1,6 +1,6 @@
 //! Runs of the process, and the leases they leave behind.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{fault::Refusal, session, sql, writer::Tx};
 use crate::record::{BootRecord, EndOfBoot, NewBoot};
@@ -39,6 +39,11 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
         released: release(tx, None)?,
         ..previous.unwrap_or_default()
     })
+}
+
+pub(super) fn since(conn: &Connection, since_ms: i64) -> rusqlite::Result<u64> {
+    let count = "SELECT count(*) FROM boot WHERE started_ms >= ?1";
+    Ok(sql::one(conn, count, [since_ms], |row| sql::count(row, 0))?.unwrap_or_default())
 }
 
 pub(super) fn end(tx: &Tx<'_>, end: &EndOfBoot) -> Result<(), Refusal> {

@@ -212,6 +212,10 @@ impl Store for SqliteStore {
         self.write("begin_boot", move |tx| boot::begin(tx, &boot))
     }
 
+    fn boots_since(&self, since_ms: i64) -> StoreFuture<'_, u64> {
+        self.read("boots_since", move |conn| boot::since(conn, since_ms))
+    }
+
     fn end_boot(&self, end: EndOfBoot) -> StoreFuture<'_, ()> {
         self.write("end_boot", move |tx| boot::end(tx, &end))
     }

@@ -1,5 +1,7 @@
 //! Questions of its, and what an answer allows.
 
+// tidy: long file: every shape of a question and of its answers, side by side
+
 use larkline_agent::claude::Claude;
 use larkline_agent::{
     Answer, Ask, AskKind, Choice, ChoiceKind, Event, Launch, Permission, Question,
@@ -65,6 +67,7 @@ fn leave_is_asked_with_what_it_is_for() {
             kind: AskKind::Permission {
                 tool: "Bash".to_owned(),
                 detail: "mkdir \u{fffd}a\ntimeout: 5".to_owned(),
+                whole: false,
             },
             choices: vec![
                 choice("allow", ChoiceKind::AllowOnce),
@@ -352,6 +355,22 @@ fn detail(tool: &str, input: &Value) -> String {
         panic!("{tool}")
     };
     detail
+}
+
+#[test]
+fn a_detail_is_whole_when_nothing_of_the_use_is_missing() {
+    let whole = |command: &str| {
+        let mut claude = running(&launch());
+        let input = json!({"command": command, "description": "other words each time"});
+        match ask(&mut claude, &leave("q", "Bash", &input, &json!([]))).kind {
+            AskKind::Permission { whole, .. } => whole,
+            AskKind::Plan { .. } | AskKind::Questions(_) => panic!("{command}"),
+        }
+    };
+    assert!(whole("make test"));
+    assert!(!whole("rm a\u{200b}b"), "another one would look the same");
+    assert!(!whole(&"x".repeat(4_001)), "the rest is not seen");
+    assert!(whole(&"x".repeat(4_000)));
 }
 
 #[test]

@@ -29,7 +29,7 @@ const REDELIVERY: Duration = Duration::from_millis(700);
 
 /// What goes to the agent: its conversation's commands, and what it is asked to do.
 const AGENT_WORDS: &str = "(?i)^/(stream|new|stop|status|resume|retry|cd|model|jobs)\\\\b\
-    |^/(流式|新对话|停止|状态|恢复|重试|目录|模型|任务)|\\\\b(agent|file|report)\\\\b|代理|文件|报告";
+    |^/(流式|新对话|停止|状态|恢复|重试|目录|模型|任务)|\\\\b(agent|report)\\\\b|代理|报告";
 
 /// Simulator, gateway, and two people.
 pub(super) struct Rig {

@@ -13,7 +13,7 @@ use crate::handler::answer::{Answer, HandlerError};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
 use crate::live::Live;
-use crate::words::{self, Lang};
+use crate::words;
 
 impl Agent {
     pub(super) async fn command(
@@ -30,7 +30,7 @@ impl Agent {
                 Ok(Answer::markdown(words::new_session(lang)))
             }
             Command::Resume(id) => conversation.resume(lang, id).await,
-            Command::Cd(path) => self.cd(turn, lang, conversation, path).await,
+            Command::Cd(path) => self.cd(turn, live, conversation, path).await,
             Command::Model(model) => {
                 if let Some(model) = model {
                     if !turn.is_of_owner() {
@@ -57,12 +57,13 @@ impl Agent {
     async fn cd(
         &self,
         turn: &Turn,
-        lang: Lang,
+        live: &Live,
         conversation: &mut Conversation,
         wanted: Option<PathBuf>,
     ) -> Result<Answer, HandlerError> {
+        let lang = live.lang();
         let spawn = |error: std::io::Error| HandlerError::new("spawn", error.to_string());
-        let now = self.directory(conversation.session()).map_err(spawn)?;
+        let now = self.directory(live, conversation.session()).await.map_err(spawn)?;
         let Some(wanted) = wanted else {
             return Ok(Answer::markdown(words::cwd_is(lang, &now.display().to_string())));
         };
@@ -76,7 +77,8 @@ impl Agent {
         if !self.may_work_in(&found) {
             return Ok(Answer::markdown(words::not_in_roots(lang)));
         }
-        if conversation.session().turns > 0 {
+        let session = conversation.session();
+        if session.turns > 0 || session.agent_session.is_some() {
             conversation.renew(turn).await.map_err(HandlerError::store)?;
         }
         let cwd = Change::To(found.display().to_string());

@@ -15,7 +15,9 @@ pub(super) struct Heard {
     /// The piece that grows.
     growing: String,
     /// A word about the work.
-    pub(super) status: String,
+    status: String,
+    /// It waits for somebody's word.
+    pub(super) asks: bool,
     /// Tools used.
     pub(super) tools: u32,
     /// What it used.
@@ -29,9 +31,15 @@ impl Heard {
             pieces: Vec::new(),
             growing: String::new(),
             status: words::thinking(lang),
+            asks: false,
             tools: 0,
             usage: Usage::default(),
         }
+    }
+
+    /// The turn is not new to it: until it does something, it goes on.
+    pub(super) fn resumes(&mut self) {
+        self.status = words::resumed(self.lang);
     }
 
     /// Takes note of what it said or did; questions and ends are not for here.
@@ -70,6 +78,11 @@ impl Heard {
         let growing = Some(&self.growing).filter(|text| !text.is_empty());
         let all: Vec<&str> = self.pieces.iter().chain(growing).map(String::as_str).collect();
         all.join("\n\n")
+    }
+
+    /// A word about the work.
+    pub(super) fn status(&self) -> String {
+        if self.asks { words::waiting_for_leave(self.lang) } else { self.status.clone() }
     }
 
     /// Small words below the answer.
@@ -118,6 +131,16 @@ mod tests {
             heard.take(&event);
         }
         assert_eq!(heard.answer(), "Hello!\n\nB");
+    }
+
+    #[test]
+    fn a_tool_that_was_allowed_is_seen_at_work() {
+        let mut heard = Heard::new(Lang::En);
+        heard.take(&Event::ToolStart { id: "1".into(), name: "Bash".into(), about: "ls".into() });
+        heard.asks = true;
+        assert_eq!(heard.status(), words::waiting_for_leave(Lang::En));
+        heard.asks = false;
+        assert_eq!(heard.status(), words::using(Lang::En, "Bash", "ls"));
     }
 
     #[test]

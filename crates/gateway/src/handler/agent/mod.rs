@@ -7,28 +7,30 @@
 //! the gateway would save the tool call it is in; in exchange it could not be asked, stopped or
 //! limited while the gateway is gone, and a crash of the machine would still need this way.
 //!
-//! `prompt` says what the agent is told, `files` moves files, `run` talks to the process, `heard`
-//! keeps what it said, `question` asks people, `ending` finds the words for the end, `command`
-//! carries out what the chat says about the conversation.
+//! `place` knows where the conversation works, `messages` gathers what belongs to a turn, `prompt`
+//! puts it into words, `run` talks to the process, `heard` keeps what it said, `question` asks people
+//! and `leaves` remembers what they said for good, `spent` knows what was used before, `ending` finds
+//! the words for the end, `command` carries out what the chat says about the conversation.
 
 mod command;
 mod ending;
 mod heard;
+mod leaves;
+mod messages;
+mod place;
 mod prompt;
 mod question;
 mod run;
+mod spent;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use larkline_agent::{Launch, Prompt, Session as Wanted, Usage};
 use larkline_client::Secret;
-use larkline_proto::content;
-use larkline_proto::event::Event;
 use larkline_store::session::Session;
-use larkline_store::task::{TaskId, WaitingTask};
+use larkline_store::task::TaskId;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -38,28 +40,21 @@ use super::children::{Children, Limits};
 use super::command::{inherited, turn_env};
 use super::conversation::Conversation;
 use super::turn::Turn;
-use crate::clock::now_ms;
 use crate::commands::Command;
-use crate::config::{self, AgentKind, Busy};
+use crate::config::{self, AgentKind};
 use crate::live::Live;
 use crate::outgoing::Saying;
 use crate::turns::Running;
 use crate::words;
 
-use super::files::{Fetched, Folder};
+use super::files::Folder;
 use run::Ran;
 use wire::Wire;
 
 /// Processes that one turn may take: the resumed one, and a fresh one where that is refused.
 const STARTS_MAX: usize = 3;
-/// Messages that one turn takes in.
-const MERGED_MAX: usize = 20;
-/// Name of the folder below the state directory with a directory for each conversation.
-const CONVERSATIONS: &str = "conversations";
 /// Where the agent leaves files for the chat.
 const OUT: &str = "LARKLINE_OUT";
-/// What Claude Code's own sandbox of its shell needs.
-const SCRUBBERS: [&str; 2] = ["bwrap", "socat"];
 
 /// Has a coding agent answer.
 #[derive(Debug)]
@@ -77,10 +72,11 @@ impl Agent {
         let mut env = inherited(&settings.pass_env, &resources.env);
         let fixed = Wire::env(settings.agent).into_iter();
         env.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
-        if settings.agent != AgentKind::Codex && can_scrub(env.get("PATH")) {
-            env.insert("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB".to_owned(), "1".into());
-        }
         env.extend(settings.env.clone());
+        let path = env.get("PATH").map(Secret::expose).unwrap_or_default();
+        if settings.agent != AgentKind::Codex && config::can_scrub(path) {
+            env.entry(config::SCRUB.to_owned()).or_insert_with(|| "1".into());
+        }
         let limits = Limits {
             wall: settings.limits.wall,
             idle: Some(settings.limits.idle),
@@ -141,7 +137,7 @@ impl Agent {
         let folder = Folder::make(&self.state_dir, turn.task)
             .map_err(|error| HandlerError::new("spawn", format!("the task's folder: {error}")))?;
         let prompt = self.prompt(turn, live, &folder, after_restart).await?;
-        let (ran, fresh) = match self.start(turn, conversation, &mut running, &prompt).await {
+        let (ran, fresh) = match self.start(turn, live, conversation, &mut running, &prompt).await {
             Ok(ran) => ran,
             Err(error) => {
                 conversation
@@ -191,6 +187,7 @@ impl Agent {
     async fn start(
         &self,
         turn: &Turn,
+        live: &Live,
         conversation: &mut Conversation,
         running: &mut Running,
         prompt: &Prompt,
@@ -203,7 +200,9 @@ impl Agent {
         let mut starts = 0;
         loop {
             starts += 1;
-            let launch = self.launch(turn.task, conversation.session(), wanted.clone())?;
+            let session = conversation.session();
+            let cwd = self.settle(live, session).await?;
+            let launch = self.launch(turn.task, session, cwd, wanted.clone());
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -223,13 +222,11 @@ impl Agent {
                     Wanted::New(fresh_id())
                 }
                 Wanted::New(_) | Wanted::Resume(_) => {
-                    turn.live.as_ref().inspect(|live| {
-                        if matches!(wanted, Wanted::Resume(_)) {
-                            live.shared().metrics.resume(&turn.handler, "ok");
-                        } else if fresh {
-                            live.shared().metrics.resume(&turn.handler, "unknown");
-                        }
-                    });
+                    if matches!(wanted, Wanted::Resume(_)) {
+                        live.shared().metrics.resume(&turn.handler, "ok");
+                    } else if fresh {
+                        live.shared().metrics.resume(&turn.handler, "unknown");
+                    }
                     return Ok((ran, fresh));
                 }
             };
@@ -254,99 +251,12 @@ impl Agent {
         HandlerError::stopped()
     }
 
-    /// What the agent is told: the message with all that belongs to it, and those merged with it.
-    async fn prompt(
-        &self,
-        turn: &Turn,
-        live: &Live,
-        folder: &Folder,
-        after_restart: bool,
-    ) -> Result<Prompt, HandlerError> {
-        let merged = self.merged(turn, live).await?;
-        let events: Vec<Event> =
-            merged.iter().filter_map(|task| Event::parse(&task.item.payload).ok()).collect();
-        let bot = live.app().bot.borrow().clone().unwrap_or_default();
-        let messages: Vec<_> = std::iter::once(&turn.event)
-            .chain(&events)
-            .filter_map(Event::message)
-            .map(|message| (message, content::readable(message, &bot)))
-            .collect();
-        let bytes_max = self.settings.file_max.0;
-        let mut files: Vec<Fetched> = Vec::new();
-        for (message, _) in &messages {
-            let content = (message.message_type.as_str(), message.content.as_str());
-            files.extend(folder.fetch(live, &message.id, content, bytes_max).await);
-        }
-        let mut quoted = None;
-        if let Some(parent) = messages.last().and_then(|(message, _)| message.parent_id.as_ref()) {
-            match live.app().api.get(parent).await {
-                Ok(answer) => {
-                    if let Some(found) = answer.data.into_iter().next() {
-                        let content = (found.msg_type.as_str(), found.content.as_str());
-                        files.extend(folder.fetch(live, parent, content, bytes_max).await);
-                        quoted = Some(prompt::quoted(&found.msg_type, &found.content));
-                    }
-                }
-                Err(error) => tracing::info!(message_id = %parent, code = %error.code(),
-                    "the quoted message cannot be read: {error}"),
-            }
-        }
-        let told: Vec<_> =
-            messages.iter().map(|(message, text)| prompt::told(message, text)).collect();
-        Ok(prompt::prompt(&told, quoted.as_deref(), &files, &folder.outgoing(), after_restart))
-    }
-
-    /// Messages that came while this one waited, taken into its turn where that is the policy.
-    async fn merged(&self, turn: &Turn, live: &Live) -> Result<Vec<WaitingTask>, HandlerError> {
-        if self.settings.busy != Busy::Merge || turn.lease.task != turn.task {
-            return Ok(Vec::new());
-        }
-        let store = &live.shared().store;
-        let before = store.merged_into(turn.task).await.map_err(HandlerError::store)?;
-        let (handler, lane) = (turn.handler.clone(), turn.session.clone());
-        let waiting = store.tasks_behind(handler, lane, turn.task, MERGED_MAX).await;
-        let mut waiting = waiting.map_err(HandlerError::store)?;
-        // A command has to be carried out by itself, and what comes after it stays after it.
-        let bot = live.app().bot.borrow().clone().unwrap_or_default();
-        let is_command = |task: &WaitingTask| {
-            let event = Event::parse(&task.item.payload).ok();
-            event.is_none_or(|event| crate::router::command(&event, &bot).is_some())
-        };
-        if let Some(first) = waiting.iter().position(is_command) {
-            waiting.truncate(first);
-        }
-        if !waiting.is_empty() {
-            let tasks = waiting.iter().map(|task| task.task).collect();
-            let merged = store.merge_tasks(turn.lease, tasks, now_ms()).await;
-            let merged = merged.map_err(HandlerError::store)?;
-            waiting.retain(|task| merged.contains(&task.task));
-        }
-        Ok(before.into_iter().chain(waiting).collect())
-    }
-
-    /// Resolves when a newer message of the conversation shall take the turn's place.
-    async fn newer_message(&self, turn: &Turn) {
-        let (Busy::Steer, Some(live)) = (self.settings.busy, &turn.live) else {
-            return std::future::pending().await;
-        };
-        let shared = live.shared();
-        loop {
-            let woken = shared.dispatch.notified();
-            let (handler, lane) = (turn.handler.clone(), turn.session.clone());
-            let behind = shared.store.tasks_behind(handler, lane, turn.task, 1);
-            if behind.await.is_ok_and(|tasks| !tasks.is_empty()) {
-                return;
-            }
-            woken.await;
-        }
-    }
-
-    fn launch(&self, task: TaskId, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
+    fn launch(&self, task: TaskId, session: &Session, cwd: PathBuf, wanted: Wanted) -> Launch {
         let settings = &self.settings;
-        Ok(Launch {
+        Launch {
             program: settings.argv.clone(),
             extra: settings.extra_args.clone(),
-            cwd: self.directory(session)?,
+            cwd,
             session: wanted,
             model: session.model.clone().or_else(|| settings.model.clone()),
             system: settings.system.clone(),
@@ -359,18 +269,7 @@ impl Agent {
             // Its own folder; those of other chats' tasks are none of its business.
             add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
             project_settings: settings.project_settings,
-        })
-    }
-
-    /// Where the conversation works: chosen by `/cd`, configured, or its own.
-    fn directory(&self, session: &Session) -> std::io::Result<PathBuf> {
-        let chosen = session.cwd.as_ref().map(PathBuf::from).or_else(|| self.settings.cwd.clone());
-        if let Some(chosen) = chosen {
-            return Ok(chosen);
         }
-        let own = self.state_dir.join(CONVERSATIONS).join(session.id.0.to_string());
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&own)?;
-        own.canonicalize()
     }
 
     fn env(&self, turn: &Turn, session: &Session) -> BTreeMap<String, String> {
@@ -386,12 +285,4 @@ impl Agent {
 /// An id for a new conversation.
 fn fresh_id() -> String {
     Uuid::now_v7().to_string()
-}
-
-/// Whether Claude Code can take its key out of its shell's environment.
-fn can_scrub(path: Option<&Secret>) -> bool {
-    let path = path.map(|path| path.expose().to_owned()).unwrap_or_default();
-    let is_there =
-        |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    SCRUBBERS.iter().all(|program| is_there(program))
 }

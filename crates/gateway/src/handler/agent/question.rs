@@ -12,6 +12,7 @@ use larkline_proto::markdown;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::leaves::Leaves;
 use crate::ask::{Given, Look};
 use crate::card::{self, Button};
 use crate::live::Live;
@@ -31,6 +32,8 @@ pub(super) struct Asking {
     pub(super) people: Vec<OpenId>,
     /// How long they may take.
     pub(super) patience: Duration,
+    /// What was answered for good before.
+    pub(super) leaves: Leaves,
 }
 
 /// How one question ended.
@@ -43,8 +46,11 @@ enum End {
 impl Asking {
     /// Asks, and waits for the answer. `withdrawn` ends it without one.
     pub(super) async fn ask(self, ask: Ask, withdrawn: CancellationToken) -> (String, Answer) {
+        if let Some(choice) = self.of_old(&ask).await {
+            return (ask.id, Answer::Choice(choice));
+        }
         let answer = match &ask.kind {
-            AskKind::Permission { tool, detail } => {
+            AskKind::Permission { tool, detail, .. } => {
                 let title = words::ask_title(self.live.lang(), tool);
                 self.choice(title, fenced(detail), &ask.choices, &withdrawn).await
             }
@@ -54,7 +60,21 @@ impl Asking {
             }
             AskKind::Questions(questions) => self.questions(questions, &withdrawn).await,
         };
+        if let Answer::Choice(choice) = answer
+            && let Err(error) = self.leaves.answered(&ask.kind, choice).await
+        {
+            self.live.shared().store_health.failed("put_fact", &error);
+        }
         (ask.id, answer)
+    }
+
+    /// What was answered for good when the same was asked before, in this conversation.
+    async fn of_old(&self, ask: &Ask) -> Option<ChoiceKind> {
+        let of_old = self.leaves.of_old(&ask.kind).await;
+        let failed = |error: &_| self.live.shared().store_health.failed("fact", error);
+        let choice = of_old.inspect_err(failed).ok()??;
+        tracing::debug!(ask = ask.id, ?choice, "answered as before");
+        Some(choice)
     }
 
     async fn choice(

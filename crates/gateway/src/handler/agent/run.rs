@@ -13,20 +13,23 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use larkline_agent::{Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Step};
+use larkline_agent::{
+    Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Session, Step, Usage,
+};
+use larkline_store::session::SessionId;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Agent;
 use super::heard::Heard;
+use super::leaves::Leaves;
 use super::question::Asking;
 use super::wire::Wire;
+use super::{Agent, spent};
 use crate::handler::children::{End, Heard as Said, Job, Talk};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
 use crate::live::Live;
 use crate::turns::{Running, Stop};
-use crate::words;
 
 /// An agent that was asked to end its turn has so long to say that it did.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,12 +60,12 @@ pub(super) struct Ran {
 struct Process<'a> {
     turn: &'a Turn,
     live: &'a Live,
-    /// Whether the answer is seen to grow.
-    grows: bool,
     conversation: &'a mut Conversation,
     wire: Wire,
     talk: Talk,
     heard: Heard,
+    /// Whether the chat sees it at work.
+    shown: bool,
     done: Option<Done>,
     asking: Asking,
     asked: FuturesUnordered<Asked>,
@@ -88,6 +91,7 @@ impl Agent {
         let Some(live) = &turn.live else {
             return Err(io::Error::other("there is no chat"));
         };
+        let (store, session) = (&live.shared().store, conversation.session().id);
         let job = Job {
             argv: Wire::argv(self.settings.agent, launch),
             cwd: Some(launch.cwd.clone()),
@@ -99,21 +103,22 @@ impl Agent {
         };
         let mut heard = Heard::new(live.lang());
         if conversation.was_cut_off_in(turn.task) {
-            heard.status = words::resumed(live.lang());
+            heard.resumes();
         }
         let mut process = Process {
             turn,
             live,
-            grows: self.settings.stream,
             conversation,
-            wire: Wire::new(self.settings.agent, launch),
+            wire: Wire::new(self.settings.agent, launch, spent(live, session, launch).await),
             talk: self.children.talk(job).await?,
             heard,
+            shown: self.settings.stream,
             done: None,
             asking: Asking {
                 live: live.clone(),
                 people: turn.people(&self.settings.approvers),
                 patience: self.settings.ask_timeout,
+                leaves: Leaves::of(store, session),
             },
             asked: FuturesUnordered::new(),
             open: HashMap::new(),
@@ -149,8 +154,7 @@ impl Process<'_> {
                     Said::Ended(end) => return (Some(end), false),
                 },
                 Some((ask, answer)) = self.asked.next(), if !self.asked.is_empty() => {
-                    self.open.remove(&ask);
-                    self.talk.hold_idle(!self.open.is_empty());
+                    self.closed(&ask);
                     let step = self.wire.answer(&ask, &answer);
                     self.take(step).await;
                 }
@@ -167,6 +171,7 @@ impl Process<'_> {
         self.stop = Some(why);
         self.stop_by = Some(Instant::now() + INTERRUPT_PATIENCE);
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
+        self.heard.asks = false;
         let step = self.wire.interrupt();
         if step.write.is_empty() && step.events.is_empty() {
             self.talk.interrupt();
@@ -182,8 +187,8 @@ impl Process<'_> {
         for event in step.events {
             self.happened(event).await;
         }
-        if self.grows {
-            self.live.show(&self.heard.answer(), &self.heard.status);
+        if self.shown {
+            self.live.show(&self.heard.answer(), &self.heard.status());
         }
     }
 
@@ -208,12 +213,7 @@ impl Process<'_> {
                 larkline_failpoint::failpoint!("agent_heard");
             }
             Event::Ask(ask) => self.ask(ask),
-            Event::Withdrawn { ask } => {
-                if let Some(withdrawn) = self.open.remove(&ask) {
-                    withdrawn.cancel();
-                }
-                self.talk.hold_idle(!self.open.is_empty());
-            }
+            Event::Withdrawn { ask } => self.closed(&ask),
             Event::Done(done) => self.done = Some(done),
             Event::Delta { .. }
             | Event::Message { .. }
@@ -235,9 +235,19 @@ impl Process<'_> {
         self.open.insert(ask.id.clone(), withdrawn.clone());
         // A person thinks longer than a silent tool.
         self.talk.hold_idle(true);
-        self.heard.status = words::waiting_for_leave(self.live.lang());
+        self.heard.asks = true;
         let asking = self.asking.clone();
         self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+    }
+
+    /// A question is over: answered, or taken back.
+    fn closed(&mut self, ask: &str) {
+        if let Some(withdrawn) = self.open.remove(ask) {
+            withdrawn.cancel();
+        }
+        let asks = !self.open.is_empty();
+        self.talk.hold_idle(asks);
+        self.heard.asks = asks;
     }
 
     /// Ends the process, and reads what it still says.
@@ -245,7 +255,7 @@ impl Process<'_> {
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
         // Their cards say that they are over.
         while self.asked.next().await.is_some() {}
-        let Self { mut wire, talk, mut heard, mut done, stop, .. } = self;
+        let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
         let patience = if done.is_some() { EXIT_PATIENCE } else { Duration::ZERO };
         let over = talk.end(patience).await;
         for line in &over.lines {
@@ -265,6 +275,9 @@ impl Process<'_> {
         let said_so = done.is_some();
         let complaints = String::from_utf8_lossy(&over.complaints);
         last(wire.ended(exit, &complaints), &mut heard, &mut done);
+        if let Some(total) = wire.spent() {
+            keep(live, conversation.session(), total).await;
+        }
         let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
         Ran { heard, done, said_so, end, stop, cut_off }
     }
@@ -277,6 +290,21 @@ fn last(step: Step, heard: &mut Heard, done: &mut Option<Done>) {
         if let (Event::Done(said), None) = (event, &done) {
             *done = Some(said);
         }
+    }
+}
+
+/// What the thread to be resumed had used before; nothing when the store does not say.
+async fn spent(live: &Live, session: SessionId, launch: &Launch) -> Option<Usage> {
+    let Session::Resume(thread) = &launch.session else { return Some(Usage::default()) };
+    let before = spent::before(&live.shared().store, session, thread).await;
+    before.inspect_err(|error| live.shared().store_health.failed("fact", error)).ok()
+}
+
+async fn keep(live: &Live, session: &larkline_store::session::Session, total: Usage) {
+    let Some(thread) = &session.agent_session else { return };
+    let shared = live.shared();
+    if let Err(error) = spent::keep(&shared.store, session.id, thread, total).await {
+        shared.store_health.failed("put_fact", &error);
     }
 }
 

@@ -3,7 +3,7 @@
 use larkline_agent::acp::Acp;
 use larkline_agent::claude::Claude;
 use larkline_agent::codex::Codex;
-use larkline_agent::{Answer, Exit, Launch, Prompt, Step};
+use larkline_agent::{Answer, Exit, Launch, Prompt, Step, Usage};
 
 use crate::config::AgentKind;
 
@@ -15,10 +15,17 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    pub(super) fn new(kind: AgentKind, launch: &Launch) -> Self {
+    /// `spent` is what the conversation had used before, for a wire that tells totals only.
+    pub(super) fn new(kind: AgentKind, launch: &Launch, spent: Option<Usage>) -> Self {
         match kind {
             AgentKind::Claude => Self::Claude(Box::new(Claude::new(launch))),
-            AgentKind::Codex => Self::Codex(Box::new(Codex::new(launch))),
+            AgentKind::Codex => {
+                let wire = Codex::new(launch);
+                Self::Codex(Box::new(match spent {
+                    Some(spent) => wire.used_before(spent),
+                    None => wire,
+                }))
+            }
             AgentKind::Acp => Self::Acp(Box::new(Acp::new(launch))),
         }
     }
@@ -69,6 +76,14 @@ impl Wire {
             Self::Claude(wire) => wire.interrupt(),
             Self::Codex(wire) => wire.interrupt(),
             Self::Acp(wire) => wire.interrupt(),
+        }
+    }
+
+    /// What the conversation has used over all its turns, from a wire that tells totals only.
+    pub(super) fn spent(&self) -> Option<Usage> {
+        match self {
+            Self::Codex(wire) => wire.thread_total(),
+            Self::Claude(_) | Self::Acp(_) => None,
         }
     }
 

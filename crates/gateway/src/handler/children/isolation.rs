@@ -64,6 +64,11 @@ pub(super) struct Groups {
 }
 
 impl Groups {
+    /// Those in this folder, with these limits.
+    pub(super) fn new(base: PathBuf, on: Controllers) -> Self {
+        Self { base, on }
+    }
+
     /// The group of the child with this mark.
     pub(super) fn of(&self, mark: &str) -> Group {
         Group::new(&self.base, mark)
@@ -140,7 +145,7 @@ fn groups() -> Result<(Groups, bool), String> {
             Ok(kill) => {
                 let gateway = std::process::id().to_string();
                 let on = enable(&base, (base == own).then_some(&gateway));
-                return Ok((Groups { base, on }, kill));
+                return Ok((Groups::new(base, on), kill));
             }
             Err(error) => why_not = format!("{} cannot be used: {error}", base.display()),
         }

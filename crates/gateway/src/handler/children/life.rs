@@ -85,7 +85,7 @@ impl Life {
 
     /// Until all of it has ended: by itself, at a limit, or because it is cancelled.
     pub(super) async fn live(mut self, cancel: &CancellationToken) -> Left {
-        let mut end = self.watch(cancel).await;
+        let end = self.watch(cancel).await;
         self.exchange.read_on();
         if matches!(end, End::Exited(_)) {
             self.running.leader = Leader::Released;
@@ -94,13 +94,7 @@ impl Life {
         self.running.end(self.grace(end), &mut self.streams).await;
         let _cut_short = timeout(DRAIN, self.streams.drain()).await;
         let memory_killed = self.running.starved || end == End::Memory;
-        if let End::Exited(status) = end {
-            if self.running.starved && !status.success() {
-                end = End::Memory;
-            } else if self.streams.too_much {
-                end = End::TooMuch;
-            }
-        }
+        let end = cause(end, self.running.starved, self.streams.too_much);
         Left { end, complaints: std::mem::take(&mut self.streams.complaints), memory_killed }
     }
 
@@ -137,9 +131,43 @@ impl Life {
     }
 }
 
+/// Why it was really over: what ended by itself may have died of the kernel's limit of memory,
+/// or have written too much in its last moment.
+fn cause(end: End, starved: bool, too_much: bool) -> End {
+    match end {
+        End::Exited(status) if starved && !status.success() => End::Memory,
+        End::Exited(_) if too_much => End::TooMuch,
+        End::Exited(_)
+        | End::Wall
+        | End::Idle
+        | End::TooMuch
+        | End::Memory
+        | End::Processes
+        | End::Cancelled => end,
+    }
+}
+
 async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_death_of_the_kernels_limit_is_told_from_any_other() {
+        let exited = |raw| End::Exited(ExitStatus::from_raw(raw));
+        let (well, killed) = (exited(0), exited(9));
+        assert_eq!(cause(killed, true, false), End::Memory);
+        assert_eq!(cause(killed, false, false), killed);
+        assert_eq!(cause(well, true, false), well, "it lost a process and came through");
+        assert_eq!(cause(well, false, true), End::TooMuch);
+        assert_eq!(cause(End::Wall, true, true), End::Wall);
     }
 }

@@ -8,21 +8,18 @@ use std::time::Duration;
 use larkline_agent::Usage;
 use larkline_agent::chat::{self, ChatError, ChatEvent, ChatRequest, ErrorClass, Finish, Stream};
 use larkline_client::Secret;
-use larkline_proto::markdown;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::ending::{self, Over};
 use crate::config;
+use crate::handler::answer::Retry;
+use crate::handler::retry::Next;
 use crate::live::Live;
-use crate::turns::Stop;
-use crate::words::{self, Lang};
+use crate::words;
 
-/// Tries of one question.
-const TRIES_MAX: u32 = 3;
-/// Waits between tries where the service names none, doubling.
-const WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-/// Characters of a service's own words that a chat is shown.
-const DETAIL_CHARS_MAX: usize = 300;
+/// How long a refusal may take to be read.
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a refusal that are read.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an answer: more is a runaway, and no chat shows it.
@@ -37,17 +34,6 @@ pub(super) struct Exchange<'a> {
     request: ChatRequest,
     answer: String,
     usage: Usage,
-}
-
-/// How it ended.
-#[derive(Debug)]
-pub(super) enum Over {
-    Answered,
-    /// At the model's limit of length.
-    CutShort,
-    Stopped(Stop),
-    Failed(ChatError),
-    TooLong(Duration),
 }
 
 impl<'a> Exchange<'a> {
@@ -74,44 +60,62 @@ impl<'a> Exchange<'a> {
     /// Asks until there is an answer, or no further try. Safe to cancel.
     pub(super) async fn run(&mut self) -> Over {
         let deadline = Instant::now() + self.settings.timeouts.whole;
-        let mut tries = 0;
+        let mut attempt = 0;
         loop {
-            tries += 1;
+            attempt += 1;
             let Ok(over) = timeout_at(deadline, self.once()).await else {
                 return Over::TooLong(self.settings.timeouts.whole);
             };
-            let Over::Failed(error) = &over else { return over };
-            let Some(wait) = self.wait_after(error, tries) else { return over };
-            let lang = self.live.lang();
-            let words = words::retrying(lang, &error.code, tries, &words::duration(lang, wait));
-            self.live.show("", &words);
-            tracing::warn!(
-                code = error.code,
-                wait_ms = wait.as_millis(),
-                "the model's service failed, asked again: {}",
-                error.message
-            );
-            if Instant::now() + wait > deadline {
+            let wait = self.wait_after(&over, attempt);
+            let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
                 return over;
-            }
+            };
+            self.announce(&over, attempt, wait);
             sleep(wait).await;
+            self.show_answer();
         }
     }
 
-    fn wait_after(&self, error: &ChatError, tries: u32) -> Option<Duration> {
-        if tries >= TRIES_MAX || !self.answer.is_empty() {
+    /// The wait before another try, by the handler's `retry`; nothing when there is none.
+    fn wait_after(&self, over: &Over, attempt: u32) -> Option<Duration> {
+        if !self.answer.is_empty() {
             return None;
         }
-        let own = WAIT.0.saturating_mul(2_u32.saturating_pow(tries - 1)).min(WAIT.1);
-        match error.class {
-            ErrorClass::Overloaded { after } => {
-                Some(after.unwrap_or(own).max(Duration::from_millis(200)))
-            }
-            ErrorClass::Retryable => Some(own.mul_f64(0.75 + fastrand::f64() / 2.0)),
-            ErrorClass::Refused | ErrorClass::Auth | ErrorClass::NotFound | ErrorClass::Final => {
-                None
-            }
+        let retry = match over {
+            Over::Silent(_) => Retry::Policy,
+            Over::Failed(error) => match error.class {
+                ErrorClass::Overloaded { after: Some(after) } => Retry::After(after),
+                ErrorClass::Overloaded { after: None } | ErrorClass::Retryable => Retry::Policy,
+                ErrorClass::Refused
+                | ErrorClass::Auth
+                | ErrorClass::NotFound
+                | ErrorClass::Final => Retry::Never,
+            },
+            Over::Answered | Over::CutShort | Over::Stopped(_) | Over::TooLong(_) => Retry::Never,
+        };
+        match self.settings.common.retry.next(attempt, retry, fastrand::u64(..)) {
+            Next::Again(wait) => Some(wait),
+            Next::Release | Next::GiveUp => None,
         }
+    }
+
+    /// Says that the service is asked again, in the chat and in the log.
+    fn announce(&self, over: &Over, attempt: u32, wait: Duration) {
+        let lang = self.live.lang();
+        let why = match over {
+            Over::Failed(error) => ending::code(error),
+            Over::Silent(time) => words::duration(lang, *time),
+            Over::Answered | Over::CutShort | Over::Stopped(_) | Over::TooLong(_) => String::new(),
+        };
+        let why = if why.is_empty() { "?" } else { &why };
+        self.live.show("", &words::retrying(lang, why, attempt, &words::duration(lang, wait)));
+        tracing::warn!(
+            code = over.word(),
+            attempt,
+            wait_ms = wait.as_millis(),
+            "the model's service is asked again: {}",
+            over.detail()
+        );
     }
 
     async fn once(&mut self) -> Over {
@@ -128,14 +132,15 @@ impl<'a> Exchange<'a> {
         let mut response = match timeout(first, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Over::Failed(broken(error)),
-            Err(_) => return Over::Failed(silent(first)),
+            Err(_) => return Over::Silent(first),
         };
         let status = response.status();
         if !status.is_success() {
             let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let after = after.map(str::to_owned);
             let body = refusal(&mut response).await;
-            return Over::Failed(chat::error(status.as_u16(), after.as_deref(), &body));
+            let error = chat::error(status.as_u16(), after.as_deref(), &body);
+            return Over::Failed(self.without_key(error));
         }
         self.read(response).await
     }
@@ -148,25 +153,27 @@ impl<'a> Exchange<'a> {
                 Ok(Ok(Some(bytes))) => (stream.feed(&bytes), false),
                 Ok(Ok(None)) => (stream.end(), true),
                 Ok(Err(error)) => return Over::Failed(broken(error)),
-                Err(_) => return Over::Failed(silent(patience)),
+                Err(_) => return Over::Silent(patience),
             };
             patience = self.settings.timeouts.between;
             for event in events {
                 match event {
                     ChatEvent::Delta { text } => {
                         self.answer.push_str(&text);
-                        self.live_show();
+                        self.show_answer();
                     }
                     ChatEvent::Reasoning { .. } => {}
                     ChatEvent::Usage(usage) => self.usage = usage,
-                    ChatEvent::Done { finish: Finish::Stop | Finish::ToolCalls } => {
-                        return Over::Answered;
-                    }
+                    ChatEvent::Done { finish: Finish::Stop } => return Over::Answered,
                     ChatEvent::Done { finish: Finish::Length } => return Over::CutShort,
                     ChatEvent::Done { finish: Finish::ContentFilter } => {
                         return Over::Failed(seen(ErrorClass::Refused, "content_filter", ""));
                     }
-                    ChatEvent::Failed(error) => return Over::Failed(error),
+                    ChatEvent::Done { finish: Finish::ToolCalls } => {
+                        let words = "the model wants to call a tool, and was offered none";
+                        return Over::Failed(seen(ErrorClass::Final, "tool_calls", words));
+                    }
+                    ChatEvent::Failed(error) => return Over::Failed(self.without_key(error)),
                 }
             }
             if self.answer.len() > ANSWER_BYTES_MAX {
@@ -179,64 +186,21 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn live_show(&self) {
-        if self.settings.stream {
+    /// Shows the answer so far, where it grows or a card is there already.
+    fn show_answer(&self) {
+        if self.settings.stream || self.live.growing().is_some() {
             self.live.show(&self.answer, &words::thinking(self.live.lang()));
         }
     }
-}
 
-impl Over {
-    pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Answered => "ok",
-            Self::CutShort => "limit",
-            Self::Stopped(Stop::By(_) | Stop::Operator) => "stopped",
-            Self::Stopped(Stop::Steered) => "steered",
-            Self::TooLong(_) => "wall",
-            Self::Failed(error) => match error.class {
-                ErrorClass::Refused => "refused",
-                ErrorClass::Auth => "auth",
-                ErrorClass::Overloaded { .. } => "overloaded",
-                ErrorClass::NotFound | ErrorClass::Retryable | ErrorClass::Final => "failed",
-            },
-        }
-    }
-
-    /// What happened, for the operator.
-    pub(super) fn detail(&self) -> String {
-        match self {
-            Self::Failed(error) => format!("{} {}", error.code, error.message),
-            Self::Answered | Self::CutShort | Self::Stopped(_) | Self::TooLong(_) => String::new(),
-        }
-    }
-
-    /// What the chat is told besides the answer.
-    pub(super) fn sentence(&self, lang: Lang, handler: &str) -> Option<String> {
-        match self {
-            Self::Answered => None,
-            Self::CutShort => Some(words::cut_short(lang)),
-            Self::Stopped(Stop::By(who)) => {
-                Some(words::stopped_by(lang, &format!("<at id={who}></at>")))
+    /// What a service says of a request may repeat its key.
+    fn without_key(&self, mut error: ChatError) -> ChatError {
+        for words in [&mut error.code, &mut error.message] {
+            if words.contains(self.key.expose()) {
+                *words = words.replace(self.key.expose(), "***");
             }
-            Self::Stopped(Stop::Operator) => Some(words::stopped_by(lang, &words::operator(lang))),
-            Self::Stopped(Stop::Steered) => Some(words::steered(lang)),
-            Self::TooLong(limit) => Some(words::wall(lang, &words::duration(lang, *limit))),
-            Self::Failed(error) => Some(failed(lang, handler, error)),
         }
-    }
-}
-
-fn failed(lang: Lang, handler: &str, error: &ChatError) -> String {
-    // A service's words are no more the gateway's than its answer is.
-    let message = markdown::growing(&error.message, DETAIL_CHARS_MAX);
-    match error.class {
-        ErrorClass::Refused => words::refused(lang, &message),
-        ErrorClass::Auth => words::auth(lang, handler),
-        ErrorClass::Overloaded { .. } => words::overloaded(lang),
-        ErrorClass::NotFound | ErrorClass::Retryable | ErrorClass::Final => {
-            words::broken_off(lang, &format!("{} {message}", error.code))
-        }
+        error
     }
 }
 
@@ -245,18 +209,20 @@ fn seen(class: ErrorClass, code: &str, message: &str) -> ChatError {
     ChatError { class, status: 0, code: code.to_owned(), message: message.to_owned() }
 }
 
+/// The connection broke, or there was none; the innermost cause tells most.
 fn broken(error: reqwest::Error) -> ChatError {
-    seen(ErrorClass::Retryable, "transport", &error.without_url().to_string())
-}
-
-fn silent(time: Duration) -> ChatError {
-    seen(ErrorClass::Retryable, "silent", &format!("nothing came for {time:?}"))
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    seen(ErrorClass::Retryable, "transport", &cause.to_string())
 }
 
 /// The body of a refusal, as much as tells what it is.
 async fn refusal(response: &mut reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Ok(Ok(Some(chunk))) = timeout(WAIT.0, response.chunk()).await {
+    while let Ok(Ok(Some(chunk))) = timeout(REFUSAL_TIME_MAX, response.chunk()).await {
         let room = REFUSAL_BYTES_MAX.saturating_sub(body.len());
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if room <= chunk.len() {

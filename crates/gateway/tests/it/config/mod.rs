@@ -1,7 +1,10 @@
 //! The configuration from outside: a file and an environment in, a `Config` or all problems
 //! out.
 
+mod documents;
+mod exposure;
 mod loading;
+mod models;
 mod problems;
 mod secrets;
 mod showing;

@@ -201,8 +201,8 @@ fn a_command_meets_a_shell_only_when_asked() {
 
 #[test]
 fn kinds_of_later_versions_are_told_apart_from_mistakes() {
-    let case = Case::with_app("[handler.post]\nkind = \"mail\"\n");
-    assert_eq!(case.titles(), "handler.post.kind: handlers of kind `mail` are not in this version");
+    let case = Case::with_app("[handler.ops]\nkind = \"mail\"\nto = [\"ops@example.com\"]\n");
+    assert_eq!(case.titles(), "handler.ops.kind: handlers of kind `mail` are not in this version");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn assert_laws(markdown: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
     fn every_answer_is_taken_in_every_form_and_arrives_whole(markdown in answer()) {
@@ -174,15 +174,14 @@ proptest! {
     }
 
     #[test]
-    fn text_without_marks_stays_as_it_is(words in "[a-zA-Z0-9,.?%$'\"中文字 ]{1,80}") {
+    fn text_without_marks_stays_as_it_is(words in "[a-zA-Z中文][a-zA-Z0-9,.?%$'\"中文字 ]{0,80}") {
         let words = words.trim();
-        prop_assume!(!words.is_empty() && !words.starts_with(|c: char| c.is_ascii_digit()));
         prop_assert_eq!(&parts(words)[0].markdown, words);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn every_long_answer_is_taken_in_every_form_and_arrives_whole(markdown in long_answer()) {
@@ -191,7 +190,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn every_moment_of_a_growing_answer_is_taken(markdown in answer(), chars_max in 1_usize..400) {

@@ -1,0 +1,119 @@
+//! Conversations as the operator sees them: lists, histories, ends, cleanup, figures.
+
+use serde_json::Value;
+
+use crate::agent::{answered, start, with};
+use crate::rig::Rig;
+
+async fn sessions(rig: &Rig) -> Vec<Value> {
+    rig.json(&["sessions"]).await.as_array().unwrap().clone()
+}
+
+fn states(sessions: &[Value]) -> Vec<&str> {
+    sessions.iter().map(|session| session["state"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_conversation_without_a_turn_is_new_and_one_that_was_put_aside_is_completed() {
+    let rig = start("").await;
+    let said = rig.say(&rig.owner, "[[say hello]]");
+    answered(&rig, &said, "hello").await;
+    let said = rig.say(&rig.owner, "/new");
+    answered(&rig, &said, "new conversation").await;
+    let all = sessions(&rig).await;
+    assert_eq!(states(&all), ["new", "completed"]);
+    assert_eq!((all[0]["turns"].as_u64(), all[1]["turns"].as_u64()), (Some(0), Some(1)));
+    let id = all[1]["id"].to_string();
+    let story = rig.json(&["sessions", "show", &id]).await;
+    let steps: Vec<_> = story["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["from"] != step["to"])
+        .map(|step| {
+            assert!(step["at_ms"].as_i64().unwrap() > 0);
+            (step["to"].as_str().unwrap(), step["cause"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("new", "message"),
+            ("active", "message"),
+            ("processing", "message"),
+            ("active", "ok"),
+            ("completed", "new"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_turn_and_a_conversation_and_what_is_wrong_is_said() {
+    let rig = start("").await;
+    let said = rig.say(&rig.owner, "[[hang]]");
+    rig.until("a turn", async || states(&sessions(&rig).await) == ["processing"]).await;
+    let id = sessions(&rig).await[0]["id"].to_string();
+    assert!(rig.cli(&["sessions", "stop", &id]).await.status.success());
+    answered(&rig, &said, "Stopped by the operator").await;
+    rig.until("its end", async || states(&sessions(&rig).await) == ["active"]).await;
+    let again = rig.cli(&["sessions", "stop", &id]).await;
+    assert_eq!(again.status.code(), Some(1));
+    assert!(crate::rig::text(&again.stderr).contains("is in no turn"));
+    assert!(rig.cli(&["sessions", "end", &id]).await.status.success());
+    assert_eq!(states(&sessions(&rig).await), ["terminated"]);
+    for (args, words) in [
+        (["sessions", "end", &id], "terminated already"),
+        (["sessions", "show", "999"], "no session"),
+    ] {
+        let refused = rig.cli(&args).await;
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        assert!(crate::rig::text(&refused.stderr).contains(words), "{refused:?}");
+    }
+    // The next message begins another.
+    let said = rig.say(&rig.owner, "[[say afresh]]");
+    answered(&rig, &said, "afresh").await;
+    assert_eq!(states(&sessions(&rig).await), ["active", "terminated"]);
+}
+
+#[tokio::test]
+async fn starts_clear_nothing_and_a_day_without_use_completes_what_is_kept_for_less() {
+    let mut rig = Rig::new(&with("keep = \"12h\"\n")).await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.owner, "[[say hello]]");
+    answered(&rig, &said, "hello").await;
+    for _ in 0..2 {
+        rig.stop().await;
+        rig.run(&[]).await;
+        rig.ready().await;
+        assert_eq!(states(&sessions(&rig).await), ["active"]);
+    }
+    rig.stop().await;
+    // Tomorrow, by the clock that a test build reads.
+    let clock = rig.path("clock");
+    std::fs::write(&clock, (26 * 3_600_000).to_string()).unwrap();
+    rig.env.insert("LARKLINE_CLOCK", clock.display().to_string());
+    rig.run(&[]).await;
+    rig.ready().await;
+    rig.until("a cleanup", async || states(&sessions(&rig).await) == ["completed"]).await;
+}
+
+#[tokio::test]
+async fn how_long_children_ran_how_calls_ended_and_what_was_resumed_are_counted() {
+    let mut rig = start("").await;
+    let said = rig.say(&rig.owner, "[[say one]]");
+    answered(&rig, &said, "one").await;
+    rig.stop().await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.owner, "[[say two]]");
+    answered(&rig, &said, "two").await;
+    let metrics = rig.metrics().await;
+    for line in [
+        "larkline_session_resumes_total{handler=\"coder\",result=\"ok\"} 1",
+        "larkline_handler_seconds_count{handler=\"coder\",result=\"ok\"} 1",
+        "larkline_api_calls_total{app=\"main\",endpoint=\"reply\",code=\"0\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What belongs to a turn: its message with files and quotation, and others that came meanwhile.
+//!
+//! How it is put into words for the agent is `prompt`'s business.
+
+use larkline_agent::Prompt;
+use larkline_proto::content;
+use larkline_proto::event::Event;
+use larkline_store::task::WaitingTask;
+
+use super::{Agent, prompt};
+use crate::clock::now_ms;
+use crate::config::Busy;
+use crate::handler::answer::HandlerError;
+use crate::handler::files::{Fetched, Folder};
+use crate::handler::turn::Turn;
+use crate::live::Live;
+
+/// Messages that one turn takes in.
+const MERGED_MAX: usize = 20;
+
+impl Agent {
+    /// What the agent is told: the message with all that belongs to it, and those merged with it.
+    pub(super) async fn prompt(
+        &self,
+        turn: &Turn,
+        live: &Live,
+        folder: &Folder,
+        after_restart: bool,
+    ) -> Result<Prompt, HandlerError> {
+        let merged = self.merged(turn, live).await?;
+        let events: Vec<Event> =
+            merged.iter().filter_map(|task| Event::parse(&task.item.payload).ok()).collect();
+        let bot = live.app().bot.borrow().clone().unwrap_or_default();
+        let messages: Vec<_> = std::iter::once(&turn.event)
+            .chain(&events)
+            .filter_map(Event::message)
+            .map(|message| (message, content::readable(message, &bot)))
+            .collect();
+        let bytes_max = self.settings.file_max.0;
+        let mut files: Vec<Fetched> = Vec::new();
+        for (message, _) in &messages {
+            let content = (message.message_type.as_str(), message.content.as_str());
+            files.extend(folder.fetch(live, &message.id, content, bytes_max).await);
+        }
+        let mut quoted = None;
+        if let Some(parent) = messages.last().and_then(|(message, _)| message.parent_id.as_ref()) {
+            match live.app().api.get(parent).await {
+                Ok(answer) => {
+                    if let Some(found) = answer.data.into_iter().next() {
+                        let content = (found.msg_type.as_str(), found.content.as_str());
+                        files.extend(folder.fetch(live, parent, content, bytes_max).await);
+                        quoted = Some(prompt::quoted(&found.msg_type, &found.content));
+                    }
+                }
+                Err(error) => tracing::info!(message_id = %parent, code = %error.code(),
+                    "the quoted message cannot be read: {error}"),
+            }
+        }
+        let told: Vec<_> =
+            messages.iter().map(|(message, text)| prompt::told(message, text)).collect();
+        Ok(prompt::prompt(&told, quoted.as_deref(), &files, &folder.outgoing(), after_restart))
+    }
+
+    /// Messages that came while this one waited, taken into its turn where that is the policy.
+    async fn merged(&self, turn: &Turn, live: &Live) -> Result<Vec<WaitingTask>, HandlerError> {
+        if self.settings.busy != Busy::Merge || turn.lease.task != turn.task {
+            return Ok(Vec::new());
+        }
+        let store = &live.shared().store;
+        let before = store.merged_into(turn.task).await.map_err(HandlerError::store)?;
+        let (handler, lane) = (turn.handler.clone(), turn.session.clone());
+        let waiting = store.tasks_behind(handler, lane, turn.task, MERGED_MAX).await;
+        let mut waiting = waiting.map_err(HandlerError::store)?;
+        // A command has to be carried out by itself, and what comes after it stays after it.
+        let bot = live.app().bot.borrow().clone().unwrap_or_default();
+        let is_command = |task: &WaitingTask| {
+            let event = Event::parse(&task.item.payload).ok();
+            event.is_none_or(|event| crate::router::command(&event, &bot).is_some())
+        };
+        if let Some(first) = waiting.iter().position(is_command) {
+            waiting.truncate(first);
+        }
+        if !waiting.is_empty() {
+            let tasks = waiting.iter().map(|task| task.task).collect();
+            let merged = store.merge_tasks(turn.lease, tasks, now_ms()).await;
+            let merged = merged.map_err(HandlerError::store)?;
+            waiting.retain(|task| merged.contains(&task.task));
+        }
+        Ok(before.into_iter().chain(waiting).collect())
+    }
+
+    /// Resolves when a newer message of the conversation shall take the turn's place.
+    pub(super) async fn newer_message(&self, turn: &Turn) {
+        let (Busy::Steer, Some(live)) = (self.settings.busy, &turn.live) else {
+            return std::future::pending().await;
+        };
+        let shared = live.shared();
+        loop {
+            let woken = shared.dispatch.notified();
+            let (handler, lane) = (turn.handler.clone(), turn.session.clone());
+            let behind = shared.store.tasks_behind(handler, lane, turn.task, 1);
+            if behind.await.is_ok_and(|tasks| !tasks.is_empty()) {
+                return;
+            }
+            woken.await;
+        }
+    }
+}

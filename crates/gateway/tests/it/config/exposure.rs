@@ -1,0 +1,60 @@
+//! What an agent's shell can read is said, unless it is kept away.
+
+use super::Case;
+
+/// A case with an agent, and the folder of its `PATH`.
+fn case(agent: &str) -> Case {
+    let case = Case::with_app(&format!(
+        "[[route]]\nname = \"all\"\nhandler = \"coder\"\n[handler.coder]\nkind = \"agent\"\n{agent}"
+    ));
+    let path = case.dir.path().join("bin");
+    std::fs::create_dir(&path).unwrap();
+    case.env("PATH", &path.display().to_string())
+}
+
+/// The warning on what the shell can read, if there is one.
+fn said(case: &Case) -> Option<String> {
+    let warnings = case.warnings();
+    warnings.lines().find(|line| line.contains("the shell of this agent")).map(str::to_owned)
+}
+
+const KEY: &str = "env = { ANTHROPIC_API_KEY = \"k\", A = \"b\" }\n";
+
+#[test]
+fn a_key_that_the_shell_can_read_is_named_until_claude_code_can_hide_it() {
+    let case = case(&format!("agent = \"claude\"\n{KEY}pass_env = [\"AWS_SECRET_ACCESS_KEY\"]"));
+    for program in ["bwrap", "socat"] {
+        let said = said(&case).unwrap();
+        assert!(said.contains("ANTHROPIC_API_KEY, AWS_SECRET_ACCESS_KEY, and all"), "{said}");
+        assert!(!said.contains("\"k\""), "{said}");
+        std::fs::write(case.dir.path().join("bin").join(program), "").unwrap();
+    }
+    assert_eq!(said(&case), None);
+}
+
+#[test]
+fn hiding_can_be_switched_off_and_the_path_be_the_agents_own() {
+    let off = "agent = \"claude\"\nenv = { CLAUDE_CODE_SUBPROCESS_ENV_SCRUB = \"0\" }";
+    let off = case(off);
+    let own = case("agent = \"claude\"\nenv = { PATH = \"/nowhere\" }");
+    for case in [&off, &own] {
+        for program in ["bwrap", "socat"] {
+            std::fs::write(case.dir.path().join("bin").join(program), "").unwrap();
+        }
+        assert!(said(case).is_some());
+    }
+}
+
+#[test]
+fn other_agents_are_judged_by_what_keeps_them_apart() {
+    let acp = |argv: &str| said(&case(&format!("agent = \"acp\"\nargv = [{argv}]\n{KEY}")));
+    assert!(acp("\"gemini\", \"--acp\"").is_some());
+    assert!(acp("\"claude-agent-acp\"").is_some());
+    assert_eq!(acp("\"/usr/bin/docker\", \"run\", \"agent\""), None);
+    let codex = |permission: &str| {
+        said(&case(&format!("agent = \"codex\"\npermission = \"{permission}\"\n{KEY}")))
+    };
+    assert!(codex("allow").is_some(), "it has no sandbox then");
+    assert_eq!(codex("ask"), None);
+    assert_eq!(codex("deny"), None);
+}

@@ -1,0 +1,121 @@
+"""How a turn ends: each end has its own words, one answer, and the conversation goes on."""
+
+import re
+
+from cards import STOP, content, strings, words
+from judging import law
+from talking import ENDLESS, a_turn, goes_on, no_objections, tool
+from world import expect, mark
+
+HUGE = 3_000_000
+
+
+@law(key=False)
+def not_logged_in(world):
+    world.start()
+    word = mark()
+    message = world.say(f"[[say {word}]]")
+    world.answer_to(message, "is not logged in")
+    expect(not world.requests(word), "the service was asked without a key")
+
+
+@law()
+def overload_retried(world):
+    world.start()
+    word = mark()
+    message = world.say(f"[[error 529 x2]][[say {word}]]")
+    row = world.answer_to(message, word)
+    expect(len(world.requests(word)) >= 3, f"{len(world.requests(word))} requests")
+    expect("overloaded" not in words(row), "a retry that helped is in the answer")
+
+
+@law()
+def each_end_has_its_words(world):
+    world.start()
+    before = a_turn(world)
+    for told, directive in {
+        "is overloaded": "[[error 529]]",
+        "its key is refused": "[[error 401]]",
+        "refused to answer": "[[stop refusal]][[say x]]",
+        "ended unexpectedly": "[[error 400]]",
+    }.items():
+        message = world.say(f"{mark()} {directive}")
+        world.answer_to(message, told)
+    goes_on(world, before)
+
+
+@law(keys="turns_max = 1", permission="allow")
+def a_limit_is_said(world):
+    world.start()
+    before = a_turn(world)
+    message = world.say(tool("echo hello"))
+    world.answer_to(message, "limit was reached")
+    goes_on(world, before)
+
+
+@law(limits='wall = "3s", idle = "1m"')
+def too_long_is_ended(world):
+    ended(world, ENDLESS, "Ended after 3 s, its limit")
+
+
+@law(limits='wall = "1m", idle = "3s"')
+def too_silent_is_ended(world):
+    ended(world, "[[stall 600]]", "Ended after 3 s of silence")
+
+
+def ended(world, directive, told):
+    world.start()
+    before = a_turn(world)
+    message = world.say(f"{mark()} {directive}")
+    world.answer_to(message, told)
+    world.nobody_left()
+    goes_on(world, before)
+
+
+@law()
+def interrupt_by_stop(world):
+    stopped(world, lambda: world.say("/stop"))
+
+
+@law()
+def interrupt_by_button(world):
+    stopped(world, lambda: world.press(STOP))
+
+
+def stopped(world, stop):
+    world.start()
+    before = a_turn(world)
+    word = mark()
+    message = world.say(f"{word} {ENDLESS}")
+    world.growing("0123456789")
+    stop()
+    row = world.answer_to(message, "Stopped by")
+    expect("0123456789" in words(row), "what was said before the stop is gone")
+    world.nobody_left()
+    goes_on(world, before)
+
+
+@law()
+def huge_output(world):
+    world.start()
+    message = world.say(f"[[long {HUGE}]]")
+
+    def whole(rows):
+        """Every digit, in order, over all cards; cards may break the long line."""
+        answers = [row for row in rows if row["reply_to"] == message]
+        if any("streaming_mode\":true" in row["content"] for row in answers):
+            return None
+        digits = "".join(re.sub(r"\D", "", body(row)) for row in answers)
+        return answers if digits == ("0123456789" * (HUGE // 10)) else None
+
+    answers = world.until("the whole answer", whole)
+    expect(len(answers) < 300, f"{len(answers)} messages")
+    no_objections(world)
+    a_turn(world)
+
+
+def body(row):
+    """The answer in a card, without the small words below."""
+    elements = content(row)["body"]["elements"]
+    answer = [element for element in elements if element.get("text_size") != "notation"]
+    return "".join(text for element in answer for text in strings(element.get("content", "")))
