@@ -1,9 +1,8 @@
 //! Delivery: claims outbox rows, takes a permit, sends, settles.
 //!
-//! One worker an app. A chat has one row in flight, so its messages keep their order; the
-//! store hands out the lane served longest ago, so a busy chat starves nobody. A row that has
-//! to be sent again carries the same `uuid`, by which the platform recognises it for an hour; after that it is first
-//! looked for in the chat ([`crate::look`]).
+//! One worker an app. A chat has one row in flight, so its messages keep their order; the store hands
+//! out the lane served longest ago, so a busy chat starves nobody. A row that has to be sent again
+//! carries the same `uuid`, by which the platform recognises it for an hour; then [`crate::look`].
 
 mod call;
 
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::Made;
+pub use call::is_behind;
 use larkline_client::{ApiError, ApiErrorKind};
 use larkline_failpoint::failpoint;
 use larkline_proto::api::{Disposition, RetryReason};

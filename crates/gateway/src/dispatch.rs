@@ -131,6 +131,10 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
+        if self.drain.is_cancelled() {
+            // What waits behind it is another worker's since a reload, which did not see it end.
+            self.shared.dispatch.notify_waiters();
+        }
     }
 
     /// Runs the handler, and beside it what its turn shows in the chat.
@@ -147,7 +151,7 @@ impl Dispatch {
         event.message().filter(|_| self.handler.converses())?;
         let app = self.apps.iter().find(|app| app.name == task.item.app)?;
         let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common)?;
-        Some(Live::new(Arc::clone(&self.shared), Arc::clone(app), to))
+        Some(Live::new(Arc::clone(&self.shared), Arc::clone(app), to, task.attempt))
     }
 
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {

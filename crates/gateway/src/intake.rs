@@ -187,6 +187,7 @@ impl Intake {
     /// Wakes those who go on with what was committed.
     fn hand_on(&self, events: &[NewEvent], accepted: &[Accepted]) {
         let newest = accepted.iter().map(|accepted| accepted.id().0);
+        self.shared.cards.heard(events);
         self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
         let is_held = |accepted: &Accepted| matches!(accepted, Accepted::Undecided(_));
         if accepted.iter().any(is_held) || events.iter().any(|event| event.ruling.is_none()) {

@@ -78,10 +78,10 @@ enum Brush {
 }
 
 impl Live {
-    /// The chat of one turn.
-    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, to: Destination) -> Self {
+    /// The chat of one turn; an earlier `attempt` at it may have sent its card.
+    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, to: Destination, attempt: u32) -> Self {
         let lang = shared.config.load().language;
-        let (view, opened) = (watch::Sender::new(None), AtomicBool::new(false));
+        let (view, opened) = (watch::Sender::new(None), AtomicBool::new(attempt > 1));
         Self { inner: Arc::new(Inner { shared, app, to, lang, view, opened }) }
     }
 
@@ -110,7 +110,8 @@ impl Live {
         });
     }
 
-    /// The key of the row whose card the answer takes the place of; nothing when none was sent.
+    /// The key of the row whose card the answer takes the place of, if it was sent; nothing when
+    /// none was.
     pub fn growing(&self) -> Option<String> {
         let opened = self.inner.opened.load(Ordering::Relaxed);
         opened.then(|| self.inner.to.key(CARD))
@@ -135,13 +136,17 @@ impl Live {
         self.enqueue(&format!("{part}/after"), &op).await
     }
 
-    /// Says that the service restarts, and that the turn goes on afterwards.
+    /// Says that the service restarts, and whether the turn goes on afterwards.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn restarting(&self, attempt: u32, answer: &str) -> Result<(), StoreError> {
-        let Inner { to, lang, .. } = &*self.inner;
-        let words = words::restarting(*lang);
+        let Inner { shared, to, lang, .. } = &*self.inner;
+        let config = shared.config.load();
+        let handler = config.handlers.get(&to.handler);
+        let only_once = handler.is_some_and(|h| h.common().retry.attempts == 1);
+        let say = if only_once { words::cut_short_for_good } else { words::restarting };
+        let words = say(*lang);
         let part = format!("restart/{attempt}");
         if self.growing().is_none() {
             return self.say(&part, Outgoing::text(&words)).await;
@@ -151,7 +156,7 @@ impl Live {
             row: to.key(CARD),
             chat_id: to.chat_id.clone(),
             message: card::grown(*lang, to.task.0, &answer, &words),
-            otherwise: None,
+            otherwise: Some(Box::new(to.op(Outgoing::text(&words)))),
         };
         self.enqueue(&part, &op).await
     }
@@ -217,6 +222,9 @@ impl Live {
                 Ok(()) => failures = 0,
                 Err(error) if streaming_is_off(&error) => {
                     self.renew(message, &brush).await;
+                }
+                Err(error) if crate::delivery::is_behind(&error) => {
+                    self.inner.shared.cards.is_behind(message);
                 }
                 // The newest text goes next time.
                 Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {}

@@ -156,6 +156,11 @@ messages! {
         zh: "🔄 服务正在重启，启动后会自动继续这项工作。",
         en: "🔄 The service is restarting; this work goes on by itself afterwards."
     }
+    /// The same where no run may be repeated.
+    cut_short_for_good() {
+        zh: "🔄 服务正在重启，这项工作没有完成，也不会自动重做。发送 /retry 可以重做。",
+        en: "🔄 The service is restarting; this work was not finished, and is not done again by itself. Send /retry to do it again."
+    }
     /// The turn goes on after a restart.
     resumed() { zh: "🔄 服务已重启，继续之前的工作……", en: "🔄 The service was restarted; going on…" }
     /// The agent does not know the conversation any more.

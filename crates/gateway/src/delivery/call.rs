@@ -20,6 +20,9 @@ const FILE_BYTES_MAX: u64 = 30 << 20;
 /// The platform's limit for an image.
 const IMAGE_BYTES_MAX: usize = 10 << 20;
 
+/// A greater sequence is tried so often: each leaves a day of a wrong clock behind.
+const SEQUENCE_TRIES: usize = 3;
+
 /// What became of the calls.
 pub(super) enum Made {
     /// The platform has it.
@@ -91,6 +94,11 @@ impl Delivery {
             let detail = "the card that it was to take the place of was not sent".to_owned();
             return Made::Impossible { code: "no_card", detail };
         };
+        if self.shared.cards.is_recalled(&message_id) {
+            self.shared.cards.forget(&message_id);
+            let detail = "the card that it was to take the place of was recalled".to_owned();
+            return Made::Impossible { code: "card_recalled", detail };
+        }
         let made = match self.replace(&message_id, &message.content).await {
             Ok(log_id) => Made::Sent { endpoint: "update", message_id: message_id.clone(), log_id },
             Err((endpoint, error)) => {
@@ -116,7 +124,15 @@ impl Delivery {
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
         if let Some(id) = id {
-            match api.replace_card(&id, card, cards.next_sequence(message_id)).await {
+            let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
+            for _ in 0..SEQUENCE_TRIES {
+                if !result.as_ref().is_err_and(is_behind) {
+                    break;
+                }
+                cards.is_behind(message_id);
+                result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
+            }
+            match result {
                 Ok(answer) => return Ok(answer.log_id),
                 Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
                     return Err(("replace_card", error));
@@ -140,6 +156,13 @@ impl Delivery {
             tracing::debug!(message_id = %message_id, "the card stays as it is: {error}");
         }
     }
+}
+
+/// Whether the platform has seen a greater sequence of the card.
+pub fn is_behind(error: &ApiError) -> bool {
+    /// "Sequence number compare failed."
+    const SEQUENCE: i64 = 300_317;
+    matches!(&error.kind, ApiErrorKind::Platform { failure, .. } if failure.code == SEQUENCE)
 }
 
 fn will_be_repeated(error: &ApiError) -> bool {

@@ -37,6 +37,11 @@ impl Heard {
         }
     }
 
+    /// The turn is not new to it: until it does something, it goes on.
+    pub(super) fn resumes(&mut self) {
+        self.status = words::resumed(self.lang);
+    }
+
     /// Takes note of what it said or did; questions and ends are not for here.
     pub(super) fn take(&mut self, event: &Event) {
         match event {

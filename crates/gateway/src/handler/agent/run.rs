@@ -99,13 +99,17 @@ impl Agent {
             task: turn.task,
             limits: self.limits.clone(),
         };
+        let mut heard = Heard::new(live.lang());
+        if conversation.was_cut_off_in(turn.task) {
+            heard.resumes();
+        }
         let mut process = Process {
             turn,
             live,
             conversation,
             wire: Wire::new(self.settings.agent, launch, spent(live, session, launch).await),
             talk: self.children.talk(job).await?,
-            heard: Heard::new(live.lang()),
+            heard,
             shown: self.settings.stream,
             done: None,
             asking: Asking {
