@@ -157,9 +157,19 @@ pub trait Store: Send + Sync + 'static {
     /// (`NewOutbox::key`) inserts nothing and returns the existing id.
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>>;
 
+    /// Gives a row that waits, and was not tried under its `uuid` yet, something newer to do.
+    /// `false` when it is no such row: what it was to do is done, or under way.
+    fn replace_queued(
+        &self,
+        key: String,
+        body: Vec<u8>,
+        preview: String,
+    ) -> StoreFuture<'_, bool>;
+
     /// Claims due heads of free outbox lanes of one app, highest priority first, then the lane
     /// served longest ago, so that one busy chat cannot starve the others. A lane that was empty
-    /// counts as served when it got work.
+    /// counts as served when it got work. Within a lane rows of higher priority go first, but not
+    /// before one that was claimed already.
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
 
     /// Moves a lease's end, as [`Store::extend_task`].

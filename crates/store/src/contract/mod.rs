@@ -64,6 +64,8 @@ macro_rules! store_laws {
             tasks::what_waits_follows_a_clock_that_is_set_back,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
+            outbox::an_urgent_row_goes_before_others_of_its_lane,
+            outbox::what_waits_is_replaced_until_it_was_tried,
             outbox::a_busy_lane_takes_turns_with_the_others,
             outbox::an_app_sees_its_own_rows,
             outbox::a_repeated_key_inserts_nothing,

@@ -329,6 +329,15 @@ impl Store for SqliteStore {
         })
     }
 
+    fn replace_queued(
+        &self,
+        key: String,
+        body: Vec<u8>,
+        preview: String,
+    ) -> StoreFuture<'_, bool> {
+        self.write("replace_queued", move |tx| outbox::replace_queued(tx, &key, &body, &preview))
+    }
+
     fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>> {
         self.read("outbox_by_key", move |conn| outbox::by_key(conn, &key))
     }
