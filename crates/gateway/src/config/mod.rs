@@ -21,6 +21,7 @@ mod convert;
 mod decoder;
 mod field;
 mod handler;
+mod jobs;
 mod key;
 mod link;
 mod llm;
@@ -33,6 +34,7 @@ mod policy;
 mod problem;
 #[cfg(test)]
 mod reference;
+mod retry;
 mod route;
 #[cfg(test)]
 mod schema;
@@ -52,14 +54,14 @@ use std::path::{Path, PathBuf};
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
-pub use handler::{
-    Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
-};
+pub use handler::{Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, SessionBy};
+pub use jobs::Jobs;
 pub use link::LinkSettings;
 pub use llm::{History, Llm, LlmTimeouts};
 pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
+pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
@@ -93,6 +95,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The handlers by name; every route's is among them.
     pub handlers: BTreeMap<String, Handler>,
+    /// Durable commands.
+    pub jobs: Jobs,
     /// The language of what the gateway itself says in chats.
     pub language: Lang,
     /// Limits of what goes out.
@@ -250,6 +254,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         apps,
         routes,
         handlers,
+        jobs: Jobs::read(root.section("jobs")),
         governor: Governor::read(root.section("governor")),
         link: LinkSettings::read(root.section("link")),
         network: Network::read(root.section("network")),
@@ -265,6 +270,12 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
 
 /// Name of the gateway's own desk among the handlers: chat commands and the buttons of its cards.
 pub const DESK: &str = "larkline";
+
+/// Name of what runs jobs among the handlers.
+pub const JOBS: &str = "larkline-jobs";
+
+/// Handlers of the gateway's own.
+pub const OURS: [&str; 2] = [DESK, JOBS];
 
 /// Name of the handler that is there without being configured.
 const BUILT_IN: &str = "echo";
@@ -292,7 +303,7 @@ fn read_handlers(
     let mut handlers = BTreeMap::new();
     let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
     for (name, section) in root.named("handler") {
-        if name == DESK {
+        if OURS.contains(&name.as_str()) {
             section.refuse("", "the name is the gateway's own", "give the handler another name");
         }
         let (kind, handler) = handler::read(section);

@@ -52,6 +52,9 @@ pub async fn jobs_are_listed_newest_first_as_they_stand(store: &dyn Store) {
     let no_job = JobQuery { id: Some(InboxId(1)), ..all() };
     assert!(list(store, no_job).await.is_empty(), "an event of the platform is no job");
     assert_eq!(list(store, JobQuery::default()).await.len(), 1);
+    let chats = store.chats().await.unwrap();
+    let seen: Vec<_> = chats.iter().map(|chat| (chat.chat_id.as_str(), chat.events)).collect();
+    assert_eq!(seen, [("oc_1", 1)], "a job is no sign of life of its chat");
 }
 
 /// What nobody works on can be ended in its place, with words for its chat; its lane goes on.

@@ -15,8 +15,9 @@ mod command;
 mod ending;
 mod heard;
 mod prompt;
-mod question;
+pub(crate) mod question;
 mod run;
+mod talk_back;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ use super::turn::Turn;
 use crate::clock::now_ms;
 use crate::commands::Command;
 use crate::config::{self, AgentKind, Busy};
+use crate::grants::{Access, MCP_NAME};
 use crate::live::Live;
 use crate::outgoing::Saying;
 use crate::turns::Running;
@@ -58,8 +60,6 @@ const MERGED_MAX: usize = 20;
 const CONVERSATIONS: &str = "conversations";
 /// Where the agent leaves files for the chat.
 const OUT: &str = "LARKLINE_OUT";
-/// What Claude Code's own sandbox of its shell needs.
-const SCRUBBERS: [&str; 2] = ["bwrap", "socat"];
 
 /// Has a coding agent answer.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Agent {
         let mut env = inherited(&settings.pass_env, &resources.env);
         let fixed = Wire::env(settings.agent).into_iter();
         env.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
-        if settings.agent != AgentKind::Codex && can_scrub(env.get("PATH")) {
+        if settings.agent != AgentKind::Codex && wire::can_scrub(env.get("PATH")) {
             env.insert("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB".to_owned(), "1".into());
         }
         env.extend(settings.env.clone());
@@ -204,7 +204,7 @@ impl Agent {
         let mut starts = 0;
         loop {
             starts += 1;
-            let launch = self.launch(conversation.session(), wanted.clone())?;
+            let launch = self.launch(turn, conversation.session(), wanted.clone())?;
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -342,8 +342,11 @@ impl Agent {
         }
     }
 
-    fn launch(&self, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
+    fn launch(&self, turn: &Turn, session: &Session, wanted: Wanted) -> std::io::Result<Launch> {
         let settings = &self.settings;
+        let mcp = self.mcp(turn)?;
+        // What it reaches is the chat that it answers anyway.
+        let own = mcp.iter().map(|_| format!("mcp__{MCP_NAME}"));
         Ok(Launch {
             program: settings.argv.clone(),
             extra: settings.extra_args.clone(),
@@ -352,11 +355,11 @@ impl Agent {
             model: session.model.clone().or_else(|| settings.model.clone()),
             system: settings.system.clone(),
             permission: settings.permission,
-            allowed_tools: settings.allowed_tools.clone(),
+            allowed_tools: settings.allowed_tools.iter().cloned().chain(own).collect(),
             denied_tools: settings.denied_tools.clone(),
             turns_max: settings.turns_max,
             budget_usd: settings.budget.clone(),
-            mcp: None,
+            mcp,
             add_dirs: vec![self.state_dir.join("tasks")],
         })
     }
@@ -376,6 +379,7 @@ impl Agent {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
         let out = self.state_dir.join("tasks").join(turn.task.0.to_string()).join("out");
         let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).collect();
+        env.extend(turn.access.iter().flat_map(Access::env));
         env.insert(OUT.to_owned(), out.display().to_string());
         env.insert("LARKLINE_SESSION_ID".to_owned(), session.id.0.to_string());
         env
@@ -385,12 +389,4 @@ impl Agent {
 /// An id for a new conversation.
 fn fresh_id() -> String {
     Uuid::now_v7().to_string()
-}
-
-/// Whether Claude Code can take its key out of its shell's environment.
-fn can_scrub(path: Option<&Secret>) -> bool {
-    let path = path.map(|path| path.expose().to_owned()).unwrap_or_default();
-    let is_there =
-        |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    SCRUBBERS.iter().all(|program| is_there(program))
 }

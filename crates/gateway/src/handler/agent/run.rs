@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use larkline_agent::{Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Step};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use super::Agent;
 use super::heard::Heard;
 use super::question::Asking;
 use super::wire::Wire;
+use crate::grants::Access;
 use crate::handler::children::{End, Heard as Said, Job, Talk};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
@@ -63,6 +65,8 @@ struct Process<'a> {
     asking: Asking,
     asked: FuturesUnordered<Asked>,
     open: HashMap<String, CancellationToken>,
+    /// Questions that its tools have asked beside its wire.
+    beside: Option<watch::Receiver<usize>>,
     stop: Option<Stop>,
     /// By when an agent that was asked to end its turn has to have done so.
     stop_by: Option<Instant>,
@@ -108,6 +112,7 @@ impl Agent {
             },
             asked: FuturesUnordered::new(),
             open: HashMap::new(),
+            beside: turn.access.as_ref().map(Access::waiting),
             stop: None,
             stop_by: None,
         };
@@ -141,10 +146,11 @@ impl Process<'_> {
                 },
                 Some((ask, answer)) = self.asked.next(), if !self.asked.is_empty() => {
                     self.open.remove(&ask);
-                    self.talk.hold_idle(!self.open.is_empty());
+                    self.hold_idle();
                     let step = self.wire.answer(&ask, &answer);
                     self.take(step).await;
                 }
+                () = changed(&mut self.beside) => self.hold_idle(),
                 stop = running.stopped(), if self.stop.is_none() => self.interrupt(stop).await,
                 () = newer, if self.stop.is_none() => self.interrupt(Stop::Steered).await,
                 () = until(self.stop_by) => return (None, false),
@@ -201,7 +207,7 @@ impl Process<'_> {
                 if let Some(withdrawn) = self.open.remove(&ask) {
                     withdrawn.cancel();
                 }
-                self.talk.hold_idle(!self.open.is_empty());
+                self.hold_idle();
             }
             Event::Done(done) => self.done = Some(done),
             Event::Delta { .. }
@@ -222,11 +228,16 @@ impl Process<'_> {
         }
         let withdrawn = CancellationToken::new();
         self.open.insert(ask.id.clone(), withdrawn.clone());
-        // A person thinks longer than a silent tool.
-        self.talk.hold_idle(true);
+        self.hold_idle();
         self.heard.status = words::waiting_for_leave(self.live.lang());
         let asking = self.asking.clone();
         self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+    }
+
+    /// A person thinks longer than a silent tool.
+    fn hold_idle(&mut self) {
+        let beside = self.beside.as_ref().is_some_and(|waiting| *waiting.borrow() > 0);
+        self.talk.hold_idle(beside || !self.open.is_empty());
     }
 
     /// Ends the process, and reads what it still says.
@@ -260,6 +271,18 @@ impl Process<'_> {
         last(wire.ended(exit, &String::from_utf8_lossy(&over.complaints)));
         let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
         Ran { heard, done, end, stop, cut_off }
+    }
+}
+
+/// Resolves when the number of questions beside the wire has changed.
+async fn changed(waiting: &mut Option<watch::Receiver<usize>>) {
+    let heard = match waiting {
+        Some(receiver) => receiver.changed().await.is_ok(),
+        None => false,
+    };
+    if !heard {
+        // Its task is over, or asks nobody.
+        pending::<()>().await;
     }
 }
 

@@ -4,8 +4,12 @@ use larkline_agent::acp::Acp;
 use larkline_agent::claude::Claude;
 use larkline_agent::codex::Codex;
 use larkline_agent::{Answer, Exit, Launch, Prompt, Step};
+use larkline_client::Secret;
 
 use crate::config::AgentKind;
+
+/// What Claude Code's own sandbox of its shell needs.
+const SCRUBBERS: [&str; 2] = ["bwrap", "socat"];
 
 /// One turn on one agent's wire.
 pub(super) enum Wire {
@@ -79,4 +83,12 @@ impl Wire {
             Self::Acp(wire) => wire.ended(exit, complaints),
         }
     }
+}
+
+/// Whether Claude Code can take its key out of its shell's environment.
+pub(super) fn can_scrub(path: Option<&Secret>) -> bool {
+    let path = path.map(|path| path.expose().to_owned()).unwrap_or_default();
+    let is_there =
+        |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    SCRUBBERS.iter().all(is_there)
 }
