@@ -4,13 +4,16 @@ mod ask;
 mod config;
 mod demo;
 mod doctor;
+mod job;
 mod lists;
+mod mcp;
 mod probe;
 mod run;
 mod scripted_agent;
 mod send;
 mod sim;
 mod status;
+mod task;
 mod version;
 
 use anyhow::Result;
@@ -37,6 +40,8 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Dead { action } => lists::dead(config, format, action).await,
         Command::Explain { key } => lists::explain(config, format, key).await,
         Command::Send(send) => send::run(config, format, send).await,
+        Command::Job { action } => job::run(config, format, action).await,
+        Command::Mcp => mcp::run().await,
         Command::Reload => send::reload(config).await,
         Command::Config { action } => config::run(config, format, &action),
         Command::Completions { shell } => {

@@ -65,7 +65,7 @@ pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
-pub use units::Bytes;
+pub use units::{Bytes, parse_duration, parse_size};
 
 use decoder::{Decoder, Setting};
 use problem::{Class, SourceFile, sorted};
