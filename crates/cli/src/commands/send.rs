@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use http::Method;
 use larkline_gateway::admin::{SendAccepted, SendFileQuery, SendRequest};
-use larkline_gateway::task_api::{Question, Said, Say};
+use larkline_gateway::task_api::{Question, Say};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::ask::{self, Gateway};
@@ -71,12 +72,11 @@ async fn of_task(task: &Task, format: Format, args: SendArgs) -> Result<ExitStat
     if let Some(text) = text(args.text, args.file.is_some())? {
         let (text, markdown) = if args.markdown { (None, Some(text)) } else { (Some(text), None) };
         let said = task.say(&Say { text, markdown, key: args.key, card: None }).await?;
-        let word = |said: &Said| if said.replaced { "updated" } else { "sent" }.to_owned();
-        output::show(format, &said, word)?;
+        told(format, &said)?;
     }
     if let Some(path) = args.file {
         let sent = task.send_file(&path, None).await?;
-        output::show(format, &sent, |sent| format!("sent {} bytes", sent.bytes))?;
+        told(format, &sent)?;
     }
     Ok(ExitStatus::Ok)
 }
@@ -96,6 +96,14 @@ async fn question_of(
         return Ok(ExitStatus::Yours);
     }
     Ok(ExitStatus::Ok)
+}
+
+/// For programs alone: what a script prints is as a rule the answer of its task.
+fn told(format: Format, value: &impl Serialize) -> Result<()> {
+    match format {
+        Format::Json => output::show(format, value, |_| String::new()),
+        Format::Human => Ok(()),
+    }
 }
 
 /// The text as given, or from stdin; nothing where a file is enough.

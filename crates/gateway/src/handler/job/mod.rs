@@ -26,6 +26,7 @@ use super::files::Folder;
 use super::turn::Turn;
 use crate::clock::now_ms;
 use crate::config;
+use crate::grants::Access;
 use crate::jobs::{JobSpec, Outcome, name_of};
 use crate::outgoing::Saying;
 use crate::shared::Shared;
@@ -129,7 +130,8 @@ impl Job {
         folder: &Folder,
     ) -> Result<Talk, HandlerError> {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-        let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).collect();
+        let access = turn.access.iter().flat_map(Access::env);
+        let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).chain(access).collect();
         env.insert(OUT.to_owned(), folder.outgoing().display().to_string());
         env.insert(NUMBER.to_owned(), self.number(turn));
         let argv = TOGETHER.into_iter().map(str::to_owned).chain(spec.argv.iter().cloned());
