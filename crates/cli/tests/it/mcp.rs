@@ -1,6 +1,8 @@
 //! `larkline mcp`: a raw client on its stdin and stdout, and the chat on the other side.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use crate::agent;
-use crate::rig::{PATIENCE, Rig};
+use crate::rig::{PATIENCE, Rig, read};
 use crate::talkback::{holding, release};
 
 /// A client that has the server as its child.
@@ -195,4 +197,22 @@ async fn without_a_task_it_says_why_nothing_can_be_sent() {
     // The end of input is its end.
     drop(client.stdin.take());
     assert_eq!(timeout(PATIENCE, client.stdout.next_line()).await.unwrap().unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_agent_is_given_the_server_of_its_chat_without_a_token_in_its_arguments() {
+    let rig = agent::start("permission = \"allow\"\n").await;
+    let call = json!({ "command": "tr '\\0' '\\n' < /proc/$PPID/cmdline" });
+    let said = rig.say(&rig.owner, &format!("[[tool Bash {call}]]"));
+    let answer = agent::answered(&rig, &said, "--mcp-config").await.join("\n");
+    assert!(answer.contains("mcp__larkline"), "{answer}");
+    let path = answer.split_whitespace().find(|word| word.ends_with("mcp.json"));
+    let path = PathBuf::from(path.unwrap());
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let config: Value = serde_json::from_str(&read(&path)).unwrap();
+    let server = &config["mcpServers"]["larkline"];
+    assert_eq!(server["args"], json!(["mcp"]));
+    let token = server["env"]["LARKLINE_TOKEN"].as_str().unwrap();
+    assert!(token.len() == 64 && !answer.contains(token), "{answer}");
 }

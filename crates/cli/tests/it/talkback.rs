@@ -368,24 +368,6 @@ async fn an_agent_that_may_not_talk_back_has_no_token() {
     agent::answered(&rig, &said, "Exit code 1").await;
 }
 
-#[tokio::test]
-async fn an_agent_is_given_the_server_of_its_chat_without_a_token_in_its_arguments() {
-    let rig = agent::start("permission = \"allow\"\n").await;
-    let call = json!({ "command": "tr '\\0' '\\n' < /proc/$PPID/cmdline" });
-    let said = rig.say(&rig.owner, &format!("[[tool Bash {call}]]"));
-    let answer = agent::answered(&rig, &said, "--mcp-config").await.join("\n");
-    assert!(answer.contains("mcp__larkline"), "{answer}");
-    let path = answer.split_whitespace().find(|word| word.ends_with("mcp.json"));
-    let path = std::path::PathBuf::from(path.unwrap());
-    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let config: Value = serde_json::from_str(&read(&path)).unwrap();
-    let server = &config["mcpServers"]["larkline"];
-    assert_eq!(server["args"], json!(["mcp"]));
-    let token = server["env"]["LARKLINE_TOKEN"].as_str().unwrap();
-    assert!(token.len() == 64 && !answer.contains(token), "{answer}");
-}
-
 /// One request on the socket of a task, as bytes.
 async fn raw(env: &BTreeMap<String, String>, method: &str, path: &str, body: &Value) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

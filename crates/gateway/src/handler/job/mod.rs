@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_client::Secret;
-use larkline_failpoint::failpoint;
 use larkline_store::inbox::InboxId;
 use tokio::time::Instant;
 
@@ -110,7 +109,6 @@ impl Job {
             .map_err(|error| HandlerError::new("spawn", format!("the task's folder: {error}")))?;
         let mut print = Print::open(&folder.root(), turn.attempt).await;
         let mut talk = self.start(turn, &spec, &folder).await?;
-        failpoint!("job_started");
         let over = Box::pin(self.listen(turn, &mut talk, &mut running, &mut print)).await;
         let left = talk.end(Duration::ZERO).await;
         for line in left.lines.iter().map(Vec::as_slice).chain(lines(&left.complaints)) {
