@@ -7,6 +7,7 @@ use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
 use larkline_proto::id::{ChatId, EventId, MessageId};
 use larkline_store::inbox::{InboxId, InboxItem};
+use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::TaskId;
 use serde::{Deserialize, Serialize};
@@ -231,6 +232,11 @@ impl Destination {
     ) -> Option<Self> {
         let chat_id = event.chat_id().filter(|c| !c.is_empty())?.clone();
         let message = event.message();
+        // Of a job it is the message that asked for it.
+        let quoted = match message {
+            Some(message) => Some(&message.id),
+            None => event.message_id().filter(|_| event.kind == JOB),
+        };
         Some(Self {
             app: item.app.clone(),
             inbox: item.id,
@@ -238,7 +244,7 @@ impl Destination {
             task,
             handler: handler.to_owned(),
             chat_id,
-            quote: message.filter(|_| common.reply == ReplyStyle::Quote).map(|m| m.id.clone()),
+            quote: quoted.filter(|_| common.reply == ReplyStyle::Quote).cloned(),
             in_thread: common.reply_in_thread || message.is_some_and(|m| m.thread_id.is_some()),
         })
     }

@@ -19,9 +19,10 @@ mod leaves;
 mod messages;
 mod place;
 mod prompt;
-mod question;
+pub(crate) mod question;
 mod run;
 mod spent;
+mod talk_back;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,6 @@ use std::path::PathBuf;
 use larkline_agent::{Launch, Prompt, Session as Wanted, Usage};
 use larkline_client::Secret;
 use larkline_store::session::Session;
-use larkline_store::task::TaskId;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -42,6 +42,7 @@ use super::conversation::Conversation;
 use super::turn::Turn;
 use crate::commands::Command;
 use crate::config::{self, AgentKind};
+use crate::grants::{Access, MCP_NAME};
 use crate::live::Live;
 use crate::outgoing::Saying;
 use crate::turns::Running;
@@ -202,7 +203,7 @@ impl Agent {
             starts += 1;
             let session = conversation.session();
             let cwd = self.settle(live, session).await?;
-            let launch = self.launch(turn.task, session, cwd, wanted.clone());
+            let launch = self.launch(turn, session, cwd, wanted.clone())?;
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -251,9 +252,18 @@ impl Agent {
         HandlerError::stopped()
     }
 
-    fn launch(&self, task: TaskId, session: &Session, cwd: PathBuf, wanted: Wanted) -> Launch {
+    fn launch(
+        &self,
+        turn: &Turn,
+        session: &Session,
+        cwd: PathBuf,
+        wanted: Wanted,
+    ) -> std::io::Result<Launch> {
         let settings = &self.settings;
-        Launch {
+        let mcp = self.mcp(turn)?;
+        // What it reaches is the chat that it answers anyway.
+        let own = mcp.iter().map(|_| format!("mcp__{MCP_NAME}"));
+        Ok(Launch {
             program: settings.argv.clone(),
             extra: settings.extra_args.clone(),
             cwd,
@@ -261,21 +271,22 @@ impl Agent {
             model: session.model.clone().or_else(|| settings.model.clone()),
             system: settings.system.clone(),
             permission: settings.permission,
-            allowed_tools: settings.allowed_tools.clone(),
+            allowed_tools: settings.allowed_tools.iter().cloned().chain(own).collect(),
             denied_tools: settings.denied_tools.clone(),
             turns_max: settings.turns_max,
             budget_usd: settings.budget.clone(),
-            mcp: None,
+            mcp,
             // Its own folder; those of other chats' tasks are none of its business.
-            add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
+            add_dirs: vec![self.state_dir.join("tasks").join(turn.task.0.to_string())],
             project_settings: settings.project_settings,
-        }
+        })
     }
 
     fn env(&self, turn: &Turn, session: &Session) -> BTreeMap<String, String> {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
         let out = self.state_dir.join("tasks").join(turn.task.0.to_string()).join("out");
         let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).collect();
+        env.extend(turn.access.iter().flat_map(Access::env));
         env.insert(OUT.to_owned(), out.display().to_string());
         env.insert("LARKLINE_SESSION_ID".to_owned(), session.id.0.to_string());
         env

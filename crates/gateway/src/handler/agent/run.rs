@@ -17,6 +17,7 @@ use larkline_agent::{
     Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Session, Step, Usage,
 };
 use larkline_store::session::SessionId;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ use super::leaves::Leaves;
 use super::question::Asking;
 use super::wire::Wire;
 use super::{Agent, spent};
+use crate::grants::Access;
 use crate::handler::children::{End, Heard as Said, Job, Talk};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
@@ -66,8 +68,12 @@ struct Process<'a> {
     shown: bool,
     done: Option<Done>,
     asking: Asking,
+    /// What was answered for good before.
+    leaves: Leaves,
     asked: FuturesUnordered<Asked>,
     open: HashMap<String, CancellationToken>,
+    /// Questions that its tools have asked beside its wire.
+    beside: Option<watch::Receiver<usize>>,
     stop: Option<Stop>,
     /// By when an agent that was asked to end its turn has to have done so.
     stop_by: Option<Instant>,
@@ -116,10 +122,11 @@ impl Agent {
                 live: live.clone(),
                 people: turn.people(&self.settings.approvers),
                 patience: self.settings.ask_timeout,
-                leaves: Leaves::of(store, session),
             },
+            leaves: Leaves::of(store, session),
             asked: FuturesUnordered::new(),
             open: HashMap::new(),
+            beside: turn.access.as_ref().map(Access::waiting),
             stop: None,
             stop_by: None,
         };
@@ -156,6 +163,7 @@ impl Process<'_> {
                     let step = self.wire.answer(&ask, &answer);
                     self.take(step).await;
                 }
+                () = changed(&mut self.beside) => self.hold_idle(),
                 stop = running.stopped(), if self.stop.is_none() => self.interrupt(stop).await,
                 () = newer, if self.stop.is_none() => self.interrupt(Stop::Steered).await,
                 () = until(self.stop_by) => return (None, false),
@@ -231,11 +239,9 @@ impl Process<'_> {
         }
         let withdrawn = CancellationToken::new();
         self.open.insert(ask.id.clone(), withdrawn.clone());
-        // A person thinks longer than a silent tool.
-        self.talk.hold_idle(true);
-        self.heard.asks = true;
+        self.hold_idle();
         let asking = self.asking.clone();
-        self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+        self.asked.push(Box::pin(asking.ask(ask, self.leaves.clone(), withdrawn)));
     }
 
     /// A question is over: answered, or taken back.
@@ -243,9 +249,14 @@ impl Process<'_> {
         if let Some(withdrawn) = self.open.remove(ask) {
             withdrawn.cancel();
         }
-        let asks = !self.open.is_empty();
-        self.talk.hold_idle(asks);
-        self.heard.asks = asks;
+        self.hold_idle();
+    }
+
+    /// A person thinks longer than a silent tool.
+    fn hold_idle(&mut self) {
+        let beside = self.beside.as_ref().is_some_and(|waiting| *waiting.borrow() > 0);
+        self.heard.asks = !self.open.is_empty();
+        self.talk.hold_idle(beside || self.heard.asks);
     }
 
     /// Ends the process, and reads what it still says.
@@ -303,6 +314,18 @@ async fn keep(live: &Live, session: &larkline_store::session::Session, total: Us
     let shared = live.shared();
     if let Err(error) = spent::keep(&shared.store, session.id, thread, total).await {
         shared.store_health.failed("put_fact", &error);
+    }
+}
+
+/// Resolves when the number of questions beside the wire has changed.
+async fn changed(waiting: &mut Option<watch::Receiver<usize>>) {
+    let heard = match waiting {
+        Some(receiver) => receiver.changed().await.is_ok(),
+        None => false,
+    };
+    if !heard {
+        // Its task is over, or asks nobody.
+        pending::<()>().await;
     }
 }
 
