@@ -16,6 +16,11 @@ use uuid::Uuid;
 use crate::card;
 use crate::config::{Common, ReplyStyle};
 
+/// Bytes of one answer that become cards, some ten of them; a longer one is a file besides.
+const SHOWN_BYTES_MAX: usize = 200 * 1024;
+/// Bytes of one answer in that file: the row that holds it is one of a database.
+const WHOLE_BYTES_MAX: usize = 8 << 20;
+
 /// One thing to do on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
@@ -266,7 +271,7 @@ impl Destination {
         previews: bool,
         now_ms: i64,
     ) -> Vec<NewOutbox> {
-        let mut growing = growing;
+        let (mut growing, mut files) = (growing, Vec::new());
         let mut ops: Vec<Op> = Vec::with_capacity(sayings.len());
         for saying in sayings {
             match saying {
@@ -274,7 +279,15 @@ impl Destination {
                     ops.extend(message.split().into_iter().map(|message| self.op(message)));
                 }
                 Saying::Answer { markdown, ending, footer } => {
-                    for card in card::answer(&markdown, &ending, &footer) {
+                    let (shown, rest) = bounded(&markdown);
+                    if let Some(whole) = rest {
+                        files.push(Op::File {
+                            to: Box::new(self.op(Outgoing::file(""))),
+                            name: "answer.md".to_owned(),
+                            source: Source::Text(whole),
+                        });
+                    }
+                    for card in card::answer(shown, &ending, &footer) {
                         let said = self.op(card.clone());
                         ops.push(match growing.take() {
                             Some(row) => Op::Update {
@@ -294,6 +307,7 @@ impl Destination {
                 }),
             }
         }
+        ops.extend(files);
         let row = |(n, op): (usize, Op)| self.row(&format!("{part}{n}"), &op, previews, now_ms);
         ops.into_iter().enumerate().map(row).collect()
     }
@@ -327,6 +341,16 @@ impl Destination {
             None => Op::Send { to: ReceiveId::Chat(self.chat_id.clone()), message },
         }
     }
+}
+
+/// As much of an answer as cards show, and all of it, as far as one file goes, where that is less.
+fn bounded(markdown: &str) -> (&str, Option<String>) {
+    if markdown.len() <= SHOWN_BYTES_MAX {
+        return (markdown, None);
+    }
+    let shown = &markdown[..markdown.floor_char_boundary(SHOWN_BYTES_MAX)];
+    let whole = &markdown[..markdown.floor_char_boundary(WHOLE_BYTES_MAX)];
+    (shown, Some(whole.to_owned()))
 }
 
 /// A word of the gateway itself about a message that gets no answer, said once for each `why`;

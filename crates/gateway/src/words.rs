@@ -4,6 +4,8 @@
 //! language of the configuration (`language`, from the locale by default). A message without one of
 //! its two forms does not compile.
 
+// tidy: long file: every sentence of the gateway's, in both languages, in one place
+
 use std::time::Duration;
 
 use larkline_store::session::SessionState;

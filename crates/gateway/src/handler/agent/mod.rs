@@ -45,7 +45,7 @@ use crate::config::{self, AgentKind};
 use crate::grants::{Access, MCP_NAME};
 use crate::live::Live;
 use crate::outgoing::Saying;
-use crate::turns::Running;
+use crate::turns::{Running, Stop};
 use crate::words;
 
 use super::files::Folder;
@@ -137,7 +137,16 @@ impl Agent {
         }
         let folder = Folder::make(&self.state_dir, turn.task)
             .map_err(|error| HandlerError::new("spawn", format!("the task's folder: {error}")))?;
-        let prompt = self.prompt(turn, live, &folder, after_restart).await?;
+        // Files may take minutes to fetch: whoever stops the turn does not wait for them.
+        let prompt = tokio::select! {
+            prompt = self.prompt(turn, live, &folder, after_restart) => prompt?,
+            stop = running.stopped() => {
+                return Ok(stopped_early(live, conversation, &stop).await);
+            }
+            () = turn.cancel.cancelled() => {
+                return Err(self.cut_off(turn, live, conversation, "").await);
+            }
+        };
         let (ran, fresh) = match self.start(turn, live, conversation, &mut running, &prompt).await {
             Ok(ran) => ran,
             Err(error) => {
@@ -155,7 +164,7 @@ impl Agent {
             }
         };
         if ran.cut_off {
-            return Err(self.cut_off(turn, live, conversation, &ran).await);
+            return Err(self.cut_off(turn, live, conversation, &ran.heard.answer()).await);
         }
         let ending = self.ending(lang, &turn.handler, &ran);
         tracing::info!(
@@ -167,7 +176,10 @@ impl Agent {
             elapsed_ms = began.elapsed().as_millis(),
             "turn over"
         );
-        conversation.end_turn(ending.word, ran.heard.usage).await.map_err(HandlerError::store)?;
+        // The answer is there, whatever the store or the operator thinks of the conversation.
+        if let Err(error) = conversation.end_turn(ending.word, ran.heard.usage).await {
+            live.shared().store_health.failed("step_session", &error);
+        }
         let markdown = match ran.heard.answer() {
             text if text.is_empty() => ran.done.text.clone(),
             text => text,
@@ -240,13 +252,13 @@ impl Agent {
         turn: &Turn,
         live: &Live,
         conversation: &mut Conversation,
-        ran: &Ran,
+        answer: &str,
     ) -> HandlerError {
         let shared = live.shared();
         if let Err(error) = conversation.suspend("restart").await {
             shared.store_health.failed("step_session", &error);
         }
-        if let Err(error) = live.restarting(turn.attempt, &ran.heard.answer()).await {
+        if let Err(error) = live.restarting(turn.attempt, answer).await {
             shared.store_health.failed("enqueue", &error);
         }
         HandlerError::stopped()
@@ -291,6 +303,17 @@ impl Agent {
         env.insert("LARKLINE_SESSION_ID".to_owned(), session.id.0.to_string());
         env
     }
+}
+
+/// The answer of a turn that was ended before its agent began.
+async fn stopped_early(live: &Live, conversation: &mut Conversation, stop: &Stop) -> Answer {
+    let ending::Ending { word, sentence } = ending::of_stop(live.lang(), stop);
+    if let Err(error) = conversation.end_turn(word, Usage::default()).await {
+        live.shared().store_health.failed("step_session", &error);
+    }
+    let (markdown, footer) = (String::new(), String::new());
+    let said = Saying::Answer { markdown, ending: sentence.unwrap_or_default(), footer };
+    Answer { said: vec![said], outcome: Some(word), ..Answer::default() }
 }
 
 /// An id for a new conversation.

@@ -35,6 +35,8 @@ use crate::turns::{Running, Stop};
 
 /// An agent that was asked to end its turn has so long to say that it did.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
+/// Largest prompt: what waits to be read by the agent is bounded, and one line goes as a whole.
+const PROMPT_BYTES_MAX: usize = 15 << 20;
 /// Questions that one turn may have open; an agent asks one or two.
 const ASKS_MAX: usize = 16;
 
@@ -75,6 +77,8 @@ struct Process<'a> {
     /// Questions that its tools have asked beside its wire.
     beside: Option<watch::Receiver<usize>>,
     stop: Option<Stop>,
+    /// The agent has heard the prompt.
+    heard_it: bool,
     /// By when an agent that was asked to end its turn has to have done so.
     stop_by: Option<Instant>,
 }
@@ -128,11 +132,12 @@ impl Agent {
             open: HashMap::new(),
             beside: turn.access.as_ref().map(Access::waiting),
             stop: None,
+            heard_it: false,
             stop_by: None,
         };
         larkline_failpoint::failpoint!("agent_started");
         let begin = process.wire.begin(prompt);
-        process.take(begin).await;
+        process.begin(begin).await;
         let (end, cut_off) = process.talk(self, running).await;
         Ok(process.finish(end, cut_off).await)
     }
@@ -145,7 +150,8 @@ impl Process<'_> {
             if self.done.is_some() {
                 return (None, false);
             }
-            let newer = agent.newer_message(self.turn);
+            // What the agent has not heard yet would be lost.
+            let newer = agent.newer_message(self.turn, self.heard_it);
             tokio::select! {
                 said = self.talk.next() => match said {
                     Said::Line(line) => {
@@ -194,8 +200,18 @@ impl Process<'_> {
             self.happened(event).await;
         }
         if self.shown {
-            self.live.show(&self.heard.answer(), &self.heard.status());
+            self.live.show(&self.heard.tail(), &self.heard.status());
         }
+    }
+
+    /// Tells it what it is to do. A turn whose prompt does not fit is over: nothing would come.
+    async fn begin(&mut self, step: Step) {
+        if step.write.len() > PROMPT_BYTES_MAX {
+            let why = format!("the prompt has {} bytes, too many to be told", step.write.len());
+            self.done = Some(Done::new(Outcome::Limit, why));
+            return;
+        }
+        self.take(step).await;
     }
 
     fn tell(&mut self, lines: &[u8]) {
@@ -216,6 +232,7 @@ impl Process<'_> {
                 if let Err(error) = self.conversation.heard(self.turn.task, &session).await {
                     self.live.shared().store_health.failed("patch_session", &error);
                 }
+                self.heard_it = true;
                 larkline_failpoint::failpoint!("agent_heard");
             }
             Event::Ask(ask) => self.ask(ask),
@@ -264,9 +281,15 @@ impl Process<'_> {
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
         // Their cards say that they are over.
         while self.asked.next().await.is_some() {}
+        let mut end = end;
+        if let Some(done) = self.done.clone() {
+            // One that works in another conversation than it was to is not waited for.
+            let patience =
+                if done.unknown_session { Duration::ZERO } else { self.wire.exit_patience() };
+            end = end.or(self.goes(patience).await);
+        }
         let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
-        let patience = if done.is_some() { wire.exit_patience() } else { Duration::ZERO };
-        let over = talk.end(patience).await;
+        let over = talk.end(Duration::ZERO).await;
         for line in &over.lines {
             last(wire.line(line), &mut heard, &mut done);
         }
@@ -289,6 +312,28 @@ impl Process<'_> {
         }
         let done = done.unwrap_or_else(|| Done::new(Outcome::Failed, "it ended without a word"));
         Ran { heard, done, said_so, end, stop, cut_off }
+    }
+}
+
+impl Process<'_> {
+    /// Lets the process go by itself for so long; a stop of the service does not wait for that.
+    async fn goes(&mut self, patience: Duration) -> Option<End> {
+        self.talk.close();
+        let deadline = Instant::now() + patience;
+        loop {
+            tokio::select! {
+                said = self.talk.next() => match said {
+                    Said::Line(line) => {
+                        let step = self.wire.line(&line);
+                        last(step, &mut self.heard, &mut self.done);
+                    }
+                    Said::LineTooLong { .. } => {}
+                    Said::Ended(end) => return Some(end),
+                },
+                () = sleep_until(deadline) => return None,
+                () = self.turn.cancel.cancelled() => return None,
+            }
+        }
     }
 }
 
