@@ -31,6 +31,17 @@ struct Open {
     answer: oneshot::Sender<Given>,
 }
 
+/// What is to be asked, before it is known how much of it a card holds.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    /// Its head.
+    pub title: String,
+    /// What it is about, Markdown of any length.
+    pub body: String,
+    /// What its buttons say.
+    pub labels: Vec<String>,
+}
+
 /// What a question says, to be said again with its answer.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
