@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ms, now_ms};
+use crate::handler::files;
 use crate::outgoing;
 use crate::shared::Shared;
 
@@ -157,6 +158,20 @@ impl Upkeep {
                 "old events removed"
             ),
             Err(error) => self.shared.store_health.failed("prune", &error),
+        }
+        self.sweep(retention).await;
+    }
+
+    /// Files of tasks stay as long as their events.
+    async fn sweep(&self, retention: Duration) {
+        let state_dir = self.shared.config.load().store.path.clone();
+        let in_hand = self.shared.at_work.tasks();
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms()).unwrap_or(0));
+        let swept = tokio::task::spawn_blocking(move || {
+            files::sweep(&state_dir, retention, now, &in_hand);
+        });
+        if let Err(error) = swept.await {
+            tracing::warn!("folders of old tasks stay: {error}");
         }
     }
 }

@@ -115,6 +115,8 @@ impl Delivery {
             Some(id) => Some(id),
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
+        // Each call is metered: the next change of the same card needs none for its id.
+        id.iter().for_each(|id| cards.learned(message_id, id));
         if let Some(id) = id {
             match api.replace_card(&id, card, cards.next_sequence(message_id)).await {
                 Ok(answer) => return Ok(answer.log_id),
