@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{self, ms, now_ms};
 use crate::config::Config;
 use crate::handler::agent::place;
+use crate::handler::files;
 use crate::outgoing;
 use crate::shared::Shared;
 use crate::words::{self, Lang};
@@ -187,12 +188,13 @@ impl Upkeep {
         }
     }
 
-    /// Removes folders of tasks whose files were sent or read long ago, and those of conversations
+    /// Removes folders of tasks that are over as long as events are kept, and those of conversations
     /// that are forgotten.
     async fn sweep_folders(&self) {
         let config = self.shared.config.load_full();
         let (state_dir, retention) = (config.store.path.clone(), config.store.retention);
-        let sweep = move || crate::handler::files::sweep(&state_dir, retention, clock::now());
+        let in_hand = self.shared.at_work.tasks();
+        let sweep = move || files::sweep(&state_dir, retention, clock::now(), &in_hand);
         if let Err(error) = tokio::task::spawn_blocking(sweep).await {
             tracing::warn!("folders of old tasks could not be looked through: {error}");
         }

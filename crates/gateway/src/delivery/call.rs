@@ -131,6 +131,8 @@ impl Delivery {
             Some(id) => Some(id),
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
+        // Each call is metered: the next change of the same card needs none for its id.
+        id.iter().for_each(|id| cards.learned(message_id, id));
         if let Some(id) = id {
             let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
             for _ in 0..SEQUENCE_TRIES {

@@ -170,9 +170,13 @@ pub fn task_folder(state_dir: &Path, task: TaskId) -> PathBuf {
     state_dir.join(TASKS).join(task.0.to_string())
 }
 
-/// Removes folders of tasks that nothing has touched for so long.
-pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime) {
+/// Removes folders of tasks that nothing has touched for so long; those in hand stay.
+pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime, in_hand: &[i64]) {
     for entry in std::fs::read_dir(state_dir.join(TASKS)).into_iter().flatten().flatten() {
+        let task = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if task.is_some_and(|task: i64| in_hand.contains(&task)) {
+            continue;
+        }
         let touched = ["in", "out", SENT, "."]
             .into_iter()
             .filter_map(|below| std::fs::metadata(entry.path().join(below)).ok()?.modified().ok())
@@ -321,9 +325,11 @@ mod tests {
         let week = Duration::from_hours(24 * 7);
         #[expect(clippy::disallowed_methods, reason = "file times are of the wall clock")]
         let now = SystemTime::now();
-        sweep(state.path(), week, now);
+        sweep(state.path(), week, now, &[]);
         assert!(folder.outgoing().exists());
-        sweep(state.path(), week, now + week + week);
+        sweep(state.path(), week, now + week + week, &[7]);
+        assert!(folder.outgoing().exists(), "somebody works in it");
+        sweep(state.path(), week, now + week + week, &[8]);
         assert!(!folder.outgoing().exists());
     }
 }
