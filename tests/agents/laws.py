@@ -1,13 +1,13 @@
 """Laws between a person in a chat and a real coding agent behind larkline, judged from both ends.
 
-The chat is the simulator's; the agents are Claude Code and Codex, unmodified; the model's service is one of the
-fakes beside this file, which log every request. What a law needs to know of the gateway is in `world.py`.
+The chat is the simulator's; the agents are Claude Code, Codex and Codex' adapter for the Agent Client Protocol,
+unmodified; the model's service is one of the fakes beside this file, which log every request. What a law needs to know of the gateway is in `world.py`.
 For every law one line of JSON goes to stdout: {"law": …, "held": true|false, "seconds": …, "why": …}.
 When a law fails, the end of the gateway's log follows. Laws run beside each other, one on each simulator.
 
-usage: laws.py --larkline PROGRAM --sim URL [--sim URL …] --claude PROGRAM --codex PROGRAM --anthropic URL
-               --anthropic-log FILE --openai URL --openai-log FILE --home FOLDER --name NAME [--filter TEXT]
-               [--sandbox FOLDER]
+usage: laws.py --larkline PROGRAM --sim URL [--sim URL …] --claude PROGRAM --codex PROGRAM --acp PROGRAM
+               --anthropic URL --anthropic-log FILE --openai URL --openai-log FILE --home FOLDER --name NAME
+               [--filter TEXT] [--sandbox FOLDER]
 """
 
 import argparse
@@ -16,6 +16,7 @@ import copy
 import json
 import queue
 
+import acp_laws
 import codex_laws
 import end_laws
 import leave_laws
@@ -24,12 +25,13 @@ import secrecy_laws
 import session_laws
 from judging import LAWS, verdict
 
-FILES = (session_laws, end_laws, leave_laws, restart_laws, secrecy_laws, codex_laws)
+FILES = (session_laws, end_laws, leave_laws, restart_laws, secrecy_laws, codex_laws, acp_laws)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("larkline", "claude", "codex", "anthropic", "anthropic-log", "openai", "openai-log", "home", "name"):
+    programs = ("larkline", "claude", "codex", "acp")
+    for name in (*programs, "anthropic", "anthropic-log", "openai", "openai-log", "home", "name"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--sim", required=True, action="append")
     parser.add_argument("--filter", default="")

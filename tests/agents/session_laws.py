@@ -5,7 +5,7 @@ import shutil
 
 from cards import words
 from judging import law
-from talking import ENDLESS, a_turn, goes_on, long_turn, no_objections, said_once
+from talking import ENDLESS, a_turn, goes_on, long_turn, no_objections, said_once, tool
 from world import expect, mark
 
 # The first time it begins a conversation it has been there before: then the id is in use.
@@ -115,6 +115,34 @@ def one_process_has_the_conversation(world):
     expect(last in told, "the second turn began before the first had ended")
     answers = [row["message_id"] for row in world.told() if first in words(row) or second in words(row)]
     expect(len(answers) == 2, f"{len(answers)} answers")
+
+
+@law(keys='busy = "merge"')
+def messages_that_waited_are_answered_together(world):
+    world.start()
+    word = mark()
+    text, last = long_turn(word)
+    world.say(text)
+    world.growing(word)
+    first, second = mark(), mark()
+    world.say(first)
+    message = world.say(f"[[say {second}]]")
+    world.answered(last)
+    row = world.answered(second)
+    expect(first in json.dumps(world.asked(second)["body"]), "the first one that waited is lost")
+    world.settled()
+    answers = [row for row in world.told() if last in words(row) or second in words(row)]
+    expect(len(answers) == 2, f"{len(answers)} answers")
+    expect(row["reply_to"] != message, "the answer quotes a message that was taken along")
+
+
+@law(permission="allow")
+def a_file_that_is_left_for_the_chat_is_sent(world):
+    world.start()
+    world.say(tool("echo hello > $LARKLINE_OUT/report.txt"))
+    row = world.until("the file", lambda rows: next((r for r in rows if r["msg_type"] == "file"), None))
+    sent = world.platform.file(json.loads(row["content"])["file_key"])
+    expect(sent == b"hello\n", f"the file holds {sent!r}")
 
 
 @law(keys='busy = "steer"')

@@ -34,7 +34,7 @@ Broken, expect = sdk.Broken, sdk.expect
 PATIENCE_S = 90.0
 POLL_S = 0.05
 # The header by which an agent names its conversation to the model's service.
-REQUEST_SESSION = {"claude": "x-claude-code-session-id", "codex": "session-id"}
+REQUEST_SESSION = {"claude": "x-claude-code-session-id", "codex": "session-id", "acp": "session-id"}
 
 CODEX_PROVIDER = """\
 model = "fake-model"
@@ -55,6 +55,7 @@ def configuration(world):
     variables = {
         "claude": {"ANTHROPIC_API_KEY": world.key, "ANTHROPIC_BASE_URL": tools.anthropic},
         "codex": {"OPENAI_API_KEY": world.key},
+        "acp": {"OPENAI_API_KEY": world.key},
     }[agent]
     env = ", ".join(f"{name} = {json.dumps(value)}" for name, value in variables.items() if value)
     program = world.program or [getattr(tools, agent)]

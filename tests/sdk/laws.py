@@ -59,6 +59,12 @@ class Platform:
     def ledger(self):
         return self.call("ledger")
 
+    def file(self, key):
+        """The bytes of a file that was sent."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.url}/_sim/file?key={key}", timeout=PATIENCE_S) as answer:
+            return answer.read()
+
     def fault(self, kind, **fields):
         self.call("fault", {"kind": kind, **fields})
 

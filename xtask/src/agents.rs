@@ -1,6 +1,6 @@
 //! The real coding agents behind the gateway: `tests/agents/laws.py` judges, this starts what it needs.
 //!
-//! Claude Code and Codex come from npm, pinned by `tests/agents/package-lock.json`; the models'
+//! Claude Code, Codex and Codex' adapter for ACP come from npm, pinned by `tests/agents/package-lock.json`; the models'
 //! services are the two fakes in that folder. What the gateway must keep to is in the judge.
 
 use std::fs;
@@ -56,6 +56,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> 
     }
     judge.arg("--larkline").arg(larkline).arg("--home").arg(home.join("laws"));
     judge.arg("--claude").arg(claude(&modules)?).arg("--codex").arg(codex(&modules)?);
+    judge.arg("--acp").arg(acp(&modules)?);
     judge.args(["--anthropic", &anthropic.url]).arg("--anthropic-log").arg(&anthropic.log);
     judge.args(["--openai", &openai.url]).arg("--openai-log").arg(&openai.log);
     for (option, value) in [
@@ -123,6 +124,12 @@ fn codex(modules: &Path) -> Result<PathBuf> {
     let package =
         found(&modules.join("@openai"), |name| name.starts_with("codex-"), Path::to_owned)?;
     found(&package.join("vendor"), |_| true, |platform| platform.join("bin/codex"))
+}
+
+/// Codex' adapter for the Agent Client Protocol.
+fn acp(modules: &Path) -> Result<PathBuf> {
+    let family = modules.join("@zed-industries");
+    found(&family, |name| name.starts_with("codex-acp-"), |package| package.join("bin/codex-acp"))
 }
 
 /// What `of` makes of the entry of a folder that is wanted, the first by name that exists.

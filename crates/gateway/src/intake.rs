@@ -22,6 +22,7 @@ use larkline_proto::header::DataKind;
 use larkline_proto::id::{EventId, MessageId, OpenId};
 use larkline_store::StoreError;
 use larkline_store::inbox::{Accepted, AckTimes, NewEvent, event_key, message_key};
+use larkline_store::job::JOB;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -222,6 +223,10 @@ impl Intake {
                 );
                 new.kind = delivery.kind.as_str().to_owned();
             }
+        }
+        if new.kind == JOB {
+            // Jobs are of our own making: nobody on the line can have anything run.
+            new.kind = format!("foreign:{JOB}");
         }
         if delivery.kind == DataKind::Card {
             tracing::warn!(

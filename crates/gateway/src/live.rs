@@ -38,6 +38,8 @@ const STREAM_EVERY: Duration = Duration::from_millis(200);
 const PATCH_EVERY: Duration = Duration::from_millis(1500);
 /// Streaming switches itself off after ten minutes; it is switched on again before.
 const RENEW_EVERY: Duration = Duration::from_mins(9);
+/// After one that was refused.
+const RENEW_AGAIN: Duration = Duration::from_mins(1);
 /// Failures in a row after which a plainer way is taken.
 const FAILURES_MAX: u32 = 3;
 /// The state of the row is looked at this often, besides being woken.
@@ -209,10 +211,13 @@ impl Live {
         let mut brush = self.brush(message).await;
         let status = words::thinking(self.inner.lang);
         let (mut shown, mut failures) = (View { answer: String::new(), status }, 0);
-        let mut renewed = Instant::now();
+        let mut renew_at = Instant::now() + RENEW_EVERY;
         loop {
-            if renewed.elapsed() > RENEW_EVERY && self.renew(message, &brush).await {
-                renewed = Instant::now();
+            if Instant::now() >= renew_at {
+                // One that is refused is asked for again in a minute, not at every stroke.
+                let next =
+                    if self.renew(message, &brush).await { RENEW_EVERY } else { RENEW_AGAIN };
+                renew_at = Instant::now() + next;
             }
             let wanted = view.borrow_and_update().clone().unwrap_or_default();
             let painted = self.stroke(message, &brush, &mut shown, &wanted).await;
@@ -221,7 +226,9 @@ impl Live {
             match painted {
                 Ok(()) => failures = 0,
                 Err(error) if streaming_is_off(&error) => {
-                    self.renew(message, &brush).await;
+                    if !self.renew(message, &brush).await {
+                        failures += 1;
+                    }
                 }
                 Err(error) if crate::delivery::is_behind(&error) => {
                     self.inner.shared.cards.is_behind(message);
@@ -240,7 +247,7 @@ impl Live {
             }
             sleep_until(next).await;
             if failures == 0 && shown == wanted {
-                let until_renewal = RENEW_EVERY.saturating_sub(renewed.elapsed());
+                let until_renewal = renew_at.saturating_duration_since(Instant::now());
                 drop(timeout(until_renewal, view.changed()).await);
             }
         }
@@ -317,9 +324,12 @@ impl Live {
     /// Switches streaming on again.
     async fn renew(&self, message: &MessageId, brush: &Brush) -> bool {
         let Brush::Entity(card) = brush else { return true };
+        let Some(permit) = self.inner.app.governor.try_operation() else { return false };
         let settings = json!({ "config": { "streaming_mode": true } }).to_string();
         let sequence = self.inner.shared.cards.next_sequence(message);
-        self.inner.app.api.card_settings(card, &settings, sequence).await.is_ok()
+        let renewed = self.inner.app.api.card_settings(card, &settings, sequence).await;
+        permit.complete(renewed.as_ref().map_or_else(crate::delivery::hint, |_| Hint::Fine));
+        renewed.is_ok()
     }
 }
 

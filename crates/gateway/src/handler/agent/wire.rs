@@ -1,11 +1,19 @@
 //! The wire of whichever agent is configured.
 
+use std::time::Duration;
+
 use larkline_agent::acp::Acp;
 use larkline_agent::claude::Claude;
 use larkline_agent::codex::Codex;
 use larkline_agent::{Answer, Exit, Launch, Prompt, Step, Usage};
 
 use crate::config::AgentKind;
+
+/// A program that is through has so long to end by itself: it writes its conversation down.
+const EXIT_PATIENCE: Duration = Duration::from_secs(15);
+/// One that serves until it is ended, as some with ACP do, has written down what it answered. Each
+/// turn takes so much longer with it.
+const SERVER_EXIT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One turn on one agent's wire.
 pub(super) enum Wire {
@@ -84,6 +92,14 @@ impl Wire {
         match self {
             Self::Codex(wire) => wire.thread_total(),
             Self::Claude(_) | Self::Acp(_) => None,
+        }
+    }
+
+    /// How long its process may take to end once the turn is over.
+    pub(super) fn exit_patience(&self) -> Duration {
+        match self {
+            Self::Claude(_) | Self::Codex(_) => EXIT_PATIENCE,
+            Self::Acp(_) => SERVER_EXIT_PATIENCE,
         }
     }
 
