@@ -131,6 +131,7 @@ impl Delivery {
             Some(id) => Some(id),
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
+        let mut passing = None;
         if let Some(id) = id {
             let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
             for _ in 0..SEQUENCE_TRIES {
@@ -146,11 +147,16 @@ impl Delivery {
                 // The same card as a message may pass; if it is the card, it will say so again.
                 Err(error) => {
                     tracing::debug!(message_id = %message_id, code = %error.code(), "{error}");
+                    passing = Some(error).filter(will_be_repeated);
                 }
             }
         }
-        let patched = api.patch_card(message_id, card).await;
-        patched.map(|answer| answer.log_id).map_err(|error| ("patch_card", error))
+        match (api.patch_card(message_id, card).await, passing) {
+            (Ok(answer), _) => Ok(answer.log_id),
+            // That an entity is refused as a message is not the last word on it.
+            (Err(_), Some(error)) => Err(("replace_card", error)),
+            (Err(error), None) => Err(("patch_card", error)),
+        }
     }
 
     /// A card whose last form is refused must not look as if it went on growing.
