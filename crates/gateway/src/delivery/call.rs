@@ -131,6 +131,8 @@ impl Delivery {
             Some(id) => Some(id),
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
+        // Each call is metered: the next change of the same card needs none for its id.
+        id.iter().for_each(|id| cards.learned(message_id, id));
         let mut passing = None;
         if let Some(id) = id {
             let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
@@ -147,7 +149,7 @@ impl Delivery {
                 // The same card as a message may pass; if it is the card, it will say so again.
                 Err(error) => {
                     tracing::debug!(message_id = %message_id, code = %error.code(), "{error}");
-                    passing = Some(error).filter(will_be_repeated);
+                    passing = Some(error).filter(is_passing);
                 }
             }
         }
@@ -180,6 +182,11 @@ pub fn is_behind(error: &ApiError) -> bool {
 fn is_throttled(error: &ApiError) -> bool {
     let reason = RetryReason::RateLimited;
     matches!(error.disposition(), Disposition::Retry { reason: why, .. } if why == reason)
+}
+
+/// Whether it is a matter of time.
+fn is_passing(error: &ApiError) -> bool {
+    matches!(error.disposition(), Disposition::Retry { .. } | Disposition::Reauthenticate)
 }
 
 fn will_be_repeated(error: &ApiError) -> bool {
