@@ -37,7 +37,7 @@ def each_end_has_its_words(world):
         "is overloaded": "[[error 529]]",
         "its key is refused": "[[error 401]]",
         "refused to answer": "[[stop refusal]][[say x]]",
-        "ended unexpectedly": "[[error 400]]",
+        "gave up: API Error: 400": "[[error 400]]",
     }.items():
         message = world.say(f"{mark()} {directive}")
         world.answer_to(message, told)

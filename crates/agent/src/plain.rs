@@ -1,6 +1,9 @@
-//! Text made fit to be shown or handed on: no control characters, no more than asked for.
+//! Text made fit to be shown or handed on: no control characters, nothing invisible where somebody
+//! gives leave by it, no more than asked for.
 //!
 //! What a text means is not here.
+
+use serde_json::Value;
 
 /// The longest word for an operator about a bad end, in characters.
 pub(crate) const DETAIL_MAX: usize = 1_000;
@@ -25,6 +28,44 @@ pub(crate) fn plain(text: &str) -> String {
         after_return = character == '\r';
     }
     plain
+}
+
+/// A text whose invisible characters are seen: they could make a command look like another one.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_hidden(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// Control characters, and those without a width of their own that turn or split a text.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{ad}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A field of a tool's input as whoever gives leave reads it.
+pub(crate) fn field(name: &str, value: &Value) -> String {
+    match value.as_str() {
+        Some(text) if text.contains('\n') => format!("{name}:\n{text}"),
+        Some(text) => format!("{name}: {text}"),
+        None => format!("{name}: {value}"),
+    }
+}
+
+/// A text of several lines, of at most so many characters; what is cut off is counted, so that
+/// nobody takes the part for the whole.
+pub(crate) fn clip(text: &str, chars_max: usize) -> String {
+    /// The longest count and the words around it.
+    const COUNT_CHARS_MAX: usize = 50;
+    let chars = text.chars().count();
+    if chars <= chars_max {
+        return text.to_owned();
+    }
+    let kept = chars_max.saturating_sub(COUNT_CHARS_MAX);
+    let mut short: String = text.chars().take(kept).collect();
+    short.push_str(&format!("\n… and {} more characters", chars - kept));
+    short
 }
 
 /// At most so many characters of it, the last one saying that there were more.
@@ -65,6 +106,14 @@ mod tests {
     #[test]
     fn control_characters_have_no_effect() {
         assert_eq!(plain("a\0b\u{1b}[1m\r\nc\rd\te\u{85}\u{7f}\r\r\nf"), "ab[1m\nc\nd\te\n\nf");
+    }
+
+    #[test]
+    fn what_turns_or_splits_a_text_is_seen() {
+        assert_eq!(
+            shown("a\u{202e}b\u{200b}c\u{61c}\td\ne\r"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}\td\ne\u{fffd}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use larkline_gateway::config;
 
 /// A self-hosted gateway for Feishu/Lark bots (unofficial).
 #[derive(Debug, Parser)]
@@ -63,8 +64,15 @@ pub(crate) enum Command {
     },
     /// Conversations with agents and models.
     Sessions(SessionsArgs),
-    /// Send a message through the running gateway.
+    /// Send a message or a file through the running gateway, or ask a question.
     Send(SendArgs),
+    /// Durable commands: run, list, stop, retry.
+    Job {
+        #[command(subcommand)]
+        action: JobAction,
+    },
+    /// MCP server of a running task: agents write, ask and send files to their own chat.
+    Mcp,
     /// Ask the running gateway to read its configuration again.
     Reload,
     /// Look at the configuration, offline.
@@ -249,20 +257,102 @@ pub(crate) enum SessionsAction {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendArgs {
-    /// Chat (oc_…), person (ou_…) or e-mail address.
+    /// Chat (oc_…), person (ou_…) or e-mail address; a task writes to its own chat.
     #[arg(long)]
-    pub(crate) to: String,
+    pub(crate) to: Option<String>,
     /// Which app, when several are configured.
     #[arg(long)]
     pub(crate) app: Option<String>,
     /// Send as a post with Markdown.
     #[arg(long)]
     pub(crate) markdown: bool,
-    /// The same key is sent once, however often it is asked for.
+    /// Names the message. A task that says something newer under the same key puts it in the place of
+    /// what was there; an operator's message is sent one time under each key.
     #[arg(long)]
     pub(crate) key: Option<String>,
+    /// Send this file, after the text if there is one.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) file: Option<PathBuf>,
+    /// Ask with a button for each of these (repeat it), and print the one that was pressed. Tasks only.
+    #[arg(long, value_name = "OPTION", conflicts_with_all = ["file", "key", "markdown"])]
+    pub(crate) ask: Vec<String>,
+    /// How long to wait for a button, such as 90s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
+    pub(crate) wait: Duration,
+    /// Variable with the token of a task [default: LARKLINE_TOKEN].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token_env: Option<String>,
     /// The text; from stdin when absent.
     pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobAction {
+    /// Run a command that survives restarts and answers a chat; prints its number.
+    Run(JobRunArgs),
+    /// Jobs, newest first.
+    List {
+        /// Only those of this chat (oc_…).
+        #[arg(long)]
+        chat: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// One job, and the end of what it printed.
+    Show {
+        /// Its number, for example j7.
+        job: String,
+    },
+    /// End a job, or take it back when it has not begun.
+    Stop {
+        /// Its number, for example j7.
+        job: String,
+    },
+    /// Run a failed job again.
+    Retry {
+        /// Its number, for example j7.
+        job: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct JobRunArgs {
+    /// The chat that is told how it ended (oc_…); a task's job answers its own.
+    #[arg(long)]
+    pub(crate) chat: Option<String>,
+    /// Which app, when several are configured.
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// What people call it [default: the command line].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Attempts in all [default: as configured].
+    #[arg(long)]
+    pub(crate) attempts: Option<u32>,
+    /// Longest run of one attempt, such as 90s or 2h [default: as configured].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) timeout: Option<Duration>,
+    /// Most memory of it and all that it starts, such as 512M or 2G [default: as configured].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory: Option<u64>,
+    /// Where it runs [default: here].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Program and arguments, after `--`; no shell reads them.
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    pub(crate) command: Vec<String>,
+}
+
+/// A time as the configuration has them.
+fn time(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text).ok_or_else(|| "write a time as 90s, 10m or 2h".to_owned())
+}
+
+/// A size as the configuration has them, in bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let bytes = config::parse_size(text).map(|bytes| bytes.0);
+    bytes.ok_or_else(|| "write a size as 512M or 2G".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,15 +8,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larkline_proto::id::MessageId;
+use larkline_store::inbox::NewEvent;
 
 use crate::clock::now_ms;
 
 /// Cards remembered; beyond it they are forgotten and asked for again. More than run at once.
 const CARDS_MAX: usize = 2048;
+/// Somebody took a message back.
+const RECALLED: &str = "im.message.recalled_v1";
 /// 2026-01-01, Unix ms.
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Tenths of a second, so that a 32-bit number lasts until 2032.
 const TICK_MS: i64 = 100;
+
+/// A day: whoever used a greater sequence had a clock that was ahead.
+const JUMP: i32 = 864_000;
 
 /// What is known of cards that are being changed.
 #[derive(Debug, Default)]
@@ -28,6 +34,8 @@ pub struct Cards {
 struct Known {
     card: Option<String>,
     sequence: i32,
+    /// Its message was taken back. Its entity may still take operations that nobody sees.
+    recalled: bool,
 }
 
 impl Cards {
@@ -50,6 +58,26 @@ impl Cards {
             known.sequence = next;
         });
         next
+    }
+
+    /// The platform has seen a greater sequence than the last: the next one is far greater.
+    pub fn is_behind(&self, message: &MessageId) {
+        self.entry(message, |known| known.sequence = known.sequence.saturating_add(JUMP));
+    }
+
+    /// Takes note of messages that were taken back while their cards grow.
+    pub fn heard(&self, events: &[NewEvent]) {
+        let recalled = events.iter().filter(|event| event.kind == RECALLED);
+        for message in recalled.filter_map(|event| event.message_id.as_ref()) {
+            if let Some(known) = self.lock().get_mut(message) {
+                known.recalled = true;
+            }
+        }
+    }
+
+    /// Whether the message of a growing card was taken back.
+    pub fn is_recalled(&self, message: &MessageId) -> bool {
+        self.lock().get(message).is_some_and(|known| known.recalled)
     }
 
     /// The message's card has its last form.
@@ -79,6 +107,30 @@ mod tests {
         let (cards, message) = (Cards::default(), MessageId::new("om_1"));
         let sequences: Vec<i32> = (0..50).map(|_| cards.next_sequence(&message)).collect();
         assert!(sequences.windows(2).all(|pair| pair[0] < pair[1]), "{sequences:?}");
+    }
+
+    #[test]
+    fn a_sequence_that_was_too_small_is_left_far_behind() {
+        let (cards, message) = (Cards::default(), MessageId::new("om_1"));
+        let small = cards.next_sequence(&message);
+        cards.is_behind(&message);
+        assert!(cards.next_sequence(&message) > small + JUMP / 2);
+    }
+
+    #[test]
+    fn a_recall_counts_for_a_card_that_grows() {
+        let (cards, message) = (Cards::default(), MessageId::new("om_1"));
+        let recall = |id: &str, kind: &str| NewEvent {
+            kind: kind.to_owned(),
+            message_id: Some(MessageId::new(id)),
+            ..NewEvent::default()
+        };
+        cards.learned(&message, "7");
+        cards.heard(&[recall("om_1", "im.message.reaction.created_v1"), recall("om_2", RECALLED)]);
+        assert!(!cards.is_recalled(&message));
+        cards.heard(&[recall("om_1", RECALLED)]);
+        assert!(cards.is_recalled(&message));
+        assert!(!cards.is_recalled(&MessageId::new("om_2")), "nothing of it is kept");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::admin::Command;
 use crate::clock::{self, now_ms};
-use crate::config::{Config, DESK};
+use crate::config::{Config, OURS};
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::run_error::RunError;
@@ -74,6 +74,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
     let boots = announce(&config, &boot_id, store.as_ref(), &children).await?;
     failpoint!("booted");
+    let grants = crate::grants::Grants::new(task_socket(&config));
     let shared = Arc::new(Shared {
         boot_id,
         started_ms: now_ms(),
@@ -90,6 +91,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         callbacks: crate::callback::Callbacks::default(),
         turns: Arc::default(),
         asks: Arc::default(),
+        grants: Arc::new(grants),
         cards: crate::cards::Cards::default(),
         probes: crate::probe::Probes::default(),
         routing: tokio::sync::Notify::new(),
@@ -120,12 +122,20 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     reason.result()
 }
 
+/// Where tasks find the gateway: in the state directory, which one instance has to itself; whole,
+/// because programs of tasks work elsewhere.
+fn task_socket(config: &Config) -> PathBuf {
+    let path = config.store.path.join("task.sock");
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// Says which tasks nobody will take: their handler is not configured (any more).
 async fn name_stranded(shared: &Shared) {
     let config = shared.config.load_full();
     match shared.store.waiting_handlers().await {
         Ok(waiting) => {
-            let known = |name: &String| name == DESK || config.handlers.contains_key(name);
+            let known =
+                |name: &String| OURS.contains(&name.as_str()) || config.handlers.contains_key(name);
             for (handler, tasks) in waiting.iter().filter(|(name, _)| !known(name)) {
                 tracing::warn!(
                     handler,

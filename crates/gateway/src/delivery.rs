@@ -1,9 +1,8 @@
 //! Delivery: claims outbox rows, takes a permit, sends, settles.
 //!
-//! One worker an app. A chat has one row in flight, so its messages keep their order; the
-//! store hands out the lane served longest ago, so a busy chat starves nobody. A row that has
-//! to be sent again carries the same `uuid`, by which the platform recognises it for an hour; after that it is first
-//! looked for in the chat ([`crate::look`]).
+//! One worker an app. A chat has one row in flight, so its messages keep their order; the store hands
+//! out the lane served longest ago, so a busy chat starves nobody. A row that has to be sent again
+//! carries the same `uuid`, by which the platform recognises it for an hour; then [`crate::look`].
 
 mod call;
 
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::Made;
+pub use call::is_behind;
 use larkline_client::{ApiError, ApiErrorKind};
 use larkline_failpoint::failpoint;
 use larkline_proto::api::{Disposition, RetryReason};
@@ -41,6 +41,11 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// Attempts that count (not throttled, not stopped) before a row is given up. With the waits
 /// above this is about a day of an unreachable platform.
 const ATTEMPTS_MAX: u32 = 1500;
+
+/// Attempts after which a file or a card's change is said in a plainer form.
+const PLAINER_AFTER: u32 = 5;
+/// Time that an upload takes beside its message.
+const UPLOAD: Duration = Duration::from_secs(120);
 
 /// The sender of one app.
 pub struct Delivery {
@@ -108,7 +113,7 @@ impl Delivery {
 
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
         // A card in place of another may be put there again.
-        if !matches!(op, Op::Update { .. }) && self.window_is_over(row) {
+        if !matches!(op, Op::Update { .. }) && self.window_is_over(row, op) {
             return self.look(row, op).await;
         }
         let permit = tokio::select! {
@@ -144,10 +149,11 @@ impl Delivery {
     }
 
     /// Whether the platform may have forgotten the row's `uuid` before a call made now arrives.
-    fn window_is_over(&self, row: &ClaimedOutbox) -> bool {
+    fn window_is_over(&self, row: &ClaimedOutbox, op: &Op) -> bool {
         let config = self.shared.config.load();
         let window = config.limits.uuid_window;
-        let margin = (PERMIT_WAIT + config.network.request_timeout).min(window / 10);
+        let upload = if matches!(op, Op::File { .. }) { UPLOAD } else { Duration::ZERO };
+        let margin = (PERMIT_WAIT + config.network.request_timeout + upload).min(window / 10);
         now_ms() - row.first_attempt_ms >= ms(window - margin)
     }
 
@@ -242,12 +248,7 @@ impl Delivery {
                 body: simpler.to_body(),
                 uuid: stable_uuid(&format!("{}/{code}", row.uuid)),
             },
-            // A card that is to be changed and is not there asks for nothing else.
-            None if matches!(op, Op::Update { .. }) => OutboxSettlement::Delivered {
-                at_ms,
-                message_id: String::new(),
-                log_id: String::new(),
-            },
+            None if matches!(op, Op::Update { .. }) => nothing_to_change(),
             None => OutboxSettlement::Dead {
                 at_ms,
                 code: code.to_owned(),
@@ -323,7 +324,19 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
         body: op.to_body(),
         uuid: stable_uuid(&format!("{}/{form}", row.uuid)),
     };
-    match error.disposition() {
+    let disposition = error.disposition();
+    if !holds_its_chat(disposition, row.attempt)
+        && matches!(op, Op::File { .. } | Op::Update { .. })
+    {
+        return match op.simpler() {
+            // The card to be changed stays as it is, and what it was to say is said beside it; of a
+            // file the chat hears that it could not be sent.
+            Some(simpler) => replace(simpler, "beside"),
+            None if matches!(op, Op::Update { .. }) => nothing_to_change(),
+            None => OutboxSettlement::Dead { at_ms, code, error: text, log_id },
+        };
+    }
+    match disposition {
         Disposition::Retry { reason: RetryReason::RateLimited, after } => {
             retry(after.unwrap_or_else(|| backoff(row.attempt)), false)
         }
@@ -338,10 +351,6 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
         Disposition::Simplify | Disposition::TooLong if let Some(op) = op.simpler() => {
             replace(op, "simpler")
         }
-        // The card to be changed stays as it is; what it was to say is said beside it.
-        Disposition::Permanent if let (Op::Update { .. }, Some(op)) = (op, op.simpler()) => {
-            replace(op, "beside")
-        }
         Disposition::Retry { .. }
         | Disposition::Reauthenticate
         | Disposition::Fatal
@@ -349,6 +358,29 @@ fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
         | Disposition::Simplify
         | Disposition::TooLong
         | Disposition::Permanent => OutboxSettlement::Dead { at_ms, code, error: text, log_id },
+    }
+}
+
+/// Whether a file or a card's change goes on holding up what its chat is to hear after it: while the
+/// platform asks to wait, and for some attempts while it fails. Words are worth more patience.
+fn holds_its_chat(disposition: Disposition, attempt: u32) -> bool {
+    match disposition {
+        Disposition::Retry { reason: RetryReason::RateLimited, .. } => true,
+        Disposition::Retry { .. } | Disposition::Reauthenticate => attempt < PLAINER_AFTER,
+        Disposition::Permanent
+        | Disposition::Fatal
+        | Disposition::MessageGone
+        | Disposition::Simplify
+        | Disposition::TooLong => false,
+    }
+}
+
+/// A card that was only to be changed, and is not there any more: nobody misses the change.
+fn nothing_to_change() -> OutboxSettlement {
+    OutboxSettlement::Delivered {
+        at_ms: now_ms(),
+        message_id: String::new(),
+        log_id: String::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use larkline_failpoint::failpoint;
 use larkline_proto::content::{self, Outgoing};
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
+use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
@@ -21,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::at_work::AtWorkGuard;
 use crate::callback::NEUTRAL;
 use crate::clock::{ms, now_ms};
-use crate::config::Common;
+use crate::config::{Common, JOBS, RetrySettings};
+use crate::grants::{Grant, Granted};
 use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
 use crate::line::Line;
@@ -77,7 +79,8 @@ impl Dispatch {
             now_ms: now,
             until_ms: now + ms(lease),
             owner: self.shared.boot_id.clone(),
-            once: self.common.retry.attempts == 1,
+            // A job may say so itself, and jobs are few.
+            once: self.common.retry.attempts == 1 || self.name == JOBS,
         };
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => {
@@ -103,16 +106,20 @@ impl Dispatch {
         let settlement = match turn {
             Some(Err(error)) => self.given_up(&task, None, &error),
             // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
-            Some(Ok(turn)) if attempt > 1 && self.common.retry.attempts == 1 => {
+            Some(Ok(turn)) if attempt > 1 && self.retry(&turn).attempts == 1 => {
                 self.given_up(&task, Some(&turn), &HandlerError::interrupted())
             }
             // Ended before it began: the attempt does not count.
             Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
             None => TaskSettlement::Release,
-            Some(Ok(turn)) => {
+            Some(Ok(mut turn)) => {
                 tracing::debug!(handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, "attempt");
                 failpoint!("handler_begins");
+                // Over before its settlement: what its programs say later is said by nobody.
+                let granted = self.grant(&task, &turn);
+                turn.access = granted.as_ref().map(Granted::access);
                 let result = self.handle(&turn).await;
+                drop(granted);
                 failpoint!("handler_done");
                 let word = match &result {
                     Ok(answer) if answer.later => "later",
@@ -131,6 +138,10 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
+        if self.drain.is_cancelled() {
+            // What waits behind it is another worker's since a reload, which did not see it end.
+            self.shared.dispatch.notify_waiters();
+        }
     }
 
     /// Runs the handler, and beside it what its turn shows in the chat.
@@ -147,7 +158,38 @@ impl Dispatch {
         event.message().filter(|_| self.handler.converses())?;
         let app = self.apps.iter().find(|app| app.name == task.item.app)?;
         let to = Destination::of(&task.item, task.lease.task, &self.name, event, &self.common)?;
-        Some(Live::new(Arc::clone(&self.shared), Arc::clone(app), to))
+        Some(Live::new(Arc::clone(&self.shared), Arc::clone(app), to, task.attempt))
+    }
+
+    /// What the turn's programs may do in its chat while it runs.
+    fn grant(&self, task: &ClaimedTask, turn: &Turn) -> Option<Granted> {
+        if !self.handler.talks_back() {
+            return None;
+        }
+        let app = self.apps.iter().find(|app| app.name == task.item.app)?;
+        let to =
+            Destination::of(&task.item, task.lease.task, &self.name, &turn.event, &self.common)?;
+        let new = || Live::new(Arc::clone(&self.shared), Arc::clone(app), to.clone(), task.attempt);
+        let live = turn.live.clone().unwrap_or_else(new);
+        let config = self.shared.config.load();
+        let owners = config.apps.iter().filter(|app| app.name == task.item.app);
+        let people = owners
+            .flat_map(|app| app.owners.iter())
+            .chain(self.handler.approvers())
+            .chain(turn.event.actor())
+            .cloned()
+            .collect();
+        // A job that starts jobs would have no end.
+        let may_start_jobs = config.jobs.from_tasks && self.name != JOBS;
+        let by = turn.event.actor().cloned();
+        self.shared.grants.open(Grant::new(live, to, people, by, may_start_jobs))
+    }
+
+    /// How often a turn is tried.
+    fn retry(&self, turn: &Turn) -> RetrySettings {
+        let retry = self.common.retry;
+        let attempts = self.handler.attempts(turn).unwrap_or(retry.attempts);
+        RetrySettings { attempts, ..retry }
     }
 
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {
@@ -155,6 +197,7 @@ impl Dispatch {
             code: "event_unreadable",
             detail: e.to_string(),
             retry: Retry::Never,
+            said: String::new(),
         })?;
         let message = event.message();
         Ok(Turn {
@@ -162,6 +205,7 @@ impl Dispatch {
             route: task.route.clone(),
             handler: task.handler.clone(),
             session: task.lane.clone(),
+            inbox: task.item.id,
             task: task.lease.task,
             attempt: task.attempt,
             text: message.map(|m| content::readable(m, bot)).unwrap_or_default(),
@@ -174,6 +218,7 @@ impl Dispatch {
             cancel: self.kill.child_token(),
             lease: task.lease,
             live: self.live(task, &event),
+            access: None,
             event,
         })
     }
@@ -221,7 +266,7 @@ impl Dispatch {
                 if turn.event.is_callback() {
                     self.shared.callbacks.answer(task.item.id, Bytes::from_static(NEUTRAL));
                 }
-                match self.common.retry.next(task.attempt, error.retry, fastrand::u64(..)) {
+                match self.retry(turn).next(task.attempt, error.retry, fastrand::u64(..)) {
                     // Cut off by a stop after it began: it may have had its effects, so the
                     // next run has to know that it is not the first.
                     Next::Release => TaskSettlement::Retry {
@@ -256,23 +301,29 @@ impl Dispatch {
         tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
             code = error.code, "handler failed for good: {error}; see `larkline dead`");
         let lang = self.shared.config.load().language;
-        let converses = turn.is_some_and(|turn| turn.live.is_some());
-        let notice = match error.code {
-            "spawn" if converses => words::not_started(lang, &self.name),
-            code => words::failed(lang, &self.name, code, task.attempt),
-        };
-        let message = turn.filter(|turn| turn.event.message().is_some());
-        let notices = match message {
+        let told = turn.filter(|turn| turn.event.message().is_some() || is_heard_of(&turn.event));
+        let notices = match told {
             // A task that was retried by hand and died again says so again.
             Some(turn) => {
-                let saying = match turn.live.as_ref().and_then(Live::growing) {
-                    Some(_) => {
-                        let (markdown, footer) = (String::new(), String::new());
-                        Saying::Answer { markdown, ending: notice, footer }
+                let (growing, footer) = (turn.live.as_ref().and_then(Live::growing), String::new());
+                let saying = match (self.handler.farewell(lang, turn, error), growing) {
+                    (Some(markdown), _) => {
+                        Saying::Answer { markdown, ending: String::new(), footer }
                     }
-                    None => Outgoing::text(&notice).into(),
+                    (None, growing) => {
+                        let notice = match error.code {
+                            "spawn" if turn.live.is_some() => words::not_started(lang, &self.name),
+                            code => words::failed(lang, &self.name, code, task.attempt),
+                        };
+                        match growing {
+                            Some(_) => {
+                                Saying::Answer { markdown: String::new(), ending: notice, footer }
+                            }
+                            None => Outgoing::text(&notice).into(),
+                        }
+                    }
                 };
-                self.rows(task, message, &format!("n{}/", now_ms()), vec![saying])
+                self.rows(task, told, &format!("n{}/", now_ms()), vec![saying])
             }
             None => Vec::new(),
         };
@@ -305,6 +356,11 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// A job whose chat waits for its end.
+fn is_heard_of(event: &Event) -> bool {
+    event.kind == JOB && event.chat_id().is_some()
 }
 
 fn seconds_since(at_ms: i64) -> f64 {

@@ -22,6 +22,7 @@ use larkline_proto::header::DataKind;
 use larkline_proto::id::{EventId, MessageId, OpenId};
 use larkline_store::StoreError;
 use larkline_store::inbox::{Accepted, AckTimes, NewEvent, event_key, message_key};
+use larkline_store::job::JOB;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -187,6 +188,7 @@ impl Intake {
     /// Wakes those who go on with what was committed.
     fn hand_on(&self, events: &[NewEvent], accepted: &[Accepted]) {
         let newest = accepted.iter().map(|accepted| accepted.id().0);
+        self.shared.cards.heard(events);
         self.app.announced.fetch_max(newest.max().unwrap_or(0), Ordering::Relaxed);
         let is_held = |accepted: &Accepted| matches!(accepted, Accepted::Undecided(_));
         if accepted.iter().any(is_held) || events.iter().any(|event| event.ruling.is_none()) {
@@ -221,6 +223,10 @@ impl Intake {
                 );
                 new.kind = delivery.kind.as_str().to_owned();
             }
+        }
+        if new.kind == JOB {
+            // Jobs are of our own making: nobody on the line can have anything run.
+            new.kind = format!("foreign:{JOB}");
         }
         if delivery.kind == DataKind::Card {
             tracing::warn!(

@@ -38,6 +38,8 @@ const STREAM_EVERY: Duration = Duration::from_millis(200);
 const PATCH_EVERY: Duration = Duration::from_millis(1500);
 /// Streaming switches itself off after ten minutes; it is switched on again before.
 const RENEW_EVERY: Duration = Duration::from_mins(9);
+/// After one that was refused.
+const RENEW_AGAIN: Duration = Duration::from_mins(1);
 /// Failures in a row after which a plainer way is taken.
 const FAILURES_MAX: u32 = 3;
 /// The state of the row is looked at this often, besides being woken.
@@ -78,10 +80,10 @@ enum Brush {
 }
 
 impl Live {
-    /// The chat of one turn.
-    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, to: Destination) -> Self {
+    /// The chat of one turn; an earlier `attempt` at it may have sent its card.
+    pub fn new(shared: Arc<Shared>, app: Arc<AppRuntime>, to: Destination, attempt: u32) -> Self {
         let lang = shared.config.load().language;
-        let (view, opened) = (watch::Sender::new(None), AtomicBool::new(false));
+        let (view, opened) = (watch::Sender::new(None), AtomicBool::new(attempt > 1));
         Self { inner: Arc::new(Inner { shared, app, to, lang, view, opened }) }
     }
 
@@ -110,7 +112,8 @@ impl Live {
         });
     }
 
-    /// The key of the row whose card the answer takes the place of; nothing when none was sent.
+    /// The key of the row whose card the answer takes the place of, if it was sent; nothing when
+    /// none was.
     pub fn growing(&self) -> Option<String> {
         let opened = self.inner.opened.load(Ordering::Relaxed);
         opened.then(|| self.inner.to.key(CARD))
@@ -135,13 +138,17 @@ impl Live {
         self.enqueue(&format!("{part}/after"), &op).await
     }
 
-    /// Says that the service restarts, and that the turn goes on afterwards.
+    /// Says that the service restarts, and whether the turn goes on afterwards.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn restarting(&self, attempt: u32, answer: &str) -> Result<(), StoreError> {
-        let Inner { to, lang, .. } = &*self.inner;
-        let words = words::restarting(*lang);
+        let Inner { shared, to, lang, .. } = &*self.inner;
+        let config = shared.config.load();
+        let handler = config.handlers.get(&to.handler);
+        let only_once = handler.is_some_and(|h| h.common().retry.attempts == 1);
+        let say = if only_once { words::cut_short_for_good } else { words::restarting };
+        let words = say(*lang);
         let part = format!("restart/{attempt}");
         if self.growing().is_none() {
             return self.say(&part, Outgoing::text(&words)).await;
@@ -151,7 +158,7 @@ impl Live {
             row: to.key(CARD),
             chat_id: to.chat_id.clone(),
             message: card::grown(*lang, to.task.0, &answer, &words),
-            otherwise: None,
+            otherwise: Some(Box::new(to.op(Outgoing::text(&words)))),
         };
         self.enqueue(&part, &op).await
     }
@@ -204,10 +211,13 @@ impl Live {
         let mut brush = self.brush(message).await;
         let status = words::thinking(self.inner.lang);
         let (mut shown, mut failures) = (View { answer: String::new(), status }, 0);
-        let mut renewed = Instant::now();
+        let mut renew_at = Instant::now() + RENEW_EVERY;
         loop {
-            if renewed.elapsed() > RENEW_EVERY && self.renew(message, &brush).await {
-                renewed = Instant::now();
+            if Instant::now() >= renew_at {
+                // One that is refused is asked for again in a minute, not at every stroke.
+                let next =
+                    if self.renew(message, &brush).await { RENEW_EVERY } else { RENEW_AGAIN };
+                renew_at = Instant::now() + next;
             }
             let wanted = view.borrow_and_update().clone().unwrap_or_default();
             let painted = self.stroke(message, &brush, &mut shown, &wanted).await;
@@ -216,7 +226,12 @@ impl Live {
             match painted {
                 Ok(()) => failures = 0,
                 Err(error) if streaming_is_off(&error) => {
-                    self.renew(message, &brush).await;
+                    if !self.renew(message, &brush).await {
+                        failures += 1;
+                    }
+                }
+                Err(error) if crate::delivery::is_behind(&error) => {
+                    self.inner.shared.cards.is_behind(message);
                 }
                 // The newest text goes next time.
                 Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {}
@@ -232,7 +247,7 @@ impl Live {
             }
             sleep_until(next).await;
             if failures == 0 && shown == wanted {
-                let until_renewal = RENEW_EVERY.saturating_sub(renewed.elapsed());
+                let until_renewal = renew_at.saturating_duration_since(Instant::now());
                 drop(timeout(until_renewal, view.changed()).await);
             }
         }
@@ -309,9 +324,12 @@ impl Live {
     /// Switches streaming on again.
     async fn renew(&self, message: &MessageId, brush: &Brush) -> bool {
         let Brush::Entity(card) = brush else { return true };
+        let Some(permit) = self.inner.app.governor.try_operation() else { return false };
         let settings = json!({ "config": { "streaming_mode": true } }).to_string();
         let sequence = self.inner.shared.cards.next_sequence(message);
-        self.inner.app.api.card_settings(card, &settings, sequence).await.is_ok()
+        let renewed = self.inner.app.api.card_settings(card, &settings, sequence).await;
+        permit.complete(renewed.as_ref().map_or_else(crate::delivery::hint, |_| Hint::Fine));
+        renewed.is_ok()
     }
 }
 

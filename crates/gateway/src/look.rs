@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use larkline_client::{ApiError, Container, Listing, Sort};
 use larkline_proto::api::{Disposition, ReceiveId, RestMessage};
+use larkline_proto::content::Outgoing;
 use larkline_proto::id::{ChatId, ThreadId};
 use larkline_store::outbox::ClaimedOutbox;
 use serde_json::Value;
@@ -159,7 +160,12 @@ fn says(message: &RestMessage, op: &Op) -> bool {
     let wanted = op.message();
     let parent = match op {
         Op::Reply { message_id, .. } => Some(message_id),
-        Op::File { to, .. } => return says(message, to),
+        // It may have gone as an image or as a file.
+        Op::File { to, .. } => {
+            let as_sent = Outgoing { msg_type: message.msg_type.clone(), ..to.message().clone() };
+            let is_file = matches!(message.msg_type.as_str(), "file" | "image");
+            return is_file && says(message, &to.with_message(as_sent));
+        }
         Op::Send { .. } | Op::Update { .. } => None,
     };
     let words = match (text(&wanted.content), text(&message.content)) {

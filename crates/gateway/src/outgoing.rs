@@ -7,6 +7,7 @@ use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
 use larkline_proto::id::{ChatId, EventId, MessageId};
 use larkline_store::inbox::{InboxId, InboxItem};
+use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::TaskId;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,11 @@ use uuid::Uuid;
 
 use crate::card;
 use crate::config::{Common, ReplyStyle};
+
+/// Bytes of one answer that become cards, some ten of them; a longer one is a file besides.
+const SHOWN_BYTES_MAX: usize = 200 * 1024;
+/// Bytes of one answer in that file: the row that holds it is one of a database.
+const WHOLE_BYTES_MAX: usize = 8 << 20;
 
 /// One thing to do on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +237,11 @@ impl Destination {
     ) -> Option<Self> {
         let chat_id = event.chat_id().filter(|c| !c.is_empty())?.clone();
         let message = event.message();
+        // Of a job it is the message that asked for it.
+        let quoted = match message {
+            Some(message) => Some(&message.id),
+            None => event.message_id().filter(|_| event.kind == JOB),
+        };
         Some(Self {
             app: item.app.clone(),
             inbox: item.id,
@@ -238,7 +249,7 @@ impl Destination {
             task,
             handler: handler.to_owned(),
             chat_id,
-            quote: message.filter(|_| common.reply == ReplyStyle::Quote).map(|m| m.id.clone()),
+            quote: quoted.filter(|_| common.reply == ReplyStyle::Quote).cloned(),
             in_thread: common.reply_in_thread || message.is_some_and(|m| m.thread_id.is_some()),
         })
     }
@@ -260,7 +271,7 @@ impl Destination {
         previews: bool,
         now_ms: i64,
     ) -> Vec<NewOutbox> {
-        let mut growing = growing;
+        let (mut growing, mut files) = (growing, Vec::new());
         let mut ops: Vec<Op> = Vec::with_capacity(sayings.len());
         for saying in sayings {
             match saying {
@@ -268,7 +279,15 @@ impl Destination {
                     ops.extend(message.split().into_iter().map(|message| self.op(message)));
                 }
                 Saying::Answer { markdown, ending, footer } => {
-                    for card in card::answer(&markdown, &ending, &footer) {
+                    let (shown, rest) = bounded(&markdown);
+                    if let Some(whole) = rest {
+                        files.push(Op::File {
+                            to: Box::new(self.op(Outgoing::file(""))),
+                            name: "answer.md".to_owned(),
+                            source: Source::Text(whole),
+                        });
+                    }
+                    for card in card::answer(shown, &ending, &footer) {
                         let said = self.op(card.clone());
                         ops.push(match growing.take() {
                             Some(row) => Op::Update {
@@ -288,6 +307,7 @@ impl Destination {
                 }),
             }
         }
+        ops.extend(files);
         let row = |(n, op): (usize, Op)| self.row(&format!("{part}{n}"), &op, previews, now_ms);
         ops.into_iter().enumerate().map(row).collect()
     }
@@ -321,6 +341,16 @@ impl Destination {
             None => Op::Send { to: ReceiveId::Chat(self.chat_id.clone()), message },
         }
     }
+}
+
+/// As much of an answer as cards show, and all of it, as far as one file goes, where that is less.
+fn bounded(markdown: &str) -> (&str, Option<String>) {
+    if markdown.len() <= SHOWN_BYTES_MAX {
+        return (markdown, None);
+    }
+    let shown = &markdown[..markdown.floor_char_boundary(SHOWN_BYTES_MAX)];
+    let whole = &markdown[..markdown.floor_char_boundary(WHOLE_BYTES_MAX)];
+    (shown, Some(whole.to_owned()))
 }
 
 /// A word of the gateway itself about a message that gets no answer, said once for each `why`;

@@ -219,12 +219,12 @@ fn task(route: &Route, event: &Event, ctx: Context<'_>) -> NewTask {
     {
         return desk_task(&route.name, event);
     }
-    NewTask {
-        route: route.name.clone(),
-        handler: route.handler.clone(),
-        lane: session_of(ctx.config, &route.handler, &ctx.app.name, event),
-        due_ms: 0,
-    }
+    let lane = if handler.is_some_and(Handler::is_background) {
+        format!("{}/{}", route.handler, event.id)
+    } else {
+        session_of(ctx.config, &route.handler, &ctx.app.name, event)
+    };
+    NewTask { route: route.name.clone(), handler: route.handler.clone(), lane, due_ms: 0 }
 }
 
 /// The chat command that a message is.

@@ -15,9 +15,11 @@ use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
 use larkline_store::inbox::{Decision, InboxItem, RouteDecision};
+use larkline_store::job::JOB;
 use tokio::time::Instant;
 
 use crate::callback::NEUTRAL;
+use crate::jobs;
 use crate::judge::{self, Judge};
 use crate::shared::{AppRuntime, Shared};
 
@@ -107,15 +109,21 @@ impl Routing {
         Some(decisions.len())
     }
 
-    /// Committed events are visible before intake has logged them and registered their acks.
+    /// Committed events are visible before intake has logged them and registered their acks; jobs
+    /// never came by it.
     fn is_announced(&self, item: &InboxItem) -> bool {
         item.id.0 <= self.app.announced.load(Ordering::Relaxed)
             || item.boot_id != self.shared.boot_id
+            || item.kind == JOB
     }
 
     fn decide(&self, item: &InboxItem, bot: &OpenId) -> RouteDecision {
-        let event = Event::parse(&item.payload);
-        let ruling = self.judge.rule(event.as_ref(), bot, item.received_ms);
+        let ruling = if item.kind == JOB {
+            jobs::ruling(item.event_id.as_str())
+        } else {
+            let event = Event::parse(&item.payload);
+            self.judge.rule(event.as_ref(), bot, item.received_ms)
+        };
         judge::announce(&self.app.name, &item.event_id, item.id, &item.kind, &ruling.decision);
         if !matches!(ruling.decision, Decision::Queue(_)) {
             // No handler will answer a callback's ack.

@@ -19,6 +19,7 @@ use crate::cards::Cards;
 use crate::chat_watch::SeenChats;
 use crate::config::Config;
 use crate::governor::Governor;
+use crate::grants::Grants;
 use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
@@ -60,6 +61,8 @@ pub struct Shared {
     pub turns: Arc<Turns>,
     /// Questions that turns have asked.
     pub asks: Arc<Asks>,
+    /// What running tasks may do in their chats.
+    pub grants: Arc<Grants>,
     /// Cards that grow.
     pub cards: Cards,
     /// Wakes the routing workers.

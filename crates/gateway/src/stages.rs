@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, Command};
 use crate::chat_watch::ChatWatch;
-use crate::config::{self, App, Common, Config, DESK, Server};
+use crate::config::{self, App, Common, Config, DESK, JOBS, Server};
 use crate::connect::{Connected, connect};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
-use crate::handler::{Desk, Handler, Resources};
+use crate::handler::{Desk, Handler, Job, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::Intake;
 use crate::judge::Judge;
@@ -31,6 +31,7 @@ use crate::routing::Routing;
 use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Shared};
 use crate::supervisor::Supervisor;
+use crate::task_api::{self, TaskApi};
 use crate::upkeep::Upkeep;
 
 /// What ended children and their tasks' settlements may need beyond the children's grace.
@@ -258,6 +259,9 @@ impl Stages {
         let mut made: Vec<_> = config.handlers.iter().map(make).collect::<Result<_, RunError>>()?;
         let desk = Handler::Desk(Desk::new(Arc::clone(shared)));
         made.push((DESK.to_owned(), Arc::new(desk), Common::of_desk()));
+        let jobs = Job::new(Arc::clone(shared), config.jobs.clone(), &self.resources);
+        let jobs = Handler::Job(Box::new(jobs));
+        made.push((JOBS.to_owned(), Arc::new(jobs), Common::of_jobs(&config.jobs)));
         let current = self.work.cancel_token().child_token();
         std::mem::replace(&mut self.handlers, current.clone()).cancel();
         for (name, handler, common) in made {
@@ -285,7 +289,12 @@ impl Stages {
         config: &Config,
         commands: mpsc::Sender<Command>,
     ) -> Result<(), RunError> {
-        let state = Admin { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), commands };
+        let state = Admin {
+            shared: Arc::clone(shared),
+            apps: Arc::clone(&self.apps),
+            commands,
+            state_dir: self.resources.state_dir.clone(),
+        };
         let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
             RunError::Listen { address: config.server.socket.display().to_string(), source }
         })?;
@@ -295,6 +304,7 @@ impl Stages {
             self.vital.clone(),
             admin::serve_socket(state.clone(), socket, cancel),
         );
+        self.start_task_api(shared)?;
         if let Some(address) = config.server.http {
             let listener = admin::bind_http(address)
                 .await
@@ -312,6 +322,21 @@ impl Stages {
             let upkeep = Arc::clone(&upkeep);
             async move { upkeep.run().await }
         });
+        Ok(())
+    }
+}
+
+impl Stages {
+    /// The socket for tasks; it goes with the last stage, as tasks end before.
+    fn start_task_api(&mut self, shared: &Arc<Shared>) -> Result<(), RunError> {
+        let path = shared.grants.socket();
+        let socket = admin::bind_socket(path)
+            .map_err(|source| RunError::Listen { address: path.display().to_string(), source })?;
+        let state_dir = self.resources.state_dir.clone();
+        let api = TaskApi { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), state_dir };
+        let cancel = self.service.cancel_token();
+        let serve = task_api::serve(api, socket, cancel);
+        self.service.spawn_vital("tasks", self.vital.clone(), serve);
         Ok(())
     }
 }

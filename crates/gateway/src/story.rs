@@ -4,6 +4,7 @@
 //! stable, for programs; the sentences may change. Order is by the wall clock and, within a
 //! millisecond, by cause; a clock that was set back shows as such.
 
+use larkline_store::job::JOB;
 use larkline_store::record::{History, LogEntry, OutboxFacts, Record, TaskFacts};
 use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ pub struct Step {
     /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
     /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
     /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`,
-    /// `merged`, `verdict`.
+    /// `merged`, `withdrawn`, `verdict`.
     pub step: String,
     /// The same as a sentence.
     pub text: String,
@@ -157,12 +158,12 @@ fn arrival(history: &History) -> Vec<Step> {
     let mut steps = vec![Step::new(*at_ms, "received", text)];
     match history.journaled_ms {
         Some(at_ms) => steps.push(Step::new(at_ms, "journaled", "on disk, which nothing undoes")),
-        None => steps.push(Step::new(
-            *at_ms,
-            "journaled",
-            "on disk; when, and whether its ack left, is not known: the ack waits for its \
-             handler, or the process ended before that was noted",
-        )),
+        None if kind == JOB => {}
+        None => {
+            let text = "on disk; when, and whether its ack left, is not known: the ack waits for \
+                        its handler, or the process ended before that was noted";
+            steps.push(Step::new(*at_ms, "journaled", text));
+        }
     }
     if let Some(acked_ms) = history.acked_ms {
         let text =

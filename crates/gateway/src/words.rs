@@ -4,6 +4,8 @@
 //! language of the configuration (`language`, from the locale by default). A message without one of
 //! its two forms does not compile.
 
+// tidy: long file: every sentence of the gateway's, in both languages, in one place
+
 use std::time::Duration;
 
 use larkline_store::session::SessionState;
@@ -156,6 +158,11 @@ messages! {
         zh: "🔄 服务正在重启，启动后会自动继续这项工作。",
         en: "🔄 The service is restarting; this work goes on by itself afterwards."
     }
+    /// The same where no run may be repeated.
+    cut_short_for_good() {
+        zh: "🔄 服务正在重启，这项工作没有完成，也不会自动重做。发送 /retry 可以重做。",
+        en: "🔄 The service is restarting; this work was not finished, and is not done again by itself. Send /retry to do it again."
+    }
     /// The turn goes on after a restart.
     resumed() { zh: "🔄 服务已重启，继续之前的工作……", en: "🔄 The service was restarted; going on…" }
     /// The agent does not know the conversation any more.
@@ -225,6 +232,16 @@ messages! {
         zh: "⏱ {wait}内无人回答，已拒绝。",
         en: "⏱ Nobody answered within {wait}: denied."
     }
+    /// How long a question of a script or an agent stands.
+    question_until(wait: &str) {
+        zh: "请在 {wait}内选择。",
+        en: "Please choose within {wait}."
+    }
+    /// Nobody chose in time.
+    question_too_late(wait: &str) {
+        zh: "⏱ {wait}内无人选择。",
+        en: "⏱ Nobody chose within {wait}."
+    }
     /// The question was taken back.
     withdrawn() { zh: "已撤回，无需回答。", en: "Taken back; no answer is needed any more." }
     /// A pressed button whose question is over.
@@ -285,7 +302,73 @@ messages! {
         en: "Used: {tokens_in} tokens in, {tokens_out} out{cost}"
     }
     /// `/jobs`, and there are none.
-    no_jobs() { zh: "没有后台任务。", en: "There are no jobs." }
+    no_jobs() { zh: "这个会话没有后台任务。", en: "There are no jobs of this chat." }
+    /// The head of the list of jobs.
+    jobs_title() { zh: "**后台任务**", en: "**Jobs**" }
+    /// One job.
+    job_line(id: &str, label: &str, state: &str) {
+        zh: "- {id} · `{label}` · {state}",
+        en: "- {id} · `{label}` · {state}"
+    }
+    /// A job's state: it waits.
+    job_queued() { zh: "排队中", en: "waiting" }
+    /// A job's state: it runs.
+    job_running(time: &str) { zh: "运行中，已 {time}", en: "running for {time}" }
+    /// A job's state: another attempt follows.
+    job_retrying(attempt: u32) {
+        zh: "第 {attempt} 次尝试失败，等待重试",
+        en: "attempt {attempt} failed, to be tried again"
+    }
+    /// A job's state: over.
+    job_over(at: &str) { zh: "已结束于 {at}", en: "ended at {at}" }
+    /// A job's state: given up.
+    job_given_up(code: &str, at: &str) {
+        zh: "失败（{code}），{at}",
+        en: "failed ({code}) at {at}"
+    }
+    /// A job ended well.
+    job_done(label: &str, took: &str) {
+        zh: "✅ `{label}` 已完成 · 退出码 0 · 用时 {took}",
+        en: "✅ `{label}` is done · exit code 0 · {took}"
+    }
+    /// A job failed for good.
+    job_failed(label: &str, why: &str, took: &str, attempt: u32, of: u32) {
+        zh: "❌ `{label}` 失败 · {why} · 用时 {took} · 第 {attempt}/{of} 次尝试",
+        en: "❌ `{label}` failed · {why} · {took} · attempt {attempt} of {of}"
+    }
+    /// How a job ended: by itself.
+    exit_code(code: i32) { zh: "退出码 {code}", en: "exit code {code}" }
+    /// How a job ended: by a signal.
+    killed(signal: &str) { zh: "被 {signal} 终止", en: "killed by {signal}" }
+    /// How a job ended: at its limit of time.
+    ran_too_long(limit: &str) { zh: "超过时限 {limit}", en: "still running after {limit}" }
+    /// How a job ended: at its limit of memory.
+    too_much_memory() { zh: "内存超过上限", en: "more memory than its limit" }
+    /// Somebody stopped a job.
+    job_stopped(label: &str, took: &str) {
+        zh: "⏹ `{label}` 已停止 · 用时 {took}",
+        en: "⏹ `{label}` was stopped · {took}"
+    }
+    /// Somebody took back a job that had not begun, or waited for another attempt.
+    job_withdrawn(label: &str) {
+        zh: "⏹ `{label}` 已取消，不再运行。",
+        en: "⏹ `{label}` was taken back and will not run."
+    }
+    /// A restart cut off a job that is not repeated.
+    job_interrupted(label: &str) {
+        zh: "⚠️ `{label}` 因服务重启而中断，可能已部分执行，没有重新运行。",
+        en: "⚠️ `{label}` was cut off by a restart, perhaps after some of its effects, and is not run again."
+    }
+    /// A job could not be run to an end.
+    job_broken(label: &str, code: &str, detail: &str) {
+        zh: "❌ `{label}` 失败（{code}）：{detail}",
+        en: "❌ `{label}` failed ({code}): {detail}"
+    }
+    /// What an operator may do about a failed job.
+    job_hint(id: &str) {
+        zh: "管理员可以重试：`larkline job retry {id}`",
+        en: "The operator can run it again: `larkline job retry {id}`"
+    }
     /// A command nobody knows here.
     unknown_command(word: &str) {
         zh: "未知命令 {word}，发送 /help 查看可用命令。",

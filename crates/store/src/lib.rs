@@ -18,6 +18,7 @@
 pub mod contract;
 pub mod error;
 pub mod inbox;
+pub mod job;
 pub mod outbox;
 pub mod record;
 pub mod session;
@@ -28,6 +29,7 @@ use std::{pin::Pin, sync::Arc};
 
 pub use error::StoreError;
 use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
+use job::{JobQuery, JobRecord};
 use larkline_proto::id::EventId;
 use outbox::{
     ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
@@ -156,13 +158,25 @@ pub trait Store: Send + Sync + 'static {
     /// worked on: they become dead letters, which can be retried when the handler is back. How many.
     fn give_up(&self, handler: String, now_ms: i64) -> StoreFuture<'_, u64>;
 
+    /// Ends a task that waits, and that nobody works on, as if its handler had answered so; `false`
+    /// when it does not wait (any more).
+    fn withdraw(&self, task: TaskId, replies: Vec<NewOutbox>, at_ms: i64) -> StoreFuture<'_, bool>;
+
+    /// Jobs ([`job::JOB`]) with their tasks, newest first; at most a thousand.
+    fn jobs(&self, query: JobQuery) -> StoreFuture<'_, Vec<JobRecord>>;
+
     /// Inserts outgoing messages that answer no task (`send`, notices). A repeated key
     /// (`NewOutbox::key`) inserts nothing and returns the existing id.
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>>;
 
+    /// Gives a row that waits, and was not tried under its `uuid` yet, something newer to do.
+    /// `false` when it is no such row: what it was to do is done, or under way.
+    fn replace_queued(&self, key: String, body: Vec<u8>, preview: String) -> StoreFuture<'_, bool>;
+
     /// Claims due heads of free outbox lanes of one app, highest priority first, then the lane
     /// served longest ago, so that one busy chat cannot starve the others. A lane that was empty
-    /// counts as served when it got work.
+    /// counts as served when it got work. Within a lane rows of higher priority go first, but not
+    /// before one that was claimed already.
     fn claim_outbox(&self, claim: OutboxClaim) -> StoreFuture<'_, Vec<ClaimedOutbox>>;
 
     /// Moves a lease's end, as [`Store::extend_task`].

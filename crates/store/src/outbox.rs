@@ -20,8 +20,8 @@ pub struct NewOutbox {
     pub task: Option<TaskId>,
     /// Unique: the same key is stored once. For replies `<task>:<n>`.
     pub key: String,
-    /// Order: rows of one lane of an app leave one after the other. The chat they go to, which
-    /// is how lists show it.
+    /// Order: rows of one lane of an app leave one after the other, the more urgent ones first. The
+    /// chat they go to, which is how lists show it.
     pub lane: String,
     /// Idempotency key for the platform; fixed for all attempts, at most 50 characters.
     pub uuid: String,

@@ -255,7 +255,8 @@ pub struct LogEntry {
     /// When, Unix ms; of an attempt, when it ended.
     pub at_ms: i64,
     /// `redelivered`, `attempt_failed`, `attempt_cut_off`, `promised`, `send_failed`,
-    /// `send_cut_off`, `looked`, `dead`, `retried`, `dropped`, `merged`, `unreadable`.
+    /// `send_cut_off`, `looked`, `dead`, `retried`, `dropped`, `merged`, `withdrawn`,
+    /// `unreadable`.
     pub what: String,
     /// The task it is about.
     pub task: Option<TaskId>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::rpc::Id;
 use crate::event::{Ask, AskKind, Choice, ChoiceKind};
-use crate::plain::{cut, one_line, plain};
+use crate::plain::{clip, cut, field, one_line, shown};
 use crate::wire::Answer;
 
 /// Options of one request that are looked at: agents have up to five.
@@ -18,6 +18,18 @@ const DETAIL_MAX: usize = 4_000;
 const PLAN_MAX: usize = 20_000;
 /// The longest name of a tool, in characters: it stands in a card's title.
 const NAME_MAX: usize = 100;
+/// Fields beside a command that are about the asking, or the model's own words on it: they change
+/// nothing that is done, and could say something else than what it does.
+const ABOUT_THE_ASKING: [&str; 8] = [
+    "description",
+    "reason",
+    "call_id",
+    "turn_id",
+    "started_at_ms",
+    "parsed_cmd",
+    "available_decisions",
+    "proposed_execpolicy_amendment",
+];
 /// In the order in which they are shown: the narrowest leave first.
 const SHOWN: [ChoiceKind; 4] =
     [ChoiceKind::AllowOnce, ChoiceKind::AllowAlways, ChoiceKind::DenyOnce, ChoiceKind::DenyAlways];
@@ -88,13 +100,16 @@ pub(super) fn cancelled() -> Value {
     json!({"outcome": {"outcome": "cancelled"}})
 }
 
-/// What a tool call is called: its own name where an agent says it, else its kind.
+/// What a tool call is called, on one line: its own name where an agent says it, else its kind.
 pub(super) fn tool_name(tool_call: &Value) -> Option<String> {
+    name(tool_call).map(|name| one_line(&shown(name), NAME_MAX))
+}
+
+fn name(tool_call: &Value) -> Option<&str> {
     let meta = &tool_call["_meta"];
     [&meta["claudeCode"]["toolName"], &meta["toolName"], &tool_call["kind"]]
         .into_iter()
         .find_map(|name| name.as_str().filter(|name| !name.is_empty()))
-        .map(|name| one_line(name, NAME_MAX))
 }
 
 fn kind(kind: &str) -> Option<ChoiceKind> {
@@ -110,28 +125,38 @@ fn kind(kind: &str) -> Option<ChoiceKind> {
 fn asked(tool_call: &Value) -> AskKind {
     let plan = tool_call["rawInput"]["plan"].as_str();
     if let Some(plan) = plan.filter(|_| tool_call["kind"] == "switch_mode") {
-        return AskKind::Plan { plan: cut(&plain(plan), PLAN_MAX) };
+        return AskKind::Plan { plan: clip(&shown(plan), PLAN_MAX) };
     }
     let tool = tool_name(tool_call).unwrap_or_else(|| "tool".to_owned());
+    // Another tool's name may be the same when it is cut.
+    let whole_name = name(tool_call).is_none_or(|name| name == tool);
     let (all, whole) = match detail(tool_call) {
         Some(all) => (all, true),
         // The agent's own summary: another use may have the same.
         None => (tool_call["title"].as_str().unwrap_or_default().to_owned(), false),
     };
-    let detail = cut(&plain(&all), DETAIL_MAX);
-    AskKind::Permission { tool, whole: whole && detail == all, detail }
+    let detail = cut(&shown(&all), DETAIL_MAX);
+    AskKind::Permission { tool, whole: whole && whole_name && detail == all, detail }
 }
 
-/// What the tool would do, from what it would do it with; nothing when the agent does not say.
+/// What the tool would do, from all that it would do it with; nothing when the agent does not say.
 fn detail(tool_call: &Value) -> Option<String> {
     let input = &tool_call["rawInput"];
-    if let Some(command) = command(&input["command"]) {
-        return Some(command);
-    }
-    let content = tool_call["content"].as_array();
-    let diffs: Vec<String> = content.into_iter().flatten().filter_map(diff).collect();
-    if !diffs.is_empty() {
-        return Some(diffs.join("\n"));
+    let command = command(&input["command"]);
+    let content: &[Value] = tool_call["content"].as_array().map_or(&[], Vec::as_slice);
+    let diffs: Vec<String> = content.iter().filter_map(diff).collect();
+    if command.is_some() || !diffs.is_empty() {
+        let is_of_a_shell = command.is_some() && is_of_a_shell(tool_call);
+        let is_told = |(name, value): (&str, &Value)| {
+            (name == "command" && command.is_some())
+                || (is_of_a_shell && ABOUT_THE_ASKING.contains(&name))
+                || content.iter().any(|content| is_of_diff(content, value))
+        };
+        let fields = input.as_object().into_iter().flatten();
+        let fields = fields.filter(|(name, value)| !is_told((name, value)));
+        let fields: Vec<String> = fields.map(|(name, value)| field(name, value)).collect();
+        let lines = command.iter().chain(&diffs).chain(&fields).map(String::as_str);
+        return Some(lines.collect::<Vec<_>>().join("\n"));
     }
     let title = tool_call["title"].as_str().unwrap_or_default();
     let input = input.as_object().filter(|input| !input.is_empty())?;
@@ -139,14 +164,27 @@ fn detail(tool_call: &Value) -> Option<String> {
     Some(format!("{title}\n{input:#}").trim().to_owned())
 }
 
-/// A command line: one text, or its words.
+/// Whether the fields are those of an agent's own shell: of a foreign tool we know none.
+fn is_of_a_shell(tool_call: &Value) -> bool {
+    let is_foreign = name(tool_call).is_some_and(|name| name.starts_with("mcp__"));
+    tool_call["kind"] == "execute" && !is_foreign
+}
+
+/// A command line: one text, or its words. What is neither is a field like any other.
 fn command(command: &Value) -> Option<String> {
     if let Some(line) = command.as_str() {
         return Some(line.to_owned());
     }
-    let words: Vec<String> =
-        command.as_array()?.iter().filter_map(Value::as_str).map(quoted).collect();
-    Some(words.join(" "))
+    let words = command.as_array().filter(|words| !words.is_empty())?;
+    let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(quoted)).collect();
+    Some(words?.join(" "))
+}
+
+/// Whether a diff shows this very value, whole.
+fn is_of_diff(content: &Value, value: &Value) -> bool {
+    content["type"] == "diff"
+        && value.is_string()
+        && ["path", "oldText", "newText"].iter().any(|name| content[name] == *value)
 }
 
 fn quoted(word: &str) -> String {
@@ -232,10 +270,41 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_changes_what_is_done_is_left_out() {
+        let shell = |input: Value| detail_of(json!({"kind": "execute", "rawInput": input}));
+        assert_eq!(
+            shell(json!({"command": "./deploy.sh", "cwd": "/srv", "description": "harmless",
+                "env": {"A": "1"}, "run_in_background": true, "call_id": "c1"})),
+            "./deploy.sh\ncwd: /srv\nenv: {\"A\":\"1\"}\nrun_in_background: true"
+        );
+        assert_ne!(
+            shell(json!({"command": "./deploy.sh", "cwd": "/a"})),
+            shell(json!({"command": "./deploy.sh", "cwd": "/b"}))
+        );
+        assert_eq!(
+            detail_of(json!({"kind": "other", "rawInput": {"command": "x", "reason": "r"}})),
+            "x\nreason: r",
+            "of a tool that is no shell every field counts"
+        );
+        assert_eq!(
+            detail_of(json!({"rawInput": {"command": ["rm", 5]}, "title": "t"})),
+            "t\n{\n  \"command\": [\n    \"rm\",\n    5\n  ]\n}"
+        );
+        let edit = json!({"rawInput": {"file_path": "/a", "old_string": "1", "new_string": "2",
+            "replace_all": true}, "content":
+            [{"type": "diff", "path": "/a", "oldText": "1", "newText": "2"}]});
+        assert_eq!(detail_of(edit), "/a\n- 1\n+ 2\nreplace_all: true");
+        let turned = json!({"rawInput": {"command": "ls \u{202e}a\u{200b}"}});
+        assert_eq!(detail_of(turned), "ls \u{fffd}a\u{fffd}");
+        let plan = json!({"kind": "switch_mode", "rawInput": {"plan": "x".repeat(PLAN_MAX + 1)}});
+        assert!(detail_of(plan).ends_with("… and 51 more characters"));
+    }
+
+    #[test]
     fn the_detail_is_what_would_be_done() {
         assert_eq!(
             detail_of(json!({"title": "List", "rawInput": {"command": "rm -rf /\u{1b}[8m"}})),
-            "rm -rf /[8m"
+            "rm -rf /\u{fffd}[8m"
         );
         assert_eq!(
             detail_of(json!({"title": "x", "rawInput": {"command": ["bash", "-lc", "a 'b'"]}})),
@@ -259,6 +328,8 @@ mod tests {
         assert!(whole(json!({"title": "Fetch", "rawInput": {"url": "http://x"}})));
         assert!(!whole(json!({"title": "Fetch", "rawInput": {}})), "a summary is not all of it");
         assert!(!whole(json!({"rawInput": {"command": "rm a\u{1b}"}})), "something is hidden");
+        let named = json!({"_meta": {"toolName": "n".repeat(101)}, "rawInput": {"a": 1}});
+        assert!(!whole(named), "its name is cut");
         let long = "x\n".repeat(100_000);
         assert!(!whole(json!({"rawInput": {"command": long}})), "it is cut");
         let diff = json!({"content": [{"type": "diff", "path": "/a", "newText": long}]});

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::event::Event;
+pub(super) use crate::plain::{clip, shown};
+use crate::plain::{field, is_hidden};
 
 /// The contract's bound of a status line.
 const ABOUT_CHARS_MAX: usize = 200;
@@ -66,11 +68,7 @@ fn all(tool: &str, input: &Value) -> String {
         if told {
             continue;
         }
-        match value.as_str() {
-            Some(text) if text.contains('\n') => lines.push(format!("{key}:\n{text}")),
-            Some(text) => lines.push(format!("{key}: {text}")),
-            None => lines.push(format!("{key}: {value}")),
-        }
+        lines.push(field(key, value));
     }
     lines.join("\n")
 }
@@ -92,28 +90,6 @@ pub(super) fn one_line(text: &str, chars_max: usize) -> String {
     let mut short: String = clean.chars().take(chars_max.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-/// A text of several lines, of at most so many characters; what is cut off is counted, so that
-/// nobody takes the part for the whole.
-pub(super) fn clip(text: &str, chars_max: usize) -> String {
-    /// The longest count and the words around it.
-    const COUNT_CHARS_MAX: usize = 50;
-    let chars = text.chars().count();
-    if chars <= chars_max {
-        return text.to_owned();
-    }
-    let kept = chars_max.saturating_sub(COUNT_CHARS_MAX);
-    let mut short: String = text.chars().take(kept).collect();
-    short.push_str(&format!("\n… and {} more characters", chars - kept));
-    short
-}
-
-/// A text whose invisible characters are seen: they could make a command look like another one.
-pub(super) fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_hidden(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
-        .collect()
 }
 
 fn about(tool: &str, input: &Value) -> String {
@@ -142,11 +118,4 @@ fn change(fields: &Map<String, Value>) -> Option<String> {
     let gone = old.lines().map(|line| format!("- {line}"));
     let come = new.lines().map(|line| format!("+ {line}"));
     Some(gone.chain(come).collect::<Vec<_>>().join("\n"))
-}
-
-/// Control characters, and those without a width of their own that turn or split a text.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -231,9 +231,9 @@ fn a_tool_is_told_of_by_what_it_does() {
 fn a_question_shows_the_command_and_not_its_summary() {
     for (agent, command) in [
         ("claude", "mkdir -p /srv/ws/zz"),
-        ("codex", "/bin/bash -lc 'touch /srv/ws/appr'"),
+        ("codex", "/bin/bash -lc 'touch /srv/ws/appr'\ncwd: /srv/ws"),
         ("opencode", "mkdir -p /srv/ws/zzo"),
-        ("qwen", "mkdir -p /srv/ws/zzq"),
+        ("qwen", "mkdir -p /srv/ws/zzq\nis_background: false"),
     ] {
         let asked = asks(&played(agent, 2).events).pop().unwrap();
         match asked.kind {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use http::Method;
-use larkline_gateway::admin::client::{self, ClientError};
+use larkline_gateway::admin::client::{self, ClientError, Payload, Peer};
 use larkline_gateway::config::Config;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
@@ -43,9 +44,16 @@ impl Gateway {
         path: &str,
         query: &(impl Serialize + Sync + ?Sized),
     ) -> Result<T> {
-        let query = encode(&serde_json::to_value(query)?);
-        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        self.call(Method::GET, &path).await
+        self.call(Method::GET, &with_query(path, query)?).await
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// [`ClientError`] when nothing listens or it refuses.
+    pub(crate) async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: Bytes) -> Result<T> {
+        let peer = Peer::operator(&self.socket).patient(super::task::UPLOAD);
+        Ok(peer.call(Method::POST, path, Payload::Bytes(bytes)).await?)
     }
 
     /// Asks without a body.
@@ -67,6 +75,15 @@ impl Gateway {
     ) -> Result<T> {
         Ok(client::call(&self.socket, Method::POST, path, Some(body)).await?)
     }
+}
+
+/// A path with the query of a flat object or list of pairs.
+///
+/// # Errors
+/// When it is no such thing.
+pub(crate) fn with_query(path: &str, query: &(impl Serialize + ?Sized)) -> Result<String> {
+    let query = encode(&serde_json::to_value(query)?);
+    Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
 }
 
 /// Where a list comes from.

@@ -4,7 +4,9 @@ mod ask;
 mod config;
 mod demo;
 mod doctor;
+mod job;
 mod lists;
+mod mcp;
 mod probe;
 mod run;
 mod scripted_agent;
@@ -12,6 +14,7 @@ mod send;
 mod sessions;
 mod sim;
 mod status;
+mod task;
 mod version;
 
 use anyhow::Result;
@@ -39,6 +42,8 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Explain { key } => lists::explain(config, format, key).await,
         Command::Sessions(sessions) => sessions::run(config, format, sessions).await,
         Command::Send(send) => send::run(config, format, send).await,
+        Command::Job { action } => job::run(config, format, action).await,
+        Command::Mcp => mcp::run().await,
         Command::Reload => send::reload(config).await,
         Command::Config { action } => config::run(config, format, &action),
         Command::Completions { shell } => {

@@ -2,13 +2,17 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use http::Method;
-use larkline_gateway::admin::{SendAccepted, SendRequest};
+use larkline_gateway::admin::{SendAccepted, SendFileQuery, SendRequest};
+use larkline_gateway::task_api::{Question, Say};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::ask::{self, Gateway};
+use super::task::{self, Task};
 use crate::args::{Format, SendArgs};
 use crate::exit::{ExitStatus, Yours};
 use crate::output;
@@ -17,22 +21,98 @@ use crate::output;
 /// bound on a request.
 const TEXT_BYTES_MAX: u64 = 512 * 1024;
 
-/// `larkline send --to CHAT [TEXT]`
+/// `larkline send --to CHAT [TEXT]`, and the same without `--to` inside a task.
 pub(crate) async fn run(
     file: Option<PathBuf>,
     format: Format,
     args: SendArgs,
 ) -> Result<ExitStatus> {
-    let text = match args.text {
-        Some(text) => text,
-        None => read_stdin()?,
+    match Task::of_env(args.token_env.as_deref())? {
+        Some(task) => of_task(&task, format, args).await,
+        None => of_operator(file, format, args).await,
+    }
+}
+
+async fn of_operator(file: Option<PathBuf>, format: Format, args: SendArgs) -> Result<ExitStatus> {
+    if !args.ask.is_empty() {
+        bail!("--ask is for programs of a running task, which have LARKLINE_TOKEN");
+    }
+    let Some(to) = args.to else {
+        bail!("say to whom with --to; only a program of a running task may leave it out");
     };
     let gateway = Gateway::of(&ask::load(file)?);
-    let request =
-        SendRequest { app: args.app, to: args.to, text, markdown: args.markdown, key: args.key };
-    let accepted: SendAccepted = gateway.post("/v1/send", &request).await?;
-    output::show(format, &accepted, |a| format!("o{}", a.outbox_id))?;
+    let mut accepted = Vec::new();
+    if let Some(text) = text(args.text, args.file.is_some())? {
+        let (app, to, key) = (args.app.clone(), to.clone(), args.key.clone());
+        let request = SendRequest { app, to, text, markdown: args.markdown, key };
+        accepted.push(gateway.post::<SendAccepted>("/v1/send", &request).await?);
+    }
+    if let Some(path) = args.file {
+        // Text and file under one key are two messages all the same.
+        let key = args.key.map(|key| format!("{key}/file"));
+        let query = SendFileQuery { app: args.app, to, name: task::file_name(&path), key };
+        let to = ask::with_query("/v1/send/file", &query)?;
+        accepted.push(gateway.upload(&to, task::read_file(&path)?).await?);
+    }
+    // Scripts read one id; where a text and a file were sent, that of the last.
+    if let Some(last) = accepted.last() {
+        output::show(format, last, |a| format!("o{}", a.outbox_id))?;
+    }
     Ok(ExitStatus::Ok)
+}
+
+async fn of_task(task: &Task, format: Format, args: SendArgs) -> Result<ExitStatus> {
+    if args.to.is_some() || args.app.is_some() {
+        bail!("a task writes to its own chat; leave --to and --app out");
+    }
+    if !args.ask.is_empty() {
+        let question = text(args.text, false)?.unwrap_or_default();
+        return question_of(task, format, question, args.ask, args.wait).await;
+    }
+    if let Some(text) = text(args.text, args.file.is_some())? {
+        let (text, markdown) = if args.markdown { (None, Some(text)) } else { (Some(text), None) };
+        let said = task.say(&Say { text, markdown, key: args.key, card: None }).await?;
+        told(format, &said)?;
+    }
+    if let Some(path) = args.file {
+        let sent = task.send_file(&path, None).await?;
+        told(format, &sent)?;
+    }
+    Ok(ExitStatus::Ok)
+}
+
+async fn question_of(
+    task: &Task,
+    format: Format,
+    question: String,
+    options: Vec<String>,
+    wait: Duration,
+) -> Result<ExitStatus> {
+    let timeout_s = Some(wait.as_secs());
+    let reply = task.ask(&Question { question, options, timeout_s }, wait).await?;
+    output::show(format, &reply, |reply| reply.choice.clone().unwrap_or_default())?;
+    if reply.timeout {
+        output::note("nobody answered in time");
+        return Ok(ExitStatus::Yours);
+    }
+    Ok(ExitStatus::Ok)
+}
+
+/// For programs alone: what a script prints is as a rule the answer of its task.
+fn told(format: Format, value: &impl Serialize) -> Result<()> {
+    match format {
+        Format::Json => output::show(format, value, |_| String::new()),
+        Format::Human => Ok(()),
+    }
+}
+
+/// The text as given, or from stdin; nothing where a file is enough.
+fn text(given: Option<String>, has_file: bool) -> Result<Option<String>> {
+    match given {
+        Some(text) => Ok(Some(text)),
+        None if has_file => Ok(None),
+        None => read_stdin().map(Some),
+    }
 }
 
 /// `larkline reload`

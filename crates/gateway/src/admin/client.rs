@@ -1,14 +1,16 @@
 //! The other end of the socket, for the command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use larkline_client::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -40,6 +42,25 @@ pub enum ClientError {
     Broken(String),
 }
 
+/// Whom to call, and as whom.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    socket: PathBuf,
+    token: Option<Secret>,
+    patience: Duration,
+}
+
+/// What goes with a call.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// Nothing.
+    None,
+    /// JSON.
+    Json(Value),
+    /// Bytes as they are.
+    Bytes(Bytes),
+}
+
 /// Calls the gateway.
 ///
 /// # Errors
@@ -50,53 +71,106 @@ pub async fn call<T: DeserializeOwned>(
     path: &str,
     body: Option<&(impl Serialize + Sync)>,
 ) -> Result<T, ClientError> {
-    let bytes = timeout(CALL_TIMEOUT, exchange(socket, method, path, body))
-        .await
-        .map_err(|_| ClientError::Broken("timed out".to_owned()))??;
-    serde_json::from_slice(&bytes).map_err(|e| ClientError::Broken(e.to_string()))
+    let payload = match body {
+        Some(body) => Payload::json(body)?,
+        None => Payload::None,
+    };
+    Peer::operator(socket).call(method, path, payload).await
 }
 
-async fn exchange(
-    socket: &Path,
-    method: Method,
-    path: &str,
-    body: Option<&(impl Serialize + Sync)>,
-) -> Result<Bytes, ClientError> {
-    let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|_| ClientError::NotRunning { path: socket.display().to_string() })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| broken(&e))?;
-    let bytes = match body {
-        Some(body) => serde_json::to_vec(body).map_err(|e| broken(&e))?,
-        None => Vec::new(),
-    };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "localhost")
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(bytes)))
-        .map_err(|e| broken(&e))?;
-    // Owns the sender: when it is done the connection has nothing left to do and ends.
-    let answer = async move {
-        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|e| ClientError::Broken(e.to_string()))?;
-        Ok::<_, ClientError>((status, body.to_bytes()))
-    };
-    // An error of the connection shows as an error of the answer too.
-    let (answer, _connection) = tokio::join!(answer, connection);
-    let (status, bytes) = answer?;
-    if status.is_success() {
-        return Ok(bytes);
+impl Payload {
+    /// A value as JSON.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] when it is none.
+    pub fn json(value: &impl Serialize) -> Result<Self, ClientError> {
+        let json = serde_json::to_value(value);
+        json.map(Self::Json).map_err(|error| ClientError::Broken(error.to_string()))
     }
-    let message = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .ok()
-        .and_then(|v| v.get("error").and_then(serde_json::Value::as_str).map(str::to_owned))
-        .unwrap_or_else(|| format!("the gateway answered {status}"));
-    Err(ClientError::Refused { status, message })
+
+    fn bytes(self) -> (&'static str, Bytes) {
+        match self {
+            Self::None => ("application/json", Bytes::new()),
+            Self::Json(value) => ("application/json", Bytes::from(value.to_string())),
+            Self::Bytes(bytes) => ("application/octet-stream", bytes),
+        }
+    }
+}
+
+impl Peer {
+    /// The operator's socket.
+    pub fn operator(socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), token: None, patience: CALL_TIMEOUT }
+    }
+
+    /// The socket for tasks, with the token of one.
+    pub fn task(socket: &Path, token: Secret) -> Self {
+        Self { token: Some(token), ..Self::operator(socket) }
+    }
+
+    /// The same, where the other side needs so long beside its usual time.
+    #[must_use]
+    pub fn patient(&self, wait: Duration) -> Self {
+        Self { patience: CALL_TIMEOUT + wait, ..self.clone() }
+    }
+
+    /// Calls.
+    ///
+    /// # Errors
+    /// [`ClientError`] as its variants say.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        payload: Payload,
+    ) -> Result<T, ClientError> {
+        let bytes = timeout(self.patience, self.exchange(method, path, payload))
+            .await
+            .map_err(|_| ClientError::Broken("timed out".to_owned()))??;
+        serde_json::from_slice(&bytes).map_err(|e| ClientError::Broken(e.to_string()))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        payload: Payload,
+    ) -> Result<Bytes, ClientError> {
+        let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|_| ClientError::NotRunning { path: self.socket.display().to_string() })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| broken(&e))?;
+        let (kind, bytes) = payload.bytes();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .header("content-type", kind);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
+        }
+        let request = request.body(Full::new(bytes)).map_err(|e| broken(&e))?;
+        // Owns the sender: when it is done the connection has nothing left to do and ends.
+        let answer = async move {
+            let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|e| ClientError::Broken(e.to_string()))?;
+            Ok::<_, ClientError>((status, body.to_bytes()))
+        };
+        // An error of the connection shows as an error of the answer too.
+        let (answer, _connection) = tokio::join!(answer, connection);
+        let (status, bytes) = answer?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let message = serde_json::from_slice::<Value>(&bytes)
+            .ok()
+            .and_then(|v| v.get("error").and_then(Value::as_str).map(str::to_owned))
+            .unwrap_or_else(|| format!("the gateway answered {status}"));
+        Err(ClientError::Refused { status, message })
+    }
 }

@@ -12,14 +12,18 @@
 //! | `POST /v1/sessions/{id}/stop`, `/end` | socket | a turn's end, a conversation's end |
 //! | `POST /v1/dead/{item}/retry`, `/drop` | socket | dead letters |
 //! | `POST /v1/handlers/{handler}/give-up` | socket | what waits for a handler that is gone |
-//! | `POST /v1/send` | socket | a message through the outbox |
+//! | `POST /v1/send`, `/v1/send/file` | socket | a message, or a file, through the outbox |
+//! | `GET`, `POST /v1/jobs`, `/v1/jobs/{job}`, `…/stop`, `…/retry` | socket | durable commands |
 //! | `POST /v1/probe`, `GET /v1/probe/{app}/{nonce}` | socket | a nonce out, and its return |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
+//!
+//! Running tasks have a socket of their own, [`crate::task_api`].
 //!
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
 //! fields refused. Over TCP, `[server] token` guards everything but liveness and replies.
 
 pub mod client;
+mod jobs;
 mod lists;
 mod probe;
 mod replies;
@@ -28,6 +32,7 @@ mod server;
 mod sessions;
 
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
-pub use send::{SendAccepted, SendRequest};
+pub use send::{SendAccepted, SendFileQuery, SendRequest};
+pub(crate) use server::Refusal;
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};
 pub use sessions::SessionStory;

@@ -1,7 +1,8 @@
 //! `send`: a message from a script, through the same outbox and governor as replies.
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
@@ -11,7 +12,9 @@ use uuid::Uuid;
 
 use super::server::{Admin, Refusal};
 use crate::clock::now_ms;
-use crate::outgoing::{Op, stable_uuid};
+use crate::handler::Parcel;
+use crate::outgoing::{Op, Source, stable_uuid};
+use crate::task_api;
 
 /// Scripts give way to replies.
 const PRIORITY: i32 = -1;
@@ -52,6 +55,58 @@ pub(super) async fn send(
     Ok(Json(SendAccepted { outbox_id }))
 }
 
+/// A file to be sent; its bytes are the body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendFileQuery {
+    /// Name of the app; the only one when absent.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// As for a message.
+    pub to: String,
+    /// Its name in the chat.
+    pub name: String,
+    /// The same key is sent once, however often it is asked for.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+pub(super) async fn send_file(
+    State(admin): State<Admin>,
+    Query(query): Query<SendFileQuery>,
+    body: Body,
+) -> Result<Json<SendAccepted>, Refusal> {
+    let app = admin.app(query.app.as_deref())?;
+    let to = receiver(&query.to).map_err(|text| Refusal(StatusCode::BAD_REQUEST, text))?;
+    let key = query.key.unwrap_or_else(|| Uuid::now_v7().to_string());
+    let folder = format!("send-{}", Uuid::now_v7().simple());
+    let parcel = Parcel::take_in(&admin.state_dir, &folder, &query.name, body).await;
+    let Parcel { name, path, .. } = parcel.map_err(task_api::file_refusal)?;
+    let message = Op::Send { to, message: Outgoing::file("") };
+    let op = Op::File { to: Box::new(message), name: name.clone(), source: Source::Path(path) };
+    let previews = admin.shared.config.load().log.previews;
+    let preview = if previews { format!("[file: {name}]") } else { String::new() };
+    let rows = vec![row(&app.name, &format!("{}/send/{key}/0", app.name), &op, preview)];
+    let ids = admin.shared.store.enqueue(rows).await?;
+    admin.shared.delivery.notify_waiters();
+    Ok(Json(SendAccepted { outbox_id: ids.first().map_or(0, |id| id.0) }))
+}
+
+fn row(app: &str, key: &str, op: &Op, preview: String) -> NewOutbox {
+    NewOutbox {
+        app: app.to_owned(),
+        inbox: None,
+        task: None,
+        uuid: stable_uuid(key),
+        key: key.to_owned(),
+        lane: op.lane().to_owned(),
+        priority: PRIORITY,
+        preview,
+        body: op.to_body(),
+        created_ms: now_ms(),
+    }
+}
+
 fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal> {
     let bad = |text: String| Refusal(StatusCode::BAD_REQUEST, text);
     let app = admin.app(request.app.as_deref())?;
@@ -66,24 +121,12 @@ fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal>
     let to = receiver(&request.to).map_err(bad)?;
     let key = request.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     let previews = admin.shared.config.load().log.previews;
-    let row = |(n, message): (usize, Outgoing)| {
+    let one = |(n, message): (usize, Outgoing)| {
         let key = format!("{}/send/{key}/{n}", app.name);
         let preview = if previews { message.preview() } else { String::new() };
-        let op = Op::Send { to: to.clone(), message };
-        NewOutbox {
-            app: app.name.clone(),
-            inbox: None,
-            task: None,
-            uuid: stable_uuid(&key),
-            key,
-            lane: op.lane().to_owned(),
-            priority: PRIORITY,
-            preview,
-            body: op.to_body(),
-            created_ms: now_ms(),
-        }
+        row(&app.name, &key, &Op::Send { to: to.clone(), message }, preview)
     };
-    Ok(message.split().into_iter().enumerate().map(row).collect())
+    Ok(message.split().into_iter().enumerate().map(one).collect())
 }
 
 fn receiver(to: &str) -> Result<ReceiveId, String> {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{lists, probe, replies, send, sessions};
+use super::{jobs, lists, probe, replies, send, sessions};
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -33,6 +33,8 @@ pub struct Admin {
     pub apps: Arc<Vec<Arc<AppRuntime>>>,
     /// To the daemon's main loop.
     pub commands: mpsc::Sender<Command>,
+    /// Below it are the folders of tasks.
+    pub state_dir: PathBuf,
 }
 
 impl Admin {
@@ -64,7 +66,7 @@ pub enum Command {
 }
 
 /// A refusal: one sentence that ends in what to do.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -103,6 +105,11 @@ fn operator() -> Router<Admin> {
         .route("/v1/sessions/{id}/end", post(sessions::end))
         .route("/v1/story", get(lists::story))
         .route("/v1/send", post(send::send))
+        .route("/v1/send/file", post(send::send_file))
+        .route("/v1/jobs", get(jobs::list).post(jobs::run))
+        .route("/v1/jobs/{job}", get(jobs::show))
+        .route("/v1/jobs/{job}/stop", post(jobs::stop))
+        .route("/v1/jobs/{job}/retry", post(jobs::retry))
         .route("/v1/probe", post(probe::start))
         .route("/v1/probe/{app}/{nonce}", get(probe::look))
         .route("/v1/reload", post(reload))

@@ -53,6 +53,8 @@ pub struct Agent {
     pub busy: Busy,
     /// Whether the answer grows in a card.
     pub stream: bool,
+    /// Whether it and its tools may write to the chat while it works.
+    pub talk_back: bool,
     /// Whether hooks, rules and MCP servers of the directory it works in are taken up.
     pub project_settings: bool,
     /// Largest file of a message that is fetched for it.
@@ -179,6 +181,9 @@ impl Agent {
                 .key("busy", "a message that comes in mid-turn: `queue`, `merge` or `steer`")
                 .or(Busy::Queue),
             stream: section.key("stream", "the answer grows in a card").or(true),
+            talk_back: section
+                .key("talk_back", "it may write, ask and send files to its own chat while it works")
+                .or(true),
             project_settings: section
                 .key(
                     "project_settings",

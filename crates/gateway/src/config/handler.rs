@@ -10,8 +10,10 @@ use url::Url;
 use super::agent::Agent;
 use super::command_line::Argv;
 use super::field::choices;
+use super::jobs::Jobs;
 use super::kind::Kind;
 use super::llm::Llm;
+use super::retry::RetrySettings;
 use super::section::Section;
 use super::signing::SigningSecrets;
 use super::units::Bytes;
@@ -68,20 +70,6 @@ pub enum ReplyStyle {
     Plain,
 }
 
-/// What happens after a failed attempt: after `first`, then `factor` times as long each time
-/// up to `max`, with jitter, until `attempts` are used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetrySettings {
-    /// Attempts in all; 1 means no second one, for handlers whose effects must not repeat.
-    pub attempts: u32,
-    /// The wait after the first failure.
-    pub first: Duration,
-    /// The longest wait.
-    pub max: Duration,
-    /// How much longer each wait is than the one before.
-    pub factor: u32,
-}
-
 /// Answers with what was written.
 #[derive(Clone, Debug)]
 pub struct Echo {
@@ -114,6 +102,8 @@ pub struct Command {
     pub memory: Option<Bytes>,
     /// Largest file it may write; `None` is the system's limit.
     pub file_max: Option<Bytes>,
+    /// Whether each message has a lane of its own, so that a long run holds up nobody's next one.
+    pub background: bool,
     /// What every handler has.
     pub common: Common,
 }
@@ -197,6 +187,14 @@ impl Handler {
         }
     }
 
+    /// Whether each of its messages has a lane of its own.
+    pub fn is_background(&self) -> bool {
+        match self {
+            Self::Command(command) => command.background,
+            Self::Echo(_) | Self::Http(_) | Self::Agent(_) | Self::Llm(_) => false,
+        }
+    }
+
     /// What every handler has.
     pub fn common(&self) -> &Common {
         match self {
@@ -226,16 +224,16 @@ impl Common {
         Self::with_concurrency(DESK_CONCURRENCY)
     }
 
+    /// Of what runs jobs: each has a lane of its own, and answers the message that asked for it.
+    pub fn of_jobs(jobs: &Jobs) -> Self {
+        Self { retry: jobs.retry, ..Self::with_concurrency(jobs.concurrency) }
+    }
+
     fn with_concurrency(concurrency: usize) -> Self {
         Self {
             session: SessionBy::Chat,
             concurrency,
-            retry: RetrySettings {
-                attempts: 3,
-                first: Duration::from_secs(5),
-                max: Duration::from_mins(5),
-                factor: 2,
-            },
+            retry: RetrySettings::default_policy(),
             reply: ReplyStyle::Quote,
             reply_in_thread: false,
         }
@@ -258,37 +256,6 @@ impl Common {
                 .key("reply_in_thread", "opens a topic under the message")
                 .or(default.reply_in_thread),
         }
-    }
-}
-
-impl RetrySettings {
-    fn read(mut section: Section<'_>, default: Self) -> Self {
-        let ms = Duration::from_millis;
-        let day = Duration::from_hours(24);
-        let read = Self {
-            attempts: section
-                .key("attempts", "in all; 1 for effects that must not repeat")
-                .within(default.attempts, 1..=20),
-            first: section
-                .key(
-                    "first",
-                    "long enough for a service to come back, short enough for a person who \
-                    waits",
-                )
-                .within(default.first, ms(100)..=day),
-            max: section.key("max", "the longest wait").within(default.max, ms(100)..=day),
-            factor: section
-                .key("factor", "each wait is so many times the one before, with jitter")
-                .within(default.factor, 1..=10),
-        };
-        if read.max < read.first {
-            section.refuse(
-                "max",
-                "the longest wait is shorter than the first",
-                "raise `max` or lower `first`",
-            );
-        }
-        read
     }
 }
 
@@ -354,6 +321,12 @@ fn read_command(section: &mut Section<'_>) -> Option<Command> {
         file_max: section
             .key("file_max", "largest file it may write; absent is the system's limit")
             .optional_within(Bytes::kib(1)..=Bytes::mib(1 << 20)),
+        background: section
+            .key(
+                "background",
+                "`true`: messages of a chat run side by side, so a run of hours holds up none",
+            )
+            .or(false),
         common: Common::read(
             section,
             COMMAND_CONCURRENCY,

@@ -23,6 +23,7 @@ mod decoder;
 mod exposure;
 mod field;
 mod handler;
+mod jobs;
 mod key;
 mod kind;
 mod link;
@@ -36,6 +37,7 @@ mod policy;
 mod problem;
 #[cfg(test)]
 mod reference;
+mod retry;
 mod route;
 #[cfg(test)]
 mod schema;
@@ -57,18 +59,18 @@ pub use alerts::Alerts;
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
 pub use exposure::{SCRUB, can_scrub};
-pub use handler::{
-    Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, RetrySettings, SessionBy,
-};
+pub use handler::{Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, SessionBy};
+pub use jobs::Jobs;
 pub use link::LinkSettings;
 pub use llm::{History, Llm, LlmTimeouts};
 pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
+pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
-pub use units::Bytes;
+pub use units::{Bytes, parse_duration, parse_size};
 
 use decoder::{Decoder, Setting};
 use problem::{Class, SourceFile, sorted};
@@ -98,6 +100,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The handlers by name; every route's is among them.
     pub handlers: BTreeMap<String, Handler>,
+    /// Durable commands.
+    pub jobs: Jobs,
     /// The language of what the gateway itself says in chats.
     pub language: Lang,
     /// Limits of what goes out.
@@ -257,6 +261,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         apps,
         routes,
         handlers,
+        jobs: Jobs::read(root.section("jobs")),
         governor: Governor::read(root.section("governor")),
         link: LinkSettings::read(root.section("link")),
         network: Network::read(root.section("network")),
@@ -273,6 +278,12 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
 
 /// Name of the gateway's own desk among the handlers: chat commands and the buttons of its cards.
 pub const DESK: &str = "larkline";
+
+/// Name of what runs jobs among the handlers.
+pub const JOBS: &str = "larkline-jobs";
+
+/// Handlers of the gateway's own.
+pub const OURS: [&str; 2] = [DESK, JOBS];
 
 /// Name of the handler that is there without being configured.
 const BUILT_IN: &str = "echo";
@@ -300,7 +311,7 @@ fn read_handlers(
     let mut handlers = BTreeMap::new();
     let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
     for (name, section) in root.named("handler") {
-        if name == DESK {
+        if OURS.contains(&name.as_str()) {
             section.refuse("", "the name is the gateway's own", "give the handler another name");
         }
         let (kind, handler) = handler::read(section);

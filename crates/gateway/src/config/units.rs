@@ -59,7 +59,7 @@ pub(super) const fn days(n: u64) -> Duration {
 }
 
 /// Reads `"2M"`, `"512K"`, `"1GiB"`, `"4096"`; `None` when it is no size or overflows.
-pub(super) fn parse_size(text: &str) -> Option<Bytes> {
+pub fn parse_size(text: &str) -> Option<Bytes> {
     let (number, unit) = split_number(text.trim())?;
     let unit = unit.trim_end_matches("iB").trim_end_matches('B');
     let factor = match unit {
@@ -70,7 +70,7 @@ pub(super) fn parse_size(text: &str) -> Option<Bytes> {
 }
 
 /// Reads `"30s"`, `"1m30s"`, `"500ms"`; `None` when it is no duration or overflows.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut millis: u64 = 0;
     loop {

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use larkline_client::{Answer, ApiError, ApiErrorKind, FileType};
-use larkline_proto::api::{Disposition, RestMessage};
+use larkline_proto::api::{Disposition, RestMessage, RetryReason};
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::{LogId, MessageId};
 use larkline_store::outbox::{ClaimedOutbox, OutboxStage};
@@ -19,6 +19,9 @@ use crate::outgoing::{Op, Source};
 const FILE_BYTES_MAX: u64 = 30 << 20;
 /// The platform's limit for an image.
 const IMAGE_BYTES_MAX: usize = 10 << 20;
+
+/// A greater sequence is tried so often: each leaves a day of a wrong clock behind.
+const SEQUENCE_TRIES: usize = 3;
 
 /// What became of the calls.
 pub(super) enum Made {
@@ -62,19 +65,27 @@ impl Delivery {
             Ok(bytes) => bytes,
             Err(detail) => return Made::Impossible { code: "file_unreadable", detail },
         };
+        match self.upload(name, bytes).await {
+            Ok(message) => self.send_message(row, &to.with_message(message)).await,
+            Err((endpoint, error)) => refused(endpoint, error),
+        }
+    }
+
+    /// As an image where it is one that the platform takes, else as a file.
+    async fn upload(&self, name: &str, bytes: Bytes) -> Result<Outgoing, (&'static str, ApiError)> {
         let api = &self.app.api;
-        let message = if is_image(name) && bytes.len() <= IMAGE_BYTES_MAX {
-            match api.upload_image(name, bytes).await {
-                Ok(key) => Outgoing::image(&key.data),
-                Err(error) => return refused("upload_image", error),
+        if is_image(name) && bytes.len() <= IMAGE_BYTES_MAX {
+            match api.upload_image(name, bytes.clone()).await {
+                Ok(key) => return Ok(Outgoing::image(&key.data)),
+                // Named like an image, and none; or larger than one may be.
+                Err(error) if error.disposition() == Disposition::Permanent => {
+                    tracing::info!(name, code = %error.code(), "sent as a file: {error}");
+                }
+                Err(error) => return Err(("upload_image", error)),
             }
-        } else {
-            match api.upload_file(file_type(name), name, bytes).await {
-                Ok(key) => Outgoing::file(&key.data),
-                Err(error) => return refused("upload_file", error),
-            }
-        };
-        self.send_message(row, &to.with_message(message)).await
+        }
+        let uploaded = api.upload_file(file_type(name), name, bytes).await;
+        uploaded.map(|key| Outgoing::file(&key.data)).map_err(|error| ("upload_file", error))
     }
 
     /// Puts a card in the place of the one that an earlier row sent. That row is settled: a chat has
@@ -91,6 +102,11 @@ impl Delivery {
             let detail = "the card that it was to take the place of was not sent".to_owned();
             return Made::Impossible { code: "no_card", detail };
         };
+        if self.shared.cards.is_recalled(&message_id) {
+            self.shared.cards.forget(&message_id);
+            let detail = "the card that it was to take the place of was recalled".to_owned();
+            return Made::Impossible { code: "card_recalled", detail };
+        }
         let made = match self.replace(&message_id, &message.content).await {
             Ok(log_id) => Made::Sent { endpoint: "update", message_id: message_id.clone(), log_id },
             Err((endpoint, error)) => {
@@ -116,11 +132,17 @@ impl Delivery {
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
         if let Some(id) = id {
-            match api.replace_card(&id, card, cards.next_sequence(message_id)).await {
-                Ok(answer) => return Ok(answer.log_id),
-                Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
-                    return Err(("replace_card", error));
+            let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
+            for _ in 0..SEQUENCE_TRIES {
+                if !result.as_ref().is_err_and(is_behind) {
+                    break;
                 }
+                cards.is_behind(message_id);
+                result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
+            }
+            match result {
+                Ok(answer) => return Ok(answer.log_id),
+                Err(error) if is_throttled(&error) => return Err(("replace_card", error)),
                 // The same card as a message may pass; if it is the card, it will say so again.
                 Err(error) => {
                     tracing::debug!(message_id = %message_id, code = %error.code(), "{error}");
@@ -140,6 +162,18 @@ impl Delivery {
             tracing::debug!(message_id = %message_id, "the card stays as it is: {error}");
         }
     }
+}
+
+/// Whether the platform has seen a greater sequence of the card.
+pub fn is_behind(error: &ApiError) -> bool {
+    /// "Sequence number compare failed."
+    const SEQUENCE: i64 = 300_317;
+    matches!(&error.kind, ApiErrorKind::Platform { failure, .. } if failure.code == SEQUENCE)
+}
+
+fn is_throttled(error: &ApiError) -> bool {
+    let reason = RetryReason::RateLimited;
+    matches!(error.disposition(), Disposition::Retry { reason: why, .. } if why == reason)
 }
 
 fn will_be_repeated(error: &ApiError) -> bool {

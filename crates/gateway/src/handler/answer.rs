@@ -33,18 +33,20 @@ pub struct Answer {
 pub struct HandlerError {
     /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
     /// `memory`, `processes`, `spawn`, `http_status`, `http_gone`, `http_refused`,
-    /// `http_transport`, `bad_answer`, `cancelled`, `panic`, `store`.
+    /// `http_transport`, `bad_answer`, `bad_job`, `interrupted`, `cancelled`, `panic`, `store`.
     pub code: &'static str,
     /// What happened, for the operator: exit code, last lines of stderr, status.
     pub detail: String,
     /// Whether another attempt makes sense.
     pub retry: Retry,
+    /// What its chat is told when it is given up, Markdown; the gateway's usual words when empty.
+    pub said: String,
 }
 
 impl HandlerError {
     /// A failure that the handler's policy may try again.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), retry: Retry::Policy }
+        Self { code, detail: detail.into(), retry: Retry::Policy, said: String::new() }
     }
 
     /// The same failure with another word on trying again.

@@ -18,6 +18,7 @@ use super::answer::{Answer, HandlerError, Retry};
 use super::children::{Children, End, Job, Limits, Outcome};
 use super::turn::Turn;
 use crate::config::{self, OutputFormat};
+use crate::grants::Access;
 
 /// Variables of the gateway's own environment that every child gets.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
@@ -102,7 +103,8 @@ impl Command {
 
     fn env(&self, turn: &Turn) -> BTreeMap<String, String> {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-        own.chain(turn_env(turn)).collect()
+        let access = turn.access.iter().flat_map(Access::env);
+        own.chain(turn_env(turn)).chain(access).collect()
     }
 
     fn not_started(&self, error: &std::io::Error) -> HandlerError {
@@ -192,7 +194,7 @@ fn failure(status: ExitStatus) -> (&'static str, String) {
     }
 }
 
-fn signal_name(number: i32) -> String {
+pub(super) fn signal_name(number: i32) -> String {
     let name =
         |(signal, name): &(Signal, &str)| (signal.as_raw() == number).then(|| (*name).into());
     SIGNALS.iter().find_map(name).unwrap_or_else(|| format!("signal {number}"))
@@ -258,6 +260,7 @@ mod tests {
             output: OutputFormat::Text,
             memory: None,
             file_max: None,
+            background: false,
             common: Common {
                 session: SessionBy::Chat,
                 concurrency: 1,

@@ -25,6 +25,8 @@ const LISTED: usize = 10;
 pub(super) struct Conversation {
     store: Arc<dyn Store>,
     session: Session,
+    /// What the agent told, and the store could not take at once.
+    untold: Option<(TaskId, String)>,
 }
 
 impl Conversation {
@@ -42,7 +44,7 @@ impl Conversation {
             cause: "message".to_owned(),
         };
         let session = store.begin_session(new).await?;
-        Ok(Self { store: Arc::clone(store), session })
+        Ok(Self { store: Arc::clone(store), session, untold: None })
     }
 
     /// The session as it is now.
@@ -86,7 +88,10 @@ impl Conversation {
         let known = self.session.agent_session.as_deref() == Some(agent_id);
         let agent_session = if known { Change::Keep } else { Change::To(agent_id.to_owned()) };
         let patch = SessionPatch { agent_session, task: Some(task), ..SessionPatch::default() };
-        self.patch(patch).await
+        let kept = self.patch(patch).await;
+        // The id is told one time: what is not kept now is kept with the end of the turn.
+        self.untold = kept.is_err().then(|| (task, agent_id.to_owned()));
+        kept
     }
 
     /// The agent does not know its id any more.
@@ -103,7 +108,10 @@ impl Conversation {
     /// [`StoreError`].
     pub(super) async fn end_turn(&mut self, cause: &str, used: Usage) -> Result<(), StoreError> {
         let dollars = used.cost_usd.unwrap_or_default().clamp(0.0, 1e9);
+        let untold = self.untold.take();
         let patch = SessionPatch {
+            task: untold.as_ref().map(|(task, _)| *task),
+            agent_session: untold.map_or(Change::Keep, |(_, id)| Change::To(id)),
             turns: 1,
             cost_microusd: micro(dollars),
             tokens_in: used.tokens_in,
@@ -166,6 +174,12 @@ impl Conversation {
         if found.id != self.session.id {
             if found.state != SessionState::Completed {
                 return Ok(Answer::markdown(words::no_such_session(lang)));
+            }
+            if self.session.state == SessionState::Processing {
+                // A turn that died without a word left it so.
+                self.step(SessionState::Active, "resume", SessionPatch::default())
+                    .await
+                    .map_err(HandlerError::store)?;
             }
             // The store completes the current one with this step.
             self.session = found;

@@ -4,10 +4,12 @@
 //! it. What a word means is `commands`'s, what a button answers `ask`'s business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larkline_proto::event::CardAction;
 use larkline_proto::id::OpenId;
-use larkline_store::session::{Session, SessionQuery};
+use larkline_store::job::JobQuery;
+use larkline_store::session::Session;
 use larkline_store::task::TaskId;
 use serde_json::{Value, json};
 
@@ -15,7 +17,9 @@ use super::answer::{Answer, HandlerError};
 use super::turn::Turn;
 use crate::ask::Pressed;
 use crate::card;
+use crate::clock;
 use crate::commands::Command;
+use crate::jobs::{self, JobState, JobView};
 use crate::router;
 use crate::shared::Shared;
 use crate::turns::Stop;
@@ -124,11 +128,40 @@ impl Desk {
         Ok(lines.join("\n"))
     }
 
+    /// The jobs of the chat, newest first.
     async fn jobs(&self, lang: Lang, turn: &Turn) -> Result<String, HandlerError> {
-        let query = SessionQuery { limit: JOBS_SHOWN, ..SessionQuery::default() };
-        let _ = (query, turn);
-        Ok(words::no_jobs(lang))
+        let query = JobQuery {
+            chat: turn.event.chat_id().map(ToString::to_string),
+            app: Some(turn.app.clone()),
+            limit: JOBS_SHOWN,
+            ..JobQuery::default()
+        };
+        let jobs = jobs::list(&self.shared, query)
+            .await
+            .map_err(|error| HandlerError::new("store", error.to_string()))?;
+        if jobs.is_empty() {
+            return Ok(words::no_jobs(lang));
+        }
+        let lines: Vec<String> = jobs.iter().map(|job| line(lang, job)).collect();
+        Ok(format!("{}\n{}", words::jobs_title(lang), lines.join("\n")))
     }
+}
+
+/// A job in a line.
+fn line(lang: Lang, job: &JobView) -> String {
+    let at = |ms: Option<i64>| clock::local(ms.unwrap_or(job.created_ms));
+    let state = match job.state {
+        JobState::Queued => words::job_queued(lang),
+        JobState::Running => {
+            let ms = clock::now_ms() - job.began_ms.unwrap_or(job.created_ms);
+            let time = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+            words::job_running(lang, &words::duration(lang, time))
+        }
+        JobState::Retrying => words::job_retrying(lang, job.attempt),
+        JobState::Done => words::job_over(lang, &at(job.ended_ms)),
+        JobState::Failed => words::job_given_up(lang, &job.code, &at(job.ended_ms)),
+    };
+    words::job_line(lang, &job.id, &job.name, &state)
 }
 
 /// A session in lines.
@@ -143,7 +176,7 @@ fn describe(lang: Lang, session: &Session) -> Vec<String> {
             session.id.0,
             &words::session_state(lang, session.state),
             session.turns,
-            &crate::clock::local(session.used_ms),
+            &clock::local(session.used_ms),
         ),
         words::used(lang, session.tokens_in, session.tokens_out, &cost),
     ];

@@ -14,12 +14,13 @@ use larkline_proto::id::MessageId;
 use larkline_store::task::TaskId;
 use serde_json::Value;
 
+use super::parcel::SENT;
 use crate::live::Live;
 use crate::outgoing::Saying;
 use crate::words;
 
 /// Name of the folder of tasks below the state directory.
-const TASKS: &str = "tasks";
+pub(super) const TASKS: &str = "tasks";
 /// Files of one message that are fetched.
 const FETCHED_MAX: usize = 10;
 /// Files that are sent after one turn; more is a runaway.
@@ -60,11 +61,16 @@ impl Folder {
     /// # Errors
     /// When it cannot be made.
     pub(super) fn make(state_dir: &Path, task: TaskId) -> io::Result<Self> {
-        let root = state_dir.join(TASKS).join(task.0.to_string());
+        let root = task_folder(state_dir, task);
         for below in ["in", "out"] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(below))?;
         }
         Ok(Self { root })
+    }
+
+    /// The folder itself.
+    pub(super) fn root(&self) -> PathBuf {
+        self.root.clone()
     }
 
     /// Where the agent leaves files for the chat.
@@ -141,10 +147,15 @@ impl Folder {
     }
 }
 
+/// The folder of a task, which need not be there.
+pub fn task_folder(state_dir: &Path, task: TaskId) -> PathBuf {
+    state_dir.join(TASKS).join(task.0.to_string())
+}
+
 /// Removes folders of tasks that nothing has touched for so long.
 pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime) {
     for entry in std::fs::read_dir(state_dir.join(TASKS)).into_iter().flatten().flatten() {
-        let touched = ["in", "out", "."]
+        let touched = ["in", "out", SENT, "."]
             .into_iter()
             .filter_map(|below| std::fs::metadata(entry.path().join(below)).ok()?.modified().ok())
             .max();
@@ -198,7 +209,7 @@ fn images_of_post(post: &Value) -> Vec<Named> {
 }
 
 /// What is harmless of a name: nothing that a shell, a path or a prompt reads in another way.
-fn harmless(name: &str) -> String {
+pub(super) fn harmless(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
     let kept: String = name.chars().map(plain).take(NAME_CHARS_MAX).collect();
     let kept = kept.trim_matches('.').to_owned();

@@ -13,6 +13,7 @@ use larkline_agent::Usage;
 use larkline_agent::chat::{self, ChatRequest, Role};
 use larkline_client::NetError;
 use larkline_proto::markdown;
+use larkline_store::StoreError;
 use larkline_store::session::{Change, SessionPatch, Utterance};
 use larkline_store::task::TaskId;
 use tokio::time::Instant;
@@ -128,9 +129,11 @@ impl Llm {
             "turn over"
         );
         if over.is_kept() && !answer.is_empty() {
-            self.remember(live, place, conversation, &asked, answer).await?;
+            let remembered = self.remember(live, place, conversation, &asked, answer).await;
+            forgiven(live, "say_in_session", remembered);
         }
-        conversation.end_turn(over.word(), usage).await.map_err(HandlerError::store)?;
+        // The answer is there, whatever the store or the operator thinks of the conversation.
+        forgiven(live, "step_session", conversation.end_turn(over.word(), usage).await);
         Ok(Answer {
             said: vec![spoken(turn, lang, &over, answer, footer(lang, began.elapsed(), usage))],
             outcome: Some(over.word()),
@@ -194,7 +197,7 @@ impl Llm {
         conversation: &Conversation,
         asked: &chat::Turn,
         answer: &str,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<(), StoreError> {
         let said = |role: Role, text: &str| Utterance {
             task: place,
             role: word_of(role).to_owned(),
@@ -204,7 +207,7 @@ impl Llm {
         };
         let said = vec![said(Role::User, &asked.text), said(Role::Assistant, answer)];
         let id = conversation.session().id;
-        live.shared().store.say_in_session(id, said).await.map_err(HandlerError::store)
+        live.shared().store.say_in_session(id, said).await
     }
 
     async fn command(
@@ -258,6 +261,13 @@ impl Llm {
             shared.store_health.failed("enqueue", &error);
         }
         HandlerError::stopped()
+    }
+}
+
+/// What is kept of a turn beside its answer is worth a line in the log, and not the answer.
+fn forgiven(live: &Live, during: &'static str, kept: Result<(), StoreError>) {
+    if let Err(error) = kept {
+        live.shared().store_health.failed(during, &error);
     }
 }
 

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use larkline_client::Dialer;
+use larkline_proto::id::OpenId;
 
 use crate::config;
+use crate::words::Lang;
 
 pub mod agent;
 pub mod answer;
@@ -24,7 +26,9 @@ mod conversing;
 pub mod desk;
 pub mod files;
 pub mod http;
+pub mod job;
 pub mod llm;
+mod parcel;
 pub mod retry;
 pub mod turn;
 
@@ -34,7 +38,9 @@ pub use children::Children;
 pub use command::Command;
 pub use desk::Desk;
 pub use http::{Http, HttpError};
+pub use job::Job;
 pub use llm::Llm;
+pub use parcel::{Parcel, ParcelError};
 pub use turn::Turn;
 
 /// A handler, ready to work.
@@ -52,6 +58,8 @@ pub enum Handler {
     Llm(Box<Llm>),
     /// The gateway's own.
     Desk(Desk),
+    /// Runs jobs.
+    Job(Box<Job>),
 }
 
 /// What handlers are made with. Prints nothing: the environment holds secrets.
@@ -109,6 +117,7 @@ impl Handler {
                 Self::Agent(agent) => agent.handle(turn).await,
                 Self::Llm(llm) => llm.handle(turn).await,
                 Self::Desk(desk) => desk.handle(turn).await,
+                Self::Job(job) => job.handle(turn).await,
             }
         })
         .await
@@ -118,7 +127,60 @@ impl Handler {
     pub fn converses(&self) -> bool {
         match self {
             Self::Agent(_) | Self::Llm(_) => true,
-            Self::Echo(_) | Self::Command(_) | Self::Http(_) | Self::Desk(_) => false,
+            Self::Echo(_) | Self::Command(_) | Self::Http(_) | Self::Desk(_) | Self::Job(_) => {
+                false
+            }
+        }
+    }
+
+    /// Whether its programs are given a token to talk back with.
+    pub fn talks_back(&self) -> bool {
+        match self {
+            Self::Command(_) | Self::Job(_) => true,
+            Self::Agent(agent) => agent.talks_back(),
+            Self::Echo(_) | Self::Http(_) | Self::Llm(_) | Self::Desk(_) => false,
+        }
+    }
+
+    /// Who may answer questions of its turns, besides the owners and whoever began them.
+    pub fn approvers(&self) -> &[OpenId] {
+        match self {
+            Self::Agent(agent) => agent.approvers(),
+            Self::Echo(_)
+            | Self::Command(_)
+            | Self::Http(_)
+            | Self::Llm(_)
+            | Self::Desk(_)
+            | Self::Job(_) => &[],
+        }
+    }
+
+    /// What the chat of a turn is told when it is given up; nothing for the usual words.
+    pub fn farewell(&self, lang: Lang, turn: &Turn, error: &HandlerError) -> Option<String> {
+        if !error.said.is_empty() {
+            return Some(error.said.clone());
+        }
+        match self {
+            Self::Job(_) => Some(Job::farewell(lang, turn, error)),
+            Self::Echo(_)
+            | Self::Command(_)
+            | Self::Http(_)
+            | Self::Agent(_)
+            | Self::Llm(_)
+            | Self::Desk(_) => None,
+        }
+    }
+
+    /// Attempts of a turn, where it says so itself.
+    pub fn attempts(&self, turn: &Turn) -> Option<u32> {
+        match self {
+            Self::Job(_) => Job::attempts(turn),
+            Self::Echo(_)
+            | Self::Command(_)
+            | Self::Http(_)
+            | Self::Agent(_)
+            | Self::Llm(_)
+            | Self::Desk(_) => None,
         }
     }
 
@@ -126,9 +188,12 @@ impl Handler {
     /// announces none.
     pub fn reply_within(&self) -> Option<Duration> {
         match self {
-            Self::Echo(_) | Self::Command(_) | Self::Agent(_) | Self::Llm(_) | Self::Desk(_) => {
-                None
-            }
+            Self::Echo(_)
+            | Self::Command(_)
+            | Self::Agent(_)
+            | Self::Llm(_)
+            | Self::Desk(_)
+            | Self::Job(_) => None,
             Self::Http(http) => http.reply_within(),
         }
     }

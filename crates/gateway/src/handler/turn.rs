@@ -1,10 +1,12 @@
 //! What a handler is given, and its form as JSON for handlers in other languages.
 
 use larkline_proto::event::{Body, Event};
+use larkline_store::inbox::InboxId;
 use larkline_store::task::{TaskId, TaskLease};
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
 
+use crate::grants::Access;
 use crate::live::Live;
 
 /// One event for one handler.
@@ -18,6 +20,8 @@ pub struct Turn {
     pub handler: String,
     /// Key of the conversation; turns of one session come one after the other.
     pub session: String,
+    /// The event's row.
+    pub inbox: InboxId,
     /// The task; the same for all attempts.
     pub task: TaskId,
     /// 1 for the first attempt. A higher number means that an earlier attempt may have had
@@ -40,6 +44,8 @@ pub struct Turn {
     pub lease: TaskLease,
     /// The way to the chat while the turn runs, for handlers that converse.
     pub live: Option<Live>,
+    /// How its programs talk back to the chat while it runs, for handlers that have programs.
+    pub access: Option<Access>,
 }
 
 impl Turn {

@@ -50,6 +50,7 @@ impl Scripts {
             output: OutputFormat::Text,
             memory: None,
             file_max: None,
+            background: false,
             common: common(),
         };
         Self { home, resources, settings }

@@ -2,6 +2,7 @@
 
 use larkline_gateway::handler::Turn;
 use larkline_proto::event::Event;
+use larkline_store::inbox::InboxId;
 use larkline_store::task::{TaskId, TaskLease};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -44,5 +45,7 @@ pub(crate) fn turn(text: &str) -> Turn {
         cancel: CancellationToken::new(),
         lease: TaskLease { task: TaskId(7), epoch: 1 },
         live: None,
+        access: None,
+        inbox: InboxId(1),
     }
 }

@@ -10,6 +10,7 @@
 pub mod conversations;
 pub mod history;
 pub mod intake;
+pub mod jobs;
 pub mod lists;
 pub mod merging;
 pub mod outbox;
@@ -62,8 +63,12 @@ macro_rules! store_laws {
             tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
             tasks::what_waits_follows_a_clock_that_is_set_back,
+            jobs::jobs_are_listed_newest_first_as_they_stand,
+            jobs::a_waiting_task_can_be_withdrawn,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
+            outbox::an_urgent_row_goes_before_others_of_its_lane,
+            outbox::what_waits_is_replaced_until_it_was_tried,
             outbox::a_busy_lane_takes_turns_with_the_others,
             outbox::an_app_sees_its_own_rows,
             outbox::a_repeated_key_inserts_nothing,

@@ -4,7 +4,7 @@ use super::{APP, claim_row, claim_rows, delivered, message, undeliverable};
 use crate::{
     Store, StoreError,
     outbox::{NewOutbox, OutboxClaim, OutboxSettlement, OutboxStage, OutboxState},
-    record::DeadItem,
+    record::{DeadItem, MessageQuery},
 };
 
 async fn enqueue(store: &dyn Store, rows: &[(&str, &str)]) {
@@ -35,6 +35,49 @@ pub async fn priority_goes_before_age(store: &dyn Store) {
     store.enqueue(vec![progress, message("2", "b")]).await.unwrap();
     let order: Vec<_> = claim_rows(store, 10, 10).await.into_iter().map(|row| row.lane).collect();
     assert_eq!(order, ["b", "a"]);
+}
+
+/// Within a lane the urgent goes first too, each kind in its order; what was claimed already is not
+/// overtaken, also when it comes back.
+pub async fn an_urgent_row_goes_before_others_of_its_lane(store: &dyn Store) {
+    let row = |key, priority| NewOutbox { priority, ..message(key, "a") };
+    store.enqueue(vec![row("1", -1), row("2", -1), row("3", 0), row("4", -1)]).await.unwrap();
+    store.enqueue(vec![row("5", 0)]).await.unwrap();
+    let first = claim_row(store, 10).await;
+    assert_eq!(first.uuid, "uuid-3");
+    store.enqueue(vec![row("6", 1)]).await.unwrap();
+    store.settle_outbox(first.lease, retry(20, false)).await.unwrap();
+    let mut order = Vec::new();
+    for now_ms in 20..26 {
+        let row = claim_row(store, now_ms).await;
+        order.push(row.uuid.trim_start_matches("uuid-").to_owned());
+        store.settle_outbox(row.lease, delivered("om_9", now_ms)).await.unwrap();
+    }
+    assert_eq!(order, ["3", "6", "5", "1", "2", "4"]);
+}
+
+/// What waits can be made newer, as long as nothing of it may have arrived.
+pub async fn what_waits_is_replaced_until_it_was_tried(store: &dyn Store) {
+    enqueue(store, &[("1", "a"), ("2", "a")]).await;
+    let replace = async |key: &str, body: &str| {
+        store.replace_queued(key.into(), body.into(), format!("about {body}")).await.unwrap()
+    };
+    assert!(!replace("9", "of nobody").await);
+    assert!(replace("2", "newer").await);
+    let row = claim_row(store, 10).await;
+    assert!(!replace("1", "too late").await, "it is in hand");
+    store.settle_outbox(row.lease, retry(20, false)).await.unwrap();
+    assert!(replace("1", "put back").await, "nothing of it was sent");
+    let row = claim_row(store, 20).await;
+    assert_eq!(row.body, b"put back");
+    store.settle_outbox(row.lease, retry(30, true)).await.unwrap();
+    assert!(!replace("1", "again").await, "under its uuid the platform may know the old words");
+    let row = claim_row(store, 30).await;
+    store.settle_outbox(row.lease, delivered("om_1", 31)).await.unwrap();
+    assert!(!replace("1", "done").await);
+    assert_eq!(claim_row(store, 40).await.body, b"newer");
+    let query = MessageQuery { limit: 1, ..MessageQuery::default() };
+    assert_eq!(store.records(query).await.unwrap()[0].preview, "about newer");
 }
 
 /// However much one lane holds, the others have their turn between its rows.

@@ -14,6 +14,7 @@ use crate::{
         Accepted, AckTimes, Decision, InboxId, InboxItem, NewEvent, RouteDecision, Ruling,
         event_key,
     },
+    job::JOB,
     outbox::NewOutbox,
 };
 
@@ -112,7 +113,8 @@ fn accept_one(
         Some(ruling) => rule(tx, id, ruling)?,
         None => drop(tx.undecided.insert(place(event), true)),
     }
-    if let Some(chat) = &event.chat_id {
+    // A job is no sign of life of its chat.
+    if let Some(chat) = event.chat_id.as_ref().filter(|_| event.kind != JOB) {
         let chat_type = event.chat_type.as_deref();
         tx.ledger.visit(&event.app, chat.as_str(), chat_type, event.received_ms);
     }

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0002_story.sql"),
     include_str!("../../migrations/0003_pace.sql"),
     include_str!("../../migrations/0004_sessions.sql"),
+    include_str!("../../migrations/0005_jobs.sql"),
 ];
 
 /// Brings the file to the newest schema this binary knows.

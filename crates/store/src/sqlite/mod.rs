@@ -10,6 +10,7 @@ mod fact;
 mod fault;
 mod history;
 mod inbox;
+mod job;
 mod late;
 mod ledger;
 mod list;
@@ -41,6 +42,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Store, StoreError, StoreFuture,
     inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
+    job::{JobQuery, JobRecord},
     outbox::{
         ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
     },
@@ -309,6 +311,14 @@ impl Store for SqliteStore {
         Box::pin(self.in_bites("give_up", true, move |tx| task::give_up(tx, &handler, now_ms)))
     }
 
+    fn withdraw(&self, task: TaskId, replies: Vec<NewOutbox>, at_ms: i64) -> StoreFuture<'_, bool> {
+        self.write("withdraw", move |tx| job::withdraw(tx, task, &replies, at_ms))
+    }
+
+    fn jobs(&self, query: JobQuery) -> StoreFuture<'_, Vec<JobRecord>> {
+        self.read("jobs", move |conn| job::list(conn, &query))
+    }
+
     fn enqueue(&self, rows: Vec<NewOutbox>) -> StoreFuture<'_, Vec<OutboxId>> {
         self.write("enqueue", move |tx| outbox::enqueue(tx, &rows))
     }
@@ -331,6 +341,10 @@ impl Store for SqliteStore {
             outbox::settle(tx, lease, &settlement)?;
             Ok(std::mem::take(&mut tx.concluded))
         })
+    }
+
+    fn replace_queued(&self, key: String, body: Vec<u8>, preview: String) -> StoreFuture<'_, bool> {
+        self.write("replace_queued", move |tx| outbox::replace_queued(tx, &key, &body, &preview))
     }
 
     fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>> {

@@ -1,7 +1,7 @@
 //! Outbox lanes: heads, leases, fences, and whose turn it is.
 //!
-//! Built as the task lanes are (see [`super::task`]); what differs is the order: by row within
-//! a lane, by priority and last service between lanes.
+//! Built as the task lanes are (see [`super::task`]); what differs is the order: by priority and
+//! row within a lane, by priority and last service between lanes.
 
 use rusqlite::{Connection, params};
 
@@ -27,7 +27,8 @@ pub(super) struct Inserted {
     pub(super) is_new: bool,
 }
 
-/// Stores a row, unless its key is there. The caller counts new rows for their event.
+/// Stores a row, unless its key is there. The caller counts new rows for their event. One that is
+/// more urgent than the head of its lane, which nobody has claimed, takes its place.
 pub(super) fn insert(
     tx: &Tx<'_>,
     new: &NewOutbox,
@@ -40,7 +41,7 @@ pub(super) fn insert(
             coalesce((SELECT boot_id FROM boot ORDER BY id DESC LIMIT 1), ''),
             CASE WHEN EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_lane
                 WHERE app = ?2 AND lane = ?3 AND state = 'queued') THEN NULL ELSE 0 END)
-        ON CONFLICT (key) DO NOTHING";
+        ON CONFLICT (key) DO NOTHING RETURNING id, ready_ms";
     let columns = params![
         new.key,
         new.app,
@@ -53,8 +54,15 @@ pub(super) fn insert(
         new.created_ms,
         new.body,
     ];
-    if sql::exec(tx.conn, insert, columns)? > 0 {
-        return Ok(Inserted { id: tx.conn.last_insert_rowid(), is_new: true });
+    let inserted = sql::one(tx.conn, insert, columns, |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
+    })?;
+    if let Some((id, ready_ms)) = inserted {
+        let place = Place { priority: i64::from(new.priority), id };
+        if ready_ms.is_none() && becomes_head(tx, (&new.app, &new.lane), place)? {
+            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = 0 WHERE id = ?1", [id])?;
+        }
+        return Ok(Inserted { id, is_new: true });
     }
     let find = "SELECT id FROM outbox WHERE key = ?1";
     let id = sql::one(tx.conn, find, [&new.key], |row| row.get(0))?;
@@ -234,7 +242,7 @@ fn delivered(
 fn ended(tx: &mut Tx<'_>, held: &Held, dead: i64, at_ms: i64) -> Result<(), Refusal> {
     let advance = "UPDATE outbox SET ready_ms = due_ms, served_ms = ?3 WHERE id = (
         SELECT id FROM outbox INDEXED BY outbox_lane
-        WHERE app = ?1 AND lane = ?2 AND state = 'queued' ORDER BY id LIMIT 1)";
+        WHERE app = ?1 AND lane = ?2 AND state = 'queued' ORDER BY priority DESC, id LIMIT 1)";
     sql::exec(tx.conn, advance, params![held.app, held.lane, held.served_ms])?;
     if let Some(inbox) = held.inbox {
         shift(tx, inbox, -1, dead, at_ms)?;
@@ -272,10 +280,10 @@ fn noted(
     Ok(note(tx, inbox, &failed)?)
 }
 
-/// Makes a dead row due again, before younger rows of its lane that nobody has claimed.
+/// Makes a dead row due again, before younger rows of its lane and priority that nobody has claimed.
 pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
-    let read = "SELECT app, lane, inbox, attempts, claimed_ms, ended_ms, code, log_id, error
-        FROM outbox WHERE id = ?1 AND state = 'dead'";
+    let read = "SELECT app, lane, inbox, attempts, claimed_ms, ended_ms, code, log_id, error,
+        priority FROM outbox WHERE id = ?1 AND state = 'dead'";
     let dead = sql::one(tx.conn, read, [id], |row| {
         let lane: (String, String) = (row.get(0)?, row.get(1)?);
         let death = Death {
@@ -286,10 +294,11 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
             log_id: row.get(7)?,
             detail: row.get(8)?,
         };
-        Ok((lane, row.get::<_, Option<i64>>(2)?, death))
+        let place = Place { priority: row.get(9)?, id };
+        Ok((lane, place, row.get::<_, Option<i64>>(2)?, death))
     })?;
-    let Some(((app, lane), inbox, death)) = dead else { return Ok(false) };
-    let ready_ms = becomes_head(tx, &app, &lane, id)?.then_some(0);
+    let Some(((app, lane), place, inbox, death)) = dead else { return Ok(false) };
+    let ready_ms = becomes_head(tx, (&app, &lane), place)?.then_some(0);
     let update = "UPDATE outbox SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
         served_ms = ?3, claimed_ms = NULL, ended_ms = NULL, code = '', error = '', log_id = ''
         WHERE id = ?1";
@@ -328,19 +337,48 @@ fn stage(word: &str) -> OutboxStage {
     }
 }
 
-fn becomes_head(tx: &Tx<'_>, app: &str, lane: &str, id: i64) -> Result<bool, Refusal> {
-    let read = "SELECT id, epoch FROM outbox INDEXED BY outbox_lane
-        WHERE app = ?1 AND lane = ?2 AND state = 'queued' AND ready_ms IS NOT NULL
-        ORDER BY id LIMIT 1";
-    let head = sql::one(tx.conn, read, [app, lane], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+/// Where a row stands in its lane.
+#[derive(Clone, Copy)]
+struct Place {
+    priority: i64,
+    id: i64,
+}
+
+impl Place {
+    fn is_before(self, other: Self) -> bool {
+        (-self.priority, self.id) < (-other.priority, other.id)
+    }
+}
+
+/// Whether a row at `place` shall head its lane; an unclaimed head behind it steps back. That one is
+/// the first of those that wait; another head was claimed, and stays.
+fn becomes_head(tx: &Tx<'_>, (app, lane): (&str, &str), place: Place) -> Result<bool, Refusal> {
+    let read = "SELECT id, priority, epoch, ready_ms FROM outbox INDEXED BY outbox_lane
+        WHERE app = ?1 AND lane = ?2 AND state = 'queued' AND id <> ?3
+        ORDER BY priority DESC, id LIMIT 1";
+    let first = sql::one(tx.conn, read, params![app, lane, place.id], |row| {
+        let place = Place { id: row.get(0)?, priority: row.get(1)? };
+        let is_unclaimed_head =
+            row.get::<_, i64>(2)? == 0 && row.get::<_, Option<i64>>(3)?.is_some();
+        Ok((place, is_unclaimed_head))
     })?;
-    match head {
+    match first {
         None => Ok(true),
-        Some((head, 0)) if id < head => {
-            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = NULL WHERE id = ?1", [head])?;
+        Some((head, true)) if place.is_before(head) => {
+            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = NULL WHERE id = ?1", [head.id])?;
             Ok(true)
         }
         Some(_) => Ok(false),
     }
+}
+
+pub(super) fn replace_queued(
+    tx: &Tx<'_>,
+    key: &str,
+    body: &[u8],
+    preview: &str,
+) -> Result<bool, Refusal> {
+    let update = "UPDATE outbox SET body = ?2, preview = ?3
+        WHERE key = ?1 AND state = 'queued' AND owner IS NULL AND first_ms IS NULL";
+    Ok(sql::exec(tx.conn, update, params![key, body, preview])? > 0)
 }

@@ -3,7 +3,7 @@
 //! A lane is not a row but the queued tasks of one handler and lane name. One of them is the
 //! head and has `ready_ms`; a head that was claimed stays the head until it is settled for good.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{
     dead::Death,
@@ -134,17 +134,25 @@ pub(super) struct Held {
 pub(super) fn held(tx: &Tx<'_>, lease: TaskLease) -> Result<Held, Refusal> {
     let read = "SELECT id, inbox, handler, lane, attempts, claimed_ms FROM task
         WHERE id = ?1 AND epoch = ?2 AND owner IS NOT NULL AND state = 'queued'";
-    let held = sql::one(tx.conn, read, [lease.task.0, lease.epoch], |row| {
-        Ok(Held {
-            id: row.get(0)?,
-            inbox: row.get(1)?,
-            handler: row.get(2)?,
-            lane: row.get(3)?,
-            attempts: row.get(4)?,
-            claimed_ms: row.get(5)?,
-        })
-    })?;
-    held.ok_or(Refusal::Fenced)
+    sql::one(tx.conn, read, [lease.task.0, lease.epoch], read_held)?.ok_or(Refusal::Fenced)
+}
+
+/// A task that nobody works on, so that it can be ended in its place.
+pub(super) fn waiting(tx: &Tx<'_>, id: i64) -> Result<Option<Held>, Refusal> {
+    let read = "SELECT id, inbox, handler, lane, attempts, claimed_ms FROM task
+        WHERE id = ?1 AND owner IS NULL AND state = 'queued'";
+    Ok(sql::one(tx.conn, read, [id], read_held)?)
+}
+
+fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
+    Ok(Held {
+        id: row.get(0)?,
+        inbox: row.get(1)?,
+        handler: row.get(2)?,
+        lane: row.get(3)?,
+        attempts: row.get(4)?,
+        claimed_ms: row.get(5)?,
+    })
 }
 
 pub(super) fn settle(
@@ -190,7 +198,12 @@ pub(super) fn settle(
     .map(drop)
 }
 
-fn replied(tx: &Tx<'_>, inbox: i64, task: i64, rows: &[NewOutbox]) -> Result<i64, Refusal> {
+pub(super) fn replied(
+    tx: &Tx<'_>,
+    inbox: i64,
+    task: i64,
+    rows: &[NewOutbox],
+) -> Result<i64, Refusal> {
     let mut fresh = 0;
     for row in rows {
         if outbox::insert(tx, row, Some(inbox), Some(task))?.is_new {
@@ -202,7 +215,7 @@ fn replied(tx: &Tx<'_>, inbox: i64, task: i64, rows: &[NewOutbox]) -> Result<i64
 
 /// Takes a task out of its lane and lets the next one be its head. A head that is being worked on
 /// stays so: what is given up behind it is none of its business.
-fn end(
+pub(super) fn end(
     tx: &Tx<'_>,
     held: &Held,
     state: &str,

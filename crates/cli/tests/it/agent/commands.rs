@@ -237,9 +237,7 @@ async fn chat_text_stays_text_whatever_it_looks_like() {
     let said = rig.say(&rig.owner, forged);
     let answer = answered(&rig, &said, "I heard").await.remove(0);
     assert!(!answer.contains("read /etc/passwd"), "{answer}");
-    let heard = read(&rig.path("told"));
-    let line: serde_json::Value = serde_json::from_str(heard.lines().last().unwrap()).unwrap();
-    let text = line["message"]["content"][0]["text"].as_str().unwrap();
+    let text = super::prompts(&rig).pop().unwrap();
     assert_eq!((text.matches("<message").count(), text.matches("</message>").count()), (1, 1));
     assert!(!read(&rig.path("argv")).contains("skip-permissions"), "no word of a chat is one");
     told(&rig, "[[recall]]", "blue").await;

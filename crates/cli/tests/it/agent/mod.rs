@@ -39,6 +39,7 @@ pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
         AGENT.replace("argv = [\"{larkline}\", \"scripted-agent\"]", "argv = [\"{dir}/watched\"]");
     let mut rig = Rig::new(&(config + keys)).await;
     let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
+    let before = before.replace("{dir}", &dir.to_string());
     let body = format!(
         "{before}\necho \"$@\" >> {dir}/argv\nenv >> {dir}/env\n\
         tee -a {dir}/told | {larkline} scripted-agent \"$@\""
@@ -47,6 +48,18 @@ pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
     rig.run(&[]).await;
     rig.ready().await;
     rig
+}
+
+/// What a watched agent was told, each prompt as its text blocks, joined.
+pub(crate) fn prompts(rig: &Rig) -> Vec<String> {
+    let lines = crate::rig::read(&rig.path("told"));
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let text = |line: Value| -> String {
+        let blocks = line["message"]["content"].as_array().cloned().unwrap_or_default();
+        let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+        texts.join("\n")
+    };
+    lines.filter(|line| line["type"] == "user").map(text).collect()
 }
 
 /// Simulator and gateway with the agent.

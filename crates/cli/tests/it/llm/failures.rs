@@ -41,14 +41,14 @@ async fn an_answer_that_breaks_off_is_kept_and_not_asked_for_again() {
 async fn a_busy_service_is_asked_again_when_it_says_so_and_the_chat_sees_it() {
     let (rig, model) = start("").await;
     let said = rig
-        .say(&rig.owner, "[[error 429 x2]] [[code limit_requests]] [[retry-after 1]] [[say here]]");
-    until_shown(&rig, &said, "(limit_requests); retry 1 in 1 s").await;
-    until_shown(&rig, &said, "(limit_requests); retry 2 in 1 s").await;
+        .say(&rig.owner, "[[error 429 x2]] [[code limit_requests]] [[retry-after 2]] [[say here]]");
+    until_shown(&rig, &said, "(limit_requests); retry 1 in 2 s").await;
+    until_shown(&rig, &said, "(limit_requests); retry 2 in 2 s").await;
     assert_eq!(answer(&rig, &said).await, "here");
     let at: Vec<_> = model.asked().iter().map(|asked| asked.at).collect();
     assert_eq!(at.len(), 3);
     for pair in at.windows(2) {
-        assert!(pair[1] - pair[0] >= Duration::from_secs(1), "{:?}", pair[1] - pair[0]);
+        assert!(pair[1] - pair[0] >= Duration::from_secs(2), "{:?}", pair[1] - pair[0]);
     }
 }
 

@@ -34,13 +34,11 @@ async fn an_answer_grows_in_one_card_and_is_closed_with_a_summary() {
 #[tokio::test]
 async fn the_card_is_there_before_the_model_says_anything() {
     let (rig, _model) = start("").await;
-    let before = rig.sim.platform().now_ms();
     let said = rig.say(&rig.owner, "[[hang]]");
     let id = said.message_id.clone();
     rig.ledger("the card", |l| l.replies_to(&id).next().is_some()).await;
     let row = rows(&rig, &id).remove(0);
     assert!(row.content.contains("Working on it"), "{}", row.content);
-    assert!(row.at_ms - before < 5_000, "{} ms", row.at_ms - before);
 }
 
 #[tokio::test]

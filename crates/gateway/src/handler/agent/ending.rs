@@ -24,15 +24,8 @@ impl Agent {
     /// The end of a turn in words.
     pub(super) fn ending(&self, lang: Lang, handler: &str, ran: &Ran) -> Ending {
         let ending = |word, sentence| Ending { word, sentence: Some(sentence) };
-        match &ran.stop {
-            Some(Stop::By(who)) => {
-                return ending("stopped", words::stopped_by(lang, &format!("<at id={who}></at>")));
-            }
-            Some(Stop::Operator) => {
-                return ending("stopped", words::stopped_by(lang, &words::operator(lang)));
-            }
-            Some(Stop::Steered) => return ending("steered", words::steered(lang)),
-            None => {}
+        if let Some(stop) = &ran.stop {
+            return of_stop(lang, stop);
         }
         let limits = &self.settings.limits;
         // An agent's words about its end are no more the gateway's than its answer is.
@@ -71,4 +64,14 @@ impl Agent {
             }
         }
     }
+}
+
+/// The end of a turn that was ended from outside.
+pub(super) fn of_stop(lang: Lang, stop: &Stop) -> Ending {
+    let (word, sentence) = match stop {
+        Stop::By(who) => ("stopped", words::stopped_by(lang, &format!("<at id={who}></at>"))),
+        Stop::Operator => ("stopped", words::stopped_by(lang, &words::operator(lang))),
+        Stop::Steered => ("steered", words::steered(lang)),
+    };
+    Ending { word, sentence: Some(sentence) }
 }

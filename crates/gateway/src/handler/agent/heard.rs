@@ -6,6 +6,9 @@ use larkline_agent::{Event, Notice, Usage};
 
 use crate::words::{self, Lang};
 
+/// Bytes of an answer that a growing card is made from: it shows 8 000 characters.
+const TAIL_BYTES: usize = 32 * 1024;
+
 /// The state of a turn as its agent tells it.
 #[derive(Debug)]
 pub(super) struct Heard {
@@ -35,6 +38,11 @@ impl Heard {
             tools: 0,
             usage: Usage::default(),
         }
+    }
+
+    /// The turn is not new to it: until it does something, it goes on.
+    pub(super) fn resumes(&mut self) {
+        self.status = words::resumed(self.lang);
     }
 
     /// Takes note of what it said or did; questions and ends are not for here.
@@ -73,6 +81,22 @@ impl Heard {
         let growing = Some(&self.growing).filter(|text| !text.is_empty());
         let all: Vec<&str> = self.pieces.iter().chain(growing).map(String::as_str).collect();
         all.join("\n\n")
+    }
+
+    /// The end of the answer so far, as much as a card shows of it while it grows.
+    pub(super) fn tail(&self) -> String {
+        let growing = Some(&self.growing).filter(|text| !text.is_empty());
+        let (mut pieces, mut bytes) = (Vec::new(), 0);
+        for piece in self.pieces.iter().chain(growing).rev() {
+            let from = piece.ceil_char_boundary(piece.len().saturating_sub(TAIL_BYTES - bytes));
+            pieces.push(&piece[from..]);
+            bytes += piece.len() - from;
+            if bytes >= TAIL_BYTES {
+                break;
+            }
+        }
+        pieces.reverse();
+        pieces.join("\n\n")
     }
 
     /// A word about the work.
@@ -136,6 +160,18 @@ mod tests {
         assert_eq!(heard.status(), words::waiting_for_leave(Lang::En));
         heard.asks = false;
         assert_eq!(heard.status(), words::using(Lang::En, "Bash", "ls"));
+    }
+
+    #[test]
+    fn a_long_answer_shows_its_end_while_it_grows() {
+        let mut heard = Heard::new(Lang::En);
+        for event in [message("first"), message(&"字".repeat(20_000)), delta("last")] {
+            heard.take(&event);
+        }
+        let tail = heard.tail();
+        assert!(tail.len() <= TAIL_BYTES + 4, "{}", tail.len());
+        assert!(tail.starts_with('字') && tail.ends_with("last"));
+        assert!(heard.answer().starts_with("first"));
     }
 
     #[test]

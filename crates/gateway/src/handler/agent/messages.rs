@@ -63,11 +63,13 @@ impl Agent {
 
     /// Messages that came while this one waited, taken into its turn where that is the policy.
     async fn merged(&self, turn: &Turn, live: &Live) -> Result<Vec<WaitingTask>, HandlerError> {
-        if self.settings.busy != Busy::Merge || turn.lease.task != turn.task {
-            return Ok(Vec::new());
-        }
         let store = &live.shared().store;
+        // Merged by an earlier attempt, whatever the policy is by now.
         let before = store.merged_into(turn.task).await.map_err(HandlerError::store)?;
+        // What waits already when a turn begins that a newer message would end is a part of it.
+        if self.settings.busy == Busy::Queue {
+            return Ok(before);
+        }
         let (handler, lane) = (turn.handler.clone(), turn.session.clone());
         let waiting = store.tasks_behind(handler, lane, turn.task, MERGED_MAX).await;
         let mut waiting = waiting.map_err(HandlerError::store)?;
@@ -90,16 +92,24 @@ impl Agent {
     }
 
     /// Resolves when a newer message of the conversation shall take the turn's place.
-    pub(super) async fn newer_message(&self, turn: &Turn) {
-        let (Busy::Steer, Some(live)) = (self.settings.busy, &turn.live) else {
+    pub(super) async fn newer_message(&self, turn: &Turn, has_heard: bool) {
+        let (Busy::Steer, Some(live), true) = (self.settings.busy, &turn.live, has_heard) else {
             return std::future::pending().await;
+        };
+        let bot = live.app().bot.borrow().clone().unwrap_or_default();
+        // A command waits for its turn, as it does everywhere.
+        let is_message = |task: &WaitingTask| {
+            let event = Event::parse(&task.item.payload).ok();
+            event.is_some_and(|event| {
+                event.message().is_some() && crate::router::command(&event, &bot).is_none()
+            })
         };
         let shared = live.shared();
         loop {
             let woken = shared.dispatch.notified();
             let (handler, lane) = (turn.handler.clone(), turn.session.clone());
-            let behind = shared.store.tasks_behind(handler, lane, turn.task, 1);
-            if behind.await.is_ok_and(|tasks| !tasks.is_empty()) {
+            let behind = shared.store.tasks_behind(handler, lane, turn.task, MERGED_MAX);
+            if behind.await.is_ok_and(|tasks| tasks.iter().any(is_message)) {
                 return;
             }
             woken.await;

@@ -19,9 +19,10 @@ mod leaves;
 mod messages;
 mod place;
 mod prompt;
-mod question;
+pub(crate) mod question;
 mod run;
 mod spent;
+mod talk_back;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,6 @@ use std::path::PathBuf;
 use larkline_agent::{Launch, Prompt, Session as Wanted, Usage};
 use larkline_client::Secret;
 use larkline_store::session::Session;
-use larkline_store::task::TaskId;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -42,9 +42,10 @@ use super::conversation::Conversation;
 use super::turn::Turn;
 use crate::commands::Command;
 use crate::config::{self, AgentKind};
+use crate::grants::{Access, MCP_NAME};
 use crate::live::Live;
 use crate::outgoing::Saying;
-use crate::turns::Running;
+use crate::turns::{Running, Stop};
 use crate::words;
 
 use super::files::Folder;
@@ -136,7 +137,16 @@ impl Agent {
         }
         let folder = Folder::make(&self.state_dir, turn.task)
             .map_err(|error| HandlerError::new("spawn", format!("the task's folder: {error}")))?;
-        let prompt = self.prompt(turn, live, &folder, after_restart).await?;
+        // Files may take minutes to fetch: whoever stops the turn does not wait for them.
+        let prompt = tokio::select! {
+            prompt = self.prompt(turn, live, &folder, after_restart) => prompt?,
+            stop = running.stopped() => {
+                return Ok(stopped_early(live, conversation, &stop).await);
+            }
+            () = turn.cancel.cancelled() => {
+                return Err(self.cut_off(turn, live, conversation, "").await);
+            }
+        };
         let (ran, fresh) = match self.start(turn, live, conversation, &mut running, &prompt).await {
             Ok(ran) => ran,
             Err(error) => {
@@ -154,7 +164,7 @@ impl Agent {
             }
         };
         if ran.cut_off {
-            return Err(self.cut_off(turn, live, conversation, &ran).await);
+            return Err(self.cut_off(turn, live, conversation, &ran.heard.answer()).await);
         }
         let ending = self.ending(lang, &turn.handler, &ran);
         tracing::info!(
@@ -166,7 +176,10 @@ impl Agent {
             elapsed_ms = began.elapsed().as_millis(),
             "turn over"
         );
-        conversation.end_turn(ending.word, ran.heard.usage).await.map_err(HandlerError::store)?;
+        // The answer is there, whatever the store or the operator thinks of the conversation.
+        if let Err(error) = conversation.end_turn(ending.word, ran.heard.usage).await {
+            live.shared().store_health.failed("step_session", &error);
+        }
         let markdown = match ran.heard.answer() {
             text if text.is_empty() => ran.done.text.clone(),
             text => text,
@@ -202,7 +215,7 @@ impl Agent {
             starts += 1;
             let session = conversation.session();
             let cwd = self.settle(live, session).await?;
-            let launch = self.launch(turn.task, session, cwd, wanted.clone());
+            let launch = self.launch(turn, session, cwd, wanted.clone())?;
             let ran = Box::pin(self.run(turn, conversation, running, &launch, prompt)).await?;
             let may_go_on = starts < STARTS_MAX && ran.stop.is_none() && !ran.cut_off;
             wanted = match &wanted {
@@ -239,21 +252,30 @@ impl Agent {
         turn: &Turn,
         live: &Live,
         conversation: &mut Conversation,
-        ran: &Ran,
+        answer: &str,
     ) -> HandlerError {
         let shared = live.shared();
         if let Err(error) = conversation.suspend("restart").await {
             shared.store_health.failed("step_session", &error);
         }
-        if let Err(error) = live.restarting(turn.attempt, &ran.heard.answer()).await {
+        if let Err(error) = live.restarting(turn.attempt, answer).await {
             shared.store_health.failed("enqueue", &error);
         }
         HandlerError::stopped()
     }
 
-    fn launch(&self, task: TaskId, session: &Session, cwd: PathBuf, wanted: Wanted) -> Launch {
+    fn launch(
+        &self,
+        turn: &Turn,
+        session: &Session,
+        cwd: PathBuf,
+        wanted: Wanted,
+    ) -> std::io::Result<Launch> {
         let settings = &self.settings;
-        Launch {
+        let mcp = self.mcp(turn)?;
+        // What it reaches is the chat that it answers anyway.
+        let own = mcp.iter().map(|_| format!("mcp__{MCP_NAME}"));
+        Ok(Launch {
             program: settings.argv.clone(),
             extra: settings.extra_args.clone(),
             cwd,
@@ -261,25 +283,37 @@ impl Agent {
             model: session.model.clone().or_else(|| settings.model.clone()),
             system: settings.system.clone(),
             permission: settings.permission,
-            allowed_tools: settings.allowed_tools.clone(),
+            allowed_tools: settings.allowed_tools.iter().cloned().chain(own).collect(),
             denied_tools: settings.denied_tools.clone(),
             turns_max: settings.turns_max,
             budget_usd: settings.budget.clone(),
-            mcp: None,
+            mcp,
             // Its own folder; those of other chats' tasks are none of its business.
-            add_dirs: vec![self.state_dir.join("tasks").join(task.0.to_string())],
+            add_dirs: vec![self.state_dir.join("tasks").join(turn.task.0.to_string())],
             project_settings: settings.project_settings,
-        }
+        })
     }
 
     fn env(&self, turn: &Turn, session: &Session) -> BTreeMap<String, String> {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
         let out = self.state_dir.join("tasks").join(turn.task.0.to_string()).join("out");
         let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).collect();
+        env.extend(turn.access.iter().flat_map(Access::env));
         env.insert(OUT.to_owned(), out.display().to_string());
         env.insert("LARKLINE_SESSION_ID".to_owned(), session.id.0.to_string());
         env
     }
+}
+
+/// The answer of a turn that was ended before its agent began.
+async fn stopped_early(live: &Live, conversation: &mut Conversation, stop: &Stop) -> Answer {
+    let ending::Ending { word, sentence } = ending::of_stop(live.lang(), stop);
+    if let Err(error) = conversation.end_turn(word, Usage::default()).await {
+        live.shared().store_health.failed("step_session", &error);
+    }
+    let (markdown, footer) = (String::new(), String::new());
+    let said = Saying::Answer { markdown, ending: sentence.unwrap_or_default(), footer };
+    Answer { said: vec![said], outcome: Some(word), ..Answer::default() }
 }
 
 /// An id for a new conversation.

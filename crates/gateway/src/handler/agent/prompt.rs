@@ -13,6 +13,9 @@ use larkline_proto::id::OpenId;
 
 use crate::handler::files::Fetched;
 
+/// Pictures that are shown in one prompt; the others are files beside it.
+const IMAGES_BYTES_MAX: usize = 8 << 20;
+
 /// A message that a prompt tells of.
 pub(super) struct Told<'a> {
     /// What was written, mentions readable.
@@ -45,7 +48,13 @@ pub(super) fn prompt(
             kept_inside(told.text)
         ));
     }
-    let images = files.iter().filter_map(image).collect();
+    let mut room = IMAGES_BYTES_MAX;
+    let shown = files.iter().filter_map(image).take_while(|image| {
+        let fits = image.bytes.len() <= room;
+        room = room.saturating_sub(image.bytes.len());
+        fits
+    });
+    let images = shown.collect();
     Prompt { text, closing: closing(messages.len(), files, outgoing, after_restart), images }
 }
 

@@ -25,28 +25,44 @@ const OPTIONS_MAX: usize = 10;
 
 /// How questions are asked.
 #[derive(Clone)]
-pub(super) struct Asking {
+pub(crate) struct Asking {
     /// The chat.
-    pub(super) live: Live,
+    pub(crate) live: Live,
     /// Who may answer.
-    pub(super) people: Vec<OpenId>,
+    pub(crate) people: Vec<OpenId>,
     /// How long they may take.
-    pub(super) patience: Duration,
-    /// What was answered for good before.
-    pub(super) leaves: Leaves,
+    pub(crate) patience: Duration,
 }
 
 /// How one question ended.
-enum End {
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Somebody answered.
     Given(Given),
+    /// Nobody did in time.
     TooLate,
+    /// No answer is needed any more.
     TakenBack,
+}
+
+/// What its card says about silence.
+#[derive(Clone, Debug)]
+pub(crate) struct Unanswered {
+    /// While it may still be answered.
+    pub(crate) until: String,
+    /// When nobody did in time.
+    pub(crate) too_late: String,
 }
 
 impl Asking {
     /// Asks, and waits for the answer. `withdrawn` ends it without one.
-    pub(super) async fn ask(self, ask: Ask, withdrawn: CancellationToken) -> (String, Answer) {
-        if let Some(choice) = self.of_old(&ask).await {
+    pub(super) async fn ask(
+        self,
+        ask: Ask,
+        leaves: Leaves,
+        withdrawn: CancellationToken,
+    ) -> (String, Answer) {
+        if let Some(choice) = self.of_old(&ask, &leaves).await {
             return (ask.id, Answer::Choice(choice));
         }
         let choices = offered(&ask);
@@ -62,15 +78,15 @@ impl Asking {
             AskKind::Questions(questions) => self.questions(questions, &withdrawn).await,
         };
         let Answer::Choice(choice) = answer else { return (ask.id, answer) };
-        if let Err(error) = self.leaves.answered(&ask.kind, choice).await {
+        if let Err(error) = leaves.answered(&ask.kind, choice).await {
             self.live.shared().store_health.failed("put_fact", &error);
         }
         (ask.id, Answer::Choice(this_time(choice)))
     }
 
     /// What was answered for good when the same was asked before, in this conversation.
-    async fn of_old(&self, ask: &Ask) -> Option<ChoiceKind> {
-        let of_old = self.leaves.of_old(&ask.kind).await;
+    async fn of_old(&self, ask: &Ask, leaves: &Leaves) -> Option<ChoiceKind> {
+        let of_old = leaves.of_old(&ask.kind).await;
         let failed = |error: &_| self.live.shared().store_health.failed("fact", error);
         let choice = of_old.inspect_err(failed).ok()??;
         tracing::debug!(ask = ask.id, ?choice, "answered as before");
@@ -87,7 +103,8 @@ impl Asking {
         let lang = self.live.lang();
         let labels = choices.iter().map(|choice| label(lang, *choice)).collect();
         let looks: Vec<&'static str> = choices.iter().map(|choice| look(*choice)).collect();
-        match self.one(Look { title, body, labels }, &looks, withdrawn).await {
+        let look = Look { title, body, labels };
+        match self.one(look, &looks, &self.means_no(), withdrawn).await {
             End::Given(given) => match choices.get(given.choice) {
                 Some(choice) => Answer::Choice(*choice),
                 None => Answer::Nobody,
@@ -107,7 +124,7 @@ impl Asking {
             let look =
                 Look { title: words::question_title(self.live.lang()), body, labels: said.clone() };
             let looks = vec!["default"; said.len()];
-            match self.one(look, &looks, withdrawn).await {
+            match self.one(look, &looks, &self.means_no(), withdrawn).await {
                 End::Given(given) => {
                     let chosen = said.get(given.choice).cloned().into_iter().collect();
                     labels.push((question.text.clone(), chosen));
@@ -118,7 +135,24 @@ impl Asking {
         Answer::Labels(labels)
     }
 
-    async fn one(&self, look: Look, looks: &[&'static str], withdrawn: &CancellationToken) -> End {
+    /// Who says nothing denies.
+    fn means_no(&self) -> Unanswered {
+        let lang = self.live.lang();
+        let wait = words::duration(lang, self.patience);
+        Unanswered {
+            until: words::ask_until(lang, &wait),
+            too_late: words::nobody_answered(lang, &wait),
+        }
+    }
+
+    /// One question from its card to its end; `looks` are those of its buttons.
+    pub(crate) async fn one(
+        &self,
+        look: Look,
+        looks: &[&'static str],
+        unanswered: &Unanswered,
+        withdrawn: &CancellationToken,
+    ) -> End {
         let (lang, shared) = (self.live.lang(), self.live.shared());
         let Some(mut asked) = shared.asks.open(self.people.clone(), look.clone()) else {
             return End::TooLate;
@@ -129,8 +163,7 @@ impl Asking {
             value: json!({ "ask": asked.id, "choose": n }),
         };
         let buttons: Vec<Button> = look.labels.iter().zip(looks).enumerate().map(button).collect();
-        let until = words::ask_until(lang, &words::duration(lang, self.patience));
-        let card = card::question(&look.title, &look.body, &until, &buttons);
+        let card = card::question(&look.title, &look.body, &unanswered.until, &buttons);
         let part = format!("ask/{}", asked.id);
         if let Err(error) = self.live.say(&part, card).await {
             shared.store_health.failed("enqueue", &error);
@@ -151,7 +184,7 @@ impl Asking {
                 let label = markdown::growing(label, LABEL_CHARS_MAX);
                 words::answered(lang, &label, &format!("<at id={}></at>", given.by))
             }
-            End::TooLate => words::nobody_answered(lang, &words::duration(lang, self.patience)),
+            End::TooLate => unanswered.too_late.clone(),
             End::TakenBack => words::withdrawn(lang),
         };
         let settled = Outgoing::card(&card::settled(&look.title, &look.body, &result));
@@ -196,7 +229,7 @@ fn look(kind: ChoiceKind) -> &'static str {
 }
 
 /// As code, whatever is in it.
-fn fenced(detail: &str) -> String {
+pub(crate) fn fenced(detail: &str) -> String {
     let longest = detail.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}\n{detail}\n{fence}")

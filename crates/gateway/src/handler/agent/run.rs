@@ -17,6 +17,7 @@ use larkline_agent::{
     Answer, Ask, Done, Event, Exit, Launch, Outcome, Prompt, Session, Step, Usage,
 };
 use larkline_store::session::SessionId;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ use super::leaves::Leaves;
 use super::question::Asking;
 use super::wire::Wire;
 use super::{Agent, spent};
+use crate::grants::Access;
 use crate::handler::children::{End, Heard as Said, Job, Talk};
 use crate::handler::conversation::Conversation;
 use crate::handler::turn::Turn;
@@ -33,6 +35,8 @@ use crate::turns::{Running, Stop};
 
 /// An agent that was asked to end its turn has so long to say that it did.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(10);
+/// Largest prompt: what waits to be read by the agent is bounded, and one line goes as a whole.
+const PROMPT_BYTES_MAX: usize = 15 << 20;
 /// Questions that one turn may have open; an agent asks one or two.
 const ASKS_MAX: usize = 16;
 
@@ -66,9 +70,15 @@ struct Process<'a> {
     shown: bool,
     done: Option<Done>,
     asking: Asking,
+    /// What was answered for good before.
+    leaves: Leaves,
     asked: FuturesUnordered<Asked>,
     open: HashMap<String, CancellationToken>,
+    /// Questions that its tools have asked beside its wire.
+    beside: Option<watch::Receiver<usize>>,
     stop: Option<Stop>,
+    /// The agent has heard the prompt.
+    heard_it: bool,
     /// By when an agent that was asked to end its turn has to have done so.
     stop_by: Option<Instant>,
 }
@@ -99,29 +109,35 @@ impl Agent {
             task: turn.task,
             limits: self.limits.clone(),
         };
+        let mut heard = Heard::new(live.lang());
+        if conversation.was_cut_off_in(turn.task) {
+            heard.resumes();
+        }
         let mut process = Process {
             turn,
             live,
             conversation,
             wire: Wire::new(self.settings.agent, launch, spent(live, session, launch).await),
             talk: self.children.talk(job).await?,
-            heard: Heard::new(live.lang()),
+            heard,
             shown: self.settings.stream,
             done: None,
             asking: Asking {
                 live: live.clone(),
                 people: turn.people(&self.settings.approvers),
                 patience: self.settings.ask_timeout,
-                leaves: Leaves::of(store, session),
             },
+            leaves: Leaves::of(store, session),
             asked: FuturesUnordered::new(),
             open: HashMap::new(),
+            beside: turn.access.as_ref().map(Access::waiting),
             stop: None,
+            heard_it: false,
             stop_by: None,
         };
         larkline_failpoint::failpoint!("agent_started");
         let begin = process.wire.begin(prompt);
-        process.take(begin).await;
+        process.begin(begin).await;
         let (end, cut_off) = process.talk(self, running).await;
         Ok(process.finish(end, cut_off).await)
     }
@@ -134,7 +150,8 @@ impl Process<'_> {
             if self.done.is_some() {
                 return (None, false);
             }
-            let newer = agent.newer_message(self.turn);
+            // What the agent has not heard yet would be lost.
+            let newer = agent.newer_message(self.turn, self.heard_it);
             tokio::select! {
                 said = self.talk.next() => match said {
                     Said::Line(line) => {
@@ -152,6 +169,7 @@ impl Process<'_> {
                     let step = self.wire.answer(&ask, &answer);
                     self.take(step).await;
                 }
+                () = changed(&mut self.beside) => self.hold_idle(),
                 stop = running.stopped(), if self.stop.is_none() => self.interrupt(stop).await,
                 () = newer, if self.stop.is_none() => self.interrupt(Stop::Steered).await,
                 () = until(self.stop_by) => return (None, false),
@@ -182,8 +200,18 @@ impl Process<'_> {
             self.happened(event).await;
         }
         if self.shown {
-            self.live.show(&self.heard.answer(), &self.heard.status());
+            self.live.show(&self.heard.tail(), &self.heard.status());
         }
+    }
+
+    /// Tells it what it is to do. A turn whose prompt does not fit is over: nothing would come.
+    async fn begin(&mut self, step: Step) {
+        if step.write.len() > PROMPT_BYTES_MAX {
+            let why = format!("the prompt has {} bytes, too many to be told", step.write.len());
+            self.done = Some(Done::new(Outcome::Limit, why));
+            return;
+        }
+        self.take(step).await;
     }
 
     fn tell(&mut self, lines: &[u8]) {
@@ -204,6 +232,7 @@ impl Process<'_> {
                 if let Err(error) = self.conversation.heard(self.turn.task, &session).await {
                     self.live.shared().store_health.failed("patch_session", &error);
                 }
+                self.heard_it = true;
                 larkline_failpoint::failpoint!("agent_heard");
             }
             Event::Ask(ask) => self.ask(ask),
@@ -227,11 +256,9 @@ impl Process<'_> {
         }
         let withdrawn = CancellationToken::new();
         self.open.insert(ask.id.clone(), withdrawn.clone());
-        // A person thinks longer than a silent tool.
-        self.talk.hold_idle(true);
-        self.heard.asks = true;
+        self.hold_idle();
         let asking = self.asking.clone();
-        self.asked.push(Box::pin(asking.ask(ask, withdrawn)));
+        self.asked.push(Box::pin(asking.ask(ask, self.leaves.clone(), withdrawn)));
     }
 
     /// A question is over: answered, or taken back.
@@ -239,9 +266,14 @@ impl Process<'_> {
         if let Some(withdrawn) = self.open.remove(ask) {
             withdrawn.cancel();
         }
-        let asks = !self.open.is_empty();
-        self.talk.hold_idle(asks);
-        self.heard.asks = asks;
+        self.hold_idle();
+    }
+
+    /// A person thinks longer than a silent tool.
+    fn hold_idle(&mut self) {
+        let beside = self.beside.as_ref().is_some_and(|waiting| *waiting.borrow() > 0);
+        self.heard.asks = !self.open.is_empty();
+        self.talk.hold_idle(beside || self.heard.asks);
     }
 
     /// Ends the process, and reads what it still says.
@@ -249,9 +281,15 @@ impl Process<'_> {
         self.open.drain().for_each(|(_, withdrawn)| withdrawn.cancel());
         // Their cards say that they are over.
         while self.asked.next().await.is_some() {}
+        let mut end = end;
+        if let Some(done) = self.done.clone() {
+            // One that works in another conversation than it was to is not waited for.
+            let patience =
+                if done.unknown_session { Duration::ZERO } else { self.wire.exit_patience() };
+            end = end.or(self.goes(patience).await);
+        }
         let Self { mut wire, talk, mut heard, mut done, stop, live, conversation, .. } = self;
-        let patience = if done.is_some() { wire.exit_patience() } else { Duration::ZERO };
-        let over = talk.end(patience).await;
+        let over = talk.end(Duration::ZERO).await;
         for line in &over.lines {
             last(wire.line(line), &mut heard, &mut done);
         }
@@ -277,6 +315,28 @@ impl Process<'_> {
     }
 }
 
+impl Process<'_> {
+    /// Lets the process go by itself for so long; a stop of the service does not wait for that.
+    async fn goes(&mut self, patience: Duration) -> Option<End> {
+        self.talk.close();
+        let deadline = Instant::now() + patience;
+        loop {
+            tokio::select! {
+                said = self.talk.next() => match said {
+                    Said::Line(line) => {
+                        let step = self.wire.line(&line);
+                        last(step, &mut self.heard, &mut self.done);
+                    }
+                    Said::LineTooLong { .. } => {}
+                    Said::Ended(end) => return Some(end),
+                },
+                () = sleep_until(deadline) => return None,
+                () = self.turn.cancel.cancelled() => return None,
+            }
+        }
+    }
+}
+
 /// Takes note of what is read when nobody waits for it any more.
 fn last(step: Step, heard: &mut Heard, done: &mut Option<Done>) {
     for event in step.events {
@@ -299,6 +359,18 @@ async fn keep(live: &Live, session: &larkline_store::session::Session, total: Us
     let shared = live.shared();
     if let Err(error) = spent::keep(&shared.store, session.id, thread, total).await {
         shared.store_health.failed("put_fact", &error);
+    }
+}
+
+/// Resolves when the number of questions beside the wire has changed.
+async fn changed(waiting: &mut Option<watch::Receiver<usize>>) {
+    let heard = match waiting {
+        Some(receiver) => receiver.changed().await.is_ok(),
+        None => false,
+    };
+    if !heard {
+        // Its task is over, or asks nobody.
+        pending::<()>().await;
     }
 }
 

@@ -33,9 +33,8 @@ fn a_provider_is_an_address() {
         assert_eq!(llm(&case(keys)).base_url.as_str(), address, "{keys}");
     }
     assert!(case("").problems().contains("there is no service"), "{}", case("").problems());
-    assert!(
-        case("provider = \"qwenn\"").problems().contains("openai, qwen, qwen-intl or deepseek")
-    );
+    let wrong = case("provider = \"qwenn\"").problems();
+    assert!(wrong.contains("did you mean \"qwen\"?"), "{wrong}");
 }
 
 #[test]

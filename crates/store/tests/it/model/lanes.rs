@@ -52,9 +52,10 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Order within a lane: by event, then by creation, or by creation alone.
+    /// Order within a lane: by event, then by creation, or by priority, then by creation.
     pub(super) fn place(&self, at: usize, by_event: bool) -> (i64, usize) {
-        (if by_event { self.works[at].inbox } else { 0 }, at)
+        let work = &self.works[at];
+        (if by_event { work.inbox } else { -i64::from(work.priority) }, at)
     }
 
     pub(super) fn enter(&mut self, at: usize, by_event: bool) {

@@ -1,0 +1,90 @@
+//! The socket for tasks: who is asked for, and by which route.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{ask, file, jobs, list, say};
+use crate::admin::Refusal;
+use crate::shared::{AppRuntime, Shared};
+
+/// Largest request but for files: a message with a few full-size texts.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct TaskApi {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// The apps.
+    pub apps: Arc<Vec<Arc<AppRuntime>>>,
+    /// Below it are the folders of tasks.
+    pub state_dir: PathBuf,
+}
+
+/// Serves tasks until cancelled.
+pub async fn serve(api: TaskApi, listener: UnixListener, cancel: CancellationToken) {
+    let guard = middleware::from_fn_with_state(api.clone(), guard);
+    let routes = Router::new()
+        .route("/v1/task/say", post(say::say))
+        .route("/v1/task/file", post(file::file))
+        .route("/v1/task/ask", post(ask::ask))
+        .route("/v1/task/messages", get(list::messages))
+        .route("/v1/task/jobs", get(jobs::list).post(jobs::run))
+        .route("/v1/task/jobs/{job}", get(jobs::show))
+        .route("/v1/task/jobs/{job}/stop", post(jobs::stop))
+        .route("/v1/task/jobs/{job}/retry", post(jobs::retry))
+        .fallback(nowhere)
+        .layer(guard)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api);
+    if let Err(error) =
+        axum::serve(listener, routes).with_graceful_shutdown(cancel.cancelled_owned()).await
+    {
+        tracing::error!("the socket for tasks failed: {error}");
+    }
+}
+
+/// Finds the grant of the token, for whoever comes after.
+async fn guard(State(api): State<TaskApi>, mut request: Request, next: Next) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let token = shown.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
+    match api.shared.grants.of(token) {
+        Some(grant) => {
+            request.extensions_mut().insert(grant);
+            next.run(request).await
+        }
+        None => {
+            let text = "the token is not that of a running task: it ends with the task it was made \
+                        for; use LARKLINE_TOKEN as the task's own environment has it";
+            Refusal(StatusCode::UNAUTHORIZED, text.to_owned()).into_response()
+        }
+    }
+}
+
+async fn nowhere() -> Refusal {
+    let text = "no such route; tasks use `larkline send`, `larkline job` and `larkline mcp`";
+    Refusal(StatusCode::NOT_FOUND, text.to_owned())
+}
+
+/// Reads a body of JSON.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        Refusal(StatusCode::BAD_REQUEST, format!("the request cannot be read: {error}"))
+    })
+}
+
+/// A task went beyond a bound.
+pub(super) fn too_many(what: &str) -> Refusal {
+    let text = format!("this task has sent as many {what} as one may; finish it with one answer");
+    Refusal(StatusCode::TOO_MANY_REQUESTS, text)
+}
