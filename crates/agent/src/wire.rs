@@ -29,7 +29,8 @@ pub struct Launch {
     pub turns_max: Option<u32>,
     /// US dollars in one turn at most.
     pub budget_usd: Option<String>,
-    /// MCP servers it may use, as JSON (`{"mcpServers":{…}}`).
+    /// MCP servers it may use, as JSON (`{"mcpServers":{…}}`); Claude Code takes the path of a file
+    /// with that, too.
     pub mcp: Option<String>,
     /// Directories besides `cwd` that it may use.
     pub add_dirs: Vec<PathBuf>,

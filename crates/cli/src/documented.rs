@@ -84,6 +84,10 @@ fn problem(words: &[String]) -> Option<String> {
     let mut here = &here;
     let mut words = words.iter();
     while let Some(word) = words.next() {
+        if word == "--" {
+            // What follows is somebody else's command line.
+            return None;
+        }
         if let Some(flag) = word.strip_prefix("--") {
             let (flag, value) = flag.split_once('=').map_or((flag, None), |(f, v)| (f, Some(v)));
             let Some(known) = here.get_arguments().find(|known| known.get_long() == Some(flag))
@@ -128,6 +132,7 @@ fn a_command_or_flag_that_does_not_exist_is_found() {
         "larkline status --check",
         "larkline --format json messages --limit 3 | jq .",
         "larkline dead retry t7",
+        "larkline job run --name n -- make --anything",
         "cargo run --release -- demo --once",
     ] {
         assert_eq!(problem(good), None, "{good}");

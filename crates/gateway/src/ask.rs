@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larkline_proto::id::OpenId;
+use larkline_proto::markdown::Part;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -30,13 +31,24 @@ struct Open {
     answer: oneshot::Sender<Given>,
 }
 
+/// What is to be asked, before it is known how much of it a card holds.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    /// Its head.
+    pub title: String,
+    /// What it is about, Markdown of any length.
+    pub body: String,
+    /// What its buttons say.
+    pub labels: Vec<String>,
+}
+
 /// What a question says, to be said again with its answer.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
     /// Its head.
     pub title: String,
-    /// What it is about, Markdown.
-    pub body: String,
+    /// What it is about, or the end of that when it begins in messages before.
+    pub body: Option<Part>,
     /// What its buttons say.
     pub labels: Vec<String>,
 }
@@ -102,7 +114,10 @@ impl Asks {
                 // What a button says may be the agent's words.
                 let label = larkline_proto::markdown::growing(&label, LABEL_CHARS_MAX);
                 let result = format!("**{label}** · {who}");
-                Pressed::Taken(crate::card::settled(&look.title, &look.body, &result), choice)
+                Pressed::Taken(
+                    crate::card::settled(&look.title, look.body.as_ref(), &result),
+                    choice,
+                )
             }
             Err(_) => Pressed::Over,
         }
@@ -128,7 +143,7 @@ mod tests {
     }
 
     fn look() -> Look {
-        Look { title: "t".into(), body: "b".into(), labels: vec!["yes".into(), "no".into()] }
+        Look { title: "t".into(), body: None, labels: vec!["yes".into(), "no".into()] }
     }
 
     #[test]

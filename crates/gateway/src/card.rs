@@ -4,7 +4,7 @@
 //! `live`'s and `delivery`'s business.
 
 use larkline_proto::content::Outgoing;
-use larkline_proto::markdown;
+use larkline_proto::markdown::{self, Part};
 use serde_json::{Value, json};
 
 use crate::words::{self, Lang};
@@ -74,23 +74,23 @@ pub fn answer(markdown: &str, ending: &str, footer: &str) -> Vec<Outgoing> {
     made.collect()
 }
 
-/// A question with buttons under it.
-pub fn question(title: &str, body: &str, note_below: &str, buttons: &[Button]) -> Outgoing {
-    let mut elements: Vec<Value> = Vec::new();
-    if let Some(part) = markdown::parts(body).first() {
-        elements.extend(part.card_elements());
-    }
+/// A question with buttons under it. What it is about fits, as it is one part: nobody gives leave
+/// under half a text.
+pub fn question(
+    title: &str,
+    body: Option<&Part>,
+    note_below: &str,
+    buttons: &[Button],
+) -> Outgoing {
+    let mut elements = body.map(Part::card_elements).unwrap_or_default();
     elements.extend(buttons.iter().map(button));
     elements.push(note(note_below));
     headed(title, "orange", elements, title)
 }
 
 /// A question that was answered, or is over: what it was, and what became of it.
-pub fn settled(title: &str, body: &str, result: &str) -> Value {
-    let mut elements: Vec<Value> = Vec::new();
-    if let Some(part) = markdown::parts(body).first() {
-        elements.extend(part.card_elements());
-    }
+pub fn settled(title: &str, body: Option<&Part>, result: &str) -> Value {
+    let mut elements = body.map(Part::card_elements).unwrap_or_default();
     elements.push(json!({ "tag": "markdown", "content": result }));
     head(title, "grey", elements, title)
 }

@@ -36,6 +36,8 @@ struct Known {
     sequence: i32,
     /// Its message was taken back. Its entity may still take operations that nobody sees.
     recalled: bool,
+    /// It has its last form, as far as anybody knows.
+    is_over: bool,
 }
 
 impl Cards {
@@ -80,17 +82,25 @@ impl Cards {
         self.lock().get(message).is_some_and(|known| known.recalled)
     }
 
-    /// The message's card has its last form.
+    /// The message's card has its last form, as far as is known. It is remembered while there is
+    /// room: one that is changed again at once needs a greater sequence than the last.
     pub fn forget(&self, message: &MessageId) {
-        self.lock().remove(message);
+        if let Some(known) = self.lock().get_mut(message) {
+            known.is_over = true;
+        }
     }
 
     fn entry(&self, message: &MessageId, change: impl FnOnce(&mut Known)) {
         let mut known = self.lock();
         if known.len() >= CARDS_MAX && !known.contains_key(message) {
-            known.clear();
+            known.retain(|_, known| !known.is_over);
+            if known.len() >= CARDS_MAX {
+                known.clear();
+            }
         }
-        change(known.entry(message.clone()).or_default());
+        let entry = known.entry(message.clone()).or_default();
+        entry.is_over = false;
+        change(entry);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<MessageId, Known>> {
@@ -131,6 +141,34 @@ mod tests {
         cards.heard(&[recall("om_1", RECALLED)]);
         assert!(cards.is_recalled(&message));
         assert!(!cards.is_recalled(&MessageId::new("om_2")), "nothing of it is kept");
+    }
+
+    #[test]
+    fn a_card_that_is_changed_again_after_its_last_form_goes_on_counting() {
+        let (cards, message) = (Cards::default(), MessageId::new("om_1"));
+        cards.learned(&message, "7");
+        let sequences: Vec<i32> = (0..20)
+            .map(|_| {
+                let sequence = cards.next_sequence(&message);
+                cards.forget(&message);
+                sequence
+            })
+            .collect();
+        assert!(sequences.windows(2).all(|pair| pair[0] < pair[1]), "{sequences:?}");
+        assert_eq!(cards.card(&message).as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn those_that_are_over_make_room_first() {
+        let (cards, growing) = (Cards::default(), MessageId::new("om_growing"));
+        cards.learned(&growing, "7");
+        for n in 0..2 * CARDS_MAX {
+            let message = MessageId::new(format!("om_{n}"));
+            cards.learned(&message, "8");
+            cards.forget(&message);
+        }
+        assert_eq!(cards.card(&growing).as_deref(), Some("7"));
+        assert!(cards.lock().len() <= CARDS_MAX);
     }
 
     #[test]

@@ -122,11 +122,10 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     reason.result()
 }
 
-/// Where tasks find the gateway: in the state directory, which one instance has to itself; whole,
-/// because programs of tasks work elsewhere.
+/// Where tasks find the gateway: the whole path, because their programs work elsewhere.
 fn task_socket(config: &Config) -> PathBuf {
-    let path = config.store.path.join("task.sock");
-    std::path::absolute(&path).unwrap_or(path)
+    let path = &config.server.task_socket;
+    std::path::absolute(path).unwrap_or_else(|_| path.clone())
 }
 
 /// Says which tasks nobody will take: their handler is not configured (any more).

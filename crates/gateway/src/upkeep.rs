@@ -12,6 +12,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, ms, now_ms};
+use crate::config::Config;
+use crate::handler::agent::place;
+use crate::handler::files;
 use crate::outgoing;
 use crate::shared::Shared;
 use crate::words::{self, Lang};
@@ -166,8 +169,12 @@ impl Upkeep {
         if last.is_some_and(|at| (0..ms(SESSIONS_EVERY)).contains(&(now - at))) {
             return;
         }
-        for (name, handler) in &config.handlers {
-            let Some(keep) = handler.keeps_conversations() else { continue };
+        let retention = config.store.retention;
+        let idle = match store.idle_handlers(now - ms(retention)).await {
+            Ok(idle) => idle,
+            Err(error) => return self.shared.store_health.failed("idle_handlers", &error),
+        };
+        for (name, keep) in kept(&config, idle) {
             match store.end_sessions_idle(name.clone(), now - ms(keep), now).await {
                 Ok(0) => {}
                 Ok(sessions) => {
@@ -181,13 +188,21 @@ impl Upkeep {
         }
     }
 
-    /// Removes folders of tasks whose files were sent or read long ago.
+    /// Removes folders of tasks that are over as long as events are kept, and those of conversations
+    /// that are forgotten.
     async fn sweep_folders(&self) {
         let config = self.shared.config.load_full();
         let (state_dir, retention) = (config.store.path.clone(), config.store.retention);
-        let sweep = move || crate::handler::files::sweep(&state_dir, retention, clock::now());
+        let in_hand = self.shared.at_work.tasks();
+        let sweep = move || files::sweep(&state_dir, retention, clock::now(), &in_hand);
         if let Err(error) = tokio::task::spawn_blocking(sweep).await {
             tracing::warn!("folders of old tasks could not be looked through: {error}");
+        }
+        let (shared, state_dir) = (&self.shared, &config.store.path);
+        match place::sweep(&*shared.store, state_dir, retention, clock::now()).await {
+            Ok(0) => {}
+            Ok(folders) => tracing::info!(folders, "folders of forgotten conversations removed"),
+            Err(error) => shared.store_health.failed("session_by_id", &error),
         }
     }
 
@@ -206,6 +221,16 @@ impl Upkeep {
             Err(error) => self.shared.store_health.failed("prune", &error),
         }
     }
+}
+
+/// How long each handler keeps idle conversations; those with a handler that is not configured any
+/// more, or keeps none now, as long as the store keeps events.
+fn kept(config: &Config, idle: Vec<String>) -> Vec<(String, Duration)> {
+    let keeps = |name: &String| config.handlers.get(name)?.keeps_conversations();
+    let left = idle.into_iter().filter(|name| keeps(name).is_none());
+    let left: Vec<_> = left.map(|name| (name, config.store.retention)).collect();
+    let known = config.handlers.keys().filter_map(|name| Some((name.clone(), keeps(name)?)));
+    known.chain(left).collect()
 }
 
 fn no_reply_zh(item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {

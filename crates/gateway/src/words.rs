@@ -225,6 +225,21 @@ messages! {
         zh: "{wait}内无人回答将视为拒绝。",
         en: "No answer within {wait} means no."
     }
+    /// What a question is about did not fit into its card.
+    begins_above(messages: usize) {
+        zh: "正文较长，开头在上面的 {messages} 条消息里。",
+        en: "The text is long: it begins {messages} message(s) above."
+    }
+    /// Under the answers of a question that has too many.
+    options_without_button(options: usize) {
+        zh: "最后 {options} 个选项没有按钮，不能在这里选择。",
+        en: "The last {options} have no button and cannot be chosen here."
+    }
+    /// Under the answers of a question to which several may be chosen.
+    only_one() {
+        zh: "这个问题可以多选，但这里只能选一个。",
+        en: "Several could be chosen, but only one can be here."
+    }
     /// Somebody answered.
     answered(choice: &str, who: &str) { zh: "**{choice}** · {who}", en: "**{choice}** · {who}" }
     /// Nobody answered in time.

@@ -300,6 +300,10 @@ pub trait Store: Send + Sync + 'static {
         at_ms: i64,
     ) -> StoreFuture<'_, u64>;
 
+    /// Names of handlers with whom a session is current, not in a turn, and was used last before
+    /// `before_ms`, configured or not; at most a thousand.
+    fn idle_handlers(&self, before_ms: i64) -> StoreFuture<'_, Vec<String>>;
+
     /// Adds to the end of a conversation, of which the last thousand utterances are kept. What a
     /// task says replaces all that it said there before, so that a second run doubles nothing.
     /// [`StoreError::NoSession`] when there is none.
@@ -311,7 +315,8 @@ pub trait Store: Send + Sync + 'static {
     /// A fact that was put under this name, such as when something ran last.
     fn fact(&self, name: String) -> StoreFuture<'_, Option<String>>;
 
-    /// Puts a fact in place of what stood under its name.
+    /// Puts a fact in place of what stood under its name. It stays for ever, unless it is a
+    /// session's ([`SessionFact`](session::SessionFact)), which is pruned with that.
     fn put_fact(&self, name: String, value: String) -> StoreFuture<'_, ()>;
 
     /// Deletes finished events, their rows and dedupe keys older than `before_ms`, in bounded

@@ -39,6 +39,32 @@ pub const REPLACED: &str = "agent_session_replaced";
 #[serde(transparent)]
 pub struct SessionId(pub i64);
 
+/// What is remembered of a session beside its row: a fact of the store, forgotten with the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionFact {
+    /// The directory in which it began.
+    Began,
+    /// What was allowed or denied in it for good.
+    Leave,
+    /// What the agent's thread has used.
+    Thread,
+}
+
+impl SessionFact {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Began, Self::Leave, Self::Thread];
+
+    /// The name of the fact of this session.
+    pub fn of(self, SessionId(id): SessionId) -> String {
+        let kind = match self {
+            Self::Began => "began",
+            Self::Leave => "leave",
+            Self::Thread => "thread",
+        };
+        format!("{kind}/{id}")
+    }
+}
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -177,11 +177,11 @@ impl Acp {
         if self.stage != Stage::Prompting || self.interrupted {
             return written(rpc::answer(&asked.id, &cancelled()));
         }
-        self.said.asked(&params["toolCall"]);
+        let tool_call = self.said.asked(&params["toolCall"]);
         let events = self.said.message();
         let result = match self.launch.permission {
             Permission::Ask if self.asks.len() < ASKS_MAX => {
-                let ask = asked.ask(&params["toolCall"]);
+                let ask = asked.ask(&tool_call);
                 self.asks.push(asked);
                 return Step {
                     events: [events, vec![Event::Ask(ask)]].concat(),

@@ -18,6 +18,9 @@ const TOOLS_MAX: usize = 64;
 const ENDED_MAX: usize = 2 * TOOLS_MAX;
 /// The longest id of a tool, bytes; no agent's is near it.
 const ID_MAX: usize = 256;
+/// The largest input of a tool that is remembered until it is asked about; a file to be written is
+/// larger, and is in the question itself.
+const INPUT_BYTES_MAX: usize = 8 * 1024;
 
 /// What was said and is not told yet.
 #[derive(Default)]
@@ -38,6 +41,8 @@ struct Tool {
     id: String,
     name: String,
     about: String,
+    /// What it was last said to work with.
+    input: Option<Value>,
     /// Its beginning was told.
     told: bool,
 }
@@ -67,10 +72,19 @@ impl Said {
     }
 
     /// Takes the call that a request for leave is about: some agents tell of it nowhere else.
-    pub(super) fn asked(&mut self, tool_call: &Value) {
-        if let Some(at) = self.tool_at(tool_call) {
-            self.tools[at].learn(tool_call);
+    /// Answers it with what was told of it before: OpenCode asks with the command alone.
+    pub(super) fn asked(&mut self, tool_call: &Value) -> Value {
+        let mut asked = tool_call.clone();
+        let Some(at) = self.tool_at(tool_call) else { return asked };
+        let before = self.tools[at].input.take();
+        self.tools[at].learn(tool_call);
+        let input = asked["rawInput"].as_object_mut().filter(|input| input.contains_key("command"));
+        if let (Some(input), Some(Value::Object(before))) = (input, before) {
+            for (name, value) in before {
+                input.entry(name).or_insert(value);
+            }
         }
+        asked
     }
 
     /// Finishes the text that was said since the last message.
@@ -158,7 +172,7 @@ impl Said {
             return None;
         }
         let (name, about) = ("tool".to_owned(), String::new());
-        self.tools.push(Tool { id: id.to_owned(), name, about, told: false });
+        self.tools.push(Tool { id: id.to_owned(), name, about, input: None, told: false });
         Some(self.tools.len() - 1)
     }
 
@@ -199,6 +213,10 @@ impl Tool {
         }
         if let Some(title) = about["title"].as_str().filter(|title| !title.trim().is_empty()) {
             self.about = one_line(title, ABOUT_MAX);
+        }
+        let input = &about["rawInput"];
+        if input.is_object() && input.to_string().len() <= INPUT_BYTES_MAX {
+            self.input = Some(input.clone());
         }
     }
 }

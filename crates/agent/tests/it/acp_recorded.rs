@@ -232,7 +232,7 @@ fn a_question_shows_the_command_and_not_its_summary() {
     for (agent, command) in [
         ("claude", "mkdir -p /srv/ws/zz"),
         ("codex", "/bin/bash -lc 'touch /srv/ws/appr'\ncwd: /srv/ws"),
-        ("opencode", "mkdir -p /srv/ws/zzo"),
+        ("opencode", "mkdir -p /srv/ws/zzo\ncwd: /srv/ws"),
         ("qwen", "mkdir -p /srv/ws/zzq\nis_background: false"),
     ] {
         let asked = asks(&played(agent, 2).events).pop().unwrap();

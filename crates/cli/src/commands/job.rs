@@ -124,6 +124,7 @@ fn tell(job: &JobView) -> String {
     if !job.error.is_empty() {
         lines.push(format!("{}: {}", job.code, job.error));
     }
+    lines.push(format!("its story: larkline explain {}", job.event_id));
     if let Some(log) = &job.log {
         lines.push(format!("printed (all of it in {}):", log.display()));
         lines.push(job.output.clone());

@@ -84,6 +84,11 @@ async fn a_failing_job_is_tried_again_and_its_end_is_told_once() {
     assert_eq!(log, "try 1\n--- attempt 2\ntry 2\n--- attempt 3\ntry 3\n");
     assert_eq!(rig.said_in(&rig.group).len(), 1, "one message for three attempts");
     assert_eq!(rig.verdicts().await, [("failed/exit".to_owned(), 1)].into());
+    let story = rig.json(&["explain", shown["event_id"].as_str().unwrap()]).await;
+    let steps = story["steps"].as_array().unwrap();
+    let count = |step: &str| steps.iter().filter(|s| s["step"] == step).count();
+    assert_eq!((count("attempt"), count("attempt_failed"), count("dead")), (3, 2, 1), "{steps:?}");
+    assert_eq!((count("journaled"), count("acked")), (0, 0), "nobody waits for an ack of it");
     // It is a dead letter, and can be run again.
     rig.script("fails", "echo well now");
     assert!(rig.cli(&["job", "retry", &job]).await.status.success());

@@ -219,3 +219,22 @@ async fn an_agent_is_given_the_server_of_its_chat_without_a_token_in_its_argumen
     let token = server["env"]["LARKLINE_TOKEN"].as_str().unwrap();
     assert!(token.len() == 64 && !answer.contains(token), "{answer}");
 }
+
+#[tokio::test]
+async fn a_question_of_a_tool_is_no_silence_of_the_agent() {
+    let rig = agent::start("permission = \"allow\"\nlimits = { idle = \"4s\" }\n").await;
+    let late = rig.path("late");
+    let command = format!(
+        "\"$LARKLINE_BIN\" send --ask Yes --wait 5m 'Sure?' > choice & sleep 8; touch {}; wait; \
+         cat choice",
+        late.display()
+    );
+    let call = json!({ "command": command });
+    let said = rig.say(&rig.owner, &format!("[[tool Bash {call}]]"));
+    let question = agent::question(&rig, &said).await;
+    // By now the agent has said nothing for twice as long as it may.
+    rig.until("the tool's patience", async || late.exists()).await;
+    assert_eq!(agent::press(&rig, &question, &rig.owner, "Yes").await.code, 0);
+    agent::answered(&rig, &said, "Yes").await;
+    assert!(!rig.log().contains("silence"), "{}", rig.log());
+}

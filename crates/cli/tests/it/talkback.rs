@@ -306,7 +306,8 @@ async fn a_file_of_a_script_arrives_with_its_name_and_bytes() {
 async fn fetched(rig: &Rig, row: &MessageRow) -> (String, Vec<u8>) {
     drop(rustls::crypto::ring::default_provider().install_default());
     let app = AppSpec::default();
-    let (client, base) = (reqwest::Client::new(), rig.sim.url().to_string());
+    let client = reqwest::Client::new();
+    let base = rig.sim.url();
     let base = base.trim_end_matches('/');
     let ask = json!({ "app_id": app.app_id, "app_secret": app.app_secret });
     let url = format!("{base}/open-apis/auth/v3/tenant_access_token/internal");

@@ -142,12 +142,14 @@ impl ApiClient {
         self.done(self.bare(Endpoint::Recall, Method::DELETE, &message_path(id, &[]))?).await
     }
 
-    /// Gets a message; of a forward, its container and all its descendants.
+    /// Gets a message; of a forward, its container and all its descendants. A card is as it was
+    /// sent, and not the empty form that the platform makes of newer ones.
     ///
     /// # Errors
     /// [`ApiError`].
     pub async fn get(&self, id: &MessageId) -> Result<Answer<Vec<RestMessage>>, ApiError> {
-        let call = self.bare(Endpoint::GetMessage, Method::GET, &message_path(id, &[]))?;
+        let mut call = self.bare(Endpoint::GetMessage, Method::GET, &message_path(id, &[]))?;
+        call.url.query_pairs_mut().append_pair("card_msg_content_type", "user_card_content");
         let answer: Answer<MessageItems> = self.data(call).await?;
         Ok(answer.map(|found| found.items))
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::server::{Admin, Refusal};
 use crate::clock::now_ms;
+use crate::config::OURS;
 use crate::story::{self, Story};
 
 /// Longest list in one answer.
@@ -75,7 +76,8 @@ pub(super) async fn give_up(
     State(admin): State<Admin>,
     Path(handler): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
-    if admin.shared.config.load().handlers.contains_key(&handler) {
+    let is_ours = OURS.contains(&handler.as_str());
+    if is_ours || admin.shared.config.load().handlers.contains_key(&handler) {
         let text = format!(
             "{handler} is configured, its work is being done; remove it and `larkline reload` first"
         );

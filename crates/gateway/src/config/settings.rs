@@ -121,6 +121,8 @@ impl StoreSettings {
 pub struct Server {
     /// The Unix socket of the admin API.
     pub socket: PathBuf,
+    /// The Unix socket of running tasks.
+    pub task_socket: PathBuf,
     /// An HTTP listener beside it; `None` is none.
     pub http: Option<SocketAddr>,
     /// What a caller of the HTTP listener must show; needed beyond loopback.
@@ -135,6 +137,9 @@ impl Server {
             socket: section
                 .key("socket", "in `store.path`; the commands talk to it, its owner alone may")
                 .or(store.path.join("larkline.sock")),
+            task_socket: section
+                .key("task_socket", "the same for running tasks, which show a token of their own")
+                .or(store.path.join("task.sock")),
             http: section
                 .key(
                     "http",

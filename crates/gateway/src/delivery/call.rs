@@ -131,6 +131,9 @@ impl Delivery {
             Some(id) => Some(id),
             None => api.card_id(message_id).await.ok().map(|answer| answer.data),
         };
+        // Each call is metered: the next change of the same card needs none for its id.
+        id.iter().for_each(|id| cards.learned(message_id, id));
+        let mut passing = None;
         if let Some(id) = id {
             let mut result = api.replace_card(&id, card, cards.next_sequence(message_id)).await;
             for _ in 0..SEQUENCE_TRIES {
@@ -142,15 +145,20 @@ impl Delivery {
             }
             match result {
                 Ok(answer) => return Ok(answer.log_id),
-                Err(error) if is_throttled(&error) => return Err(("replace_card", error)),
+                Err(error) if passes_by_itself(&error) => return Err(("replace_card", error)),
                 // The same card as a message may pass; if it is the card, it will say so again.
                 Err(error) => {
                     tracing::debug!(message_id = %message_id, code = %error.code(), "{error}");
+                    passing = Some(error).filter(is_passing);
                 }
             }
         }
-        let patched = api.patch_card(message_id, card).await;
-        patched.map(|answer| answer.log_id).map_err(|error| ("patch_card", error))
+        match (api.patch_card(message_id, card).await, passing) {
+            (Ok(answer), _) => Ok(answer.log_id),
+            // That an entity is refused as a message is not the last word on it.
+            (Err(_), Some(error)) => Err(("replace_card", error)),
+            (Err(error), None) => Err(("patch_card", error)),
+        }
     }
 
     /// A card whose last form is refused must not look as if it went on growing.
@@ -171,9 +179,15 @@ pub fn is_behind(error: &ApiError) -> bool {
     matches!(&error.kind, ApiErrorKind::Platform { failure, .. } if failure.code == SEQUENCE)
 }
 
-fn is_throttled(error: &ApiError) -> bool {
-    let reason = RetryReason::RateLimited;
-    matches!(error.disposition(), Disposition::Retry { reason: why, .. } if why == reason)
+/// Whether it only came too soon. An operation that is unavailable may be so for long.
+fn passes_by_itself(error: &ApiError) -> bool {
+    use RetryReason::{InProgress, RateLimited};
+    matches!(error.disposition(), Disposition::Retry { reason: RateLimited | InProgress, .. })
+}
+
+/// Whether it is a matter of time.
+fn is_passing(error: &ApiError) -> bool {
+    matches!(error.disposition(), Disposition::Retry { .. } | Disposition::Reauthenticate)
 }
 
 fn will_be_repeated(error: &ApiError) -> bool {

@@ -25,6 +25,8 @@ pub(super) const TASKS: &str = "tasks";
 const FETCHED_MAX: usize = 10;
 /// Files that are sent after one turn; more is a runaway.
 const SENT_MAX: usize = 10;
+/// Entries of an agent's folder that are looked at; what lies behind them is not sent.
+const LEFT_LOOKED_AT_MAX: usize = 1_000;
 /// Characters of a sender's file name that are kept.
 const NAME_CHARS_MAX: usize = 60;
 /// Pictures beyond this are named in the prompt, and not shown.
@@ -100,7 +102,7 @@ impl Folder {
                     } else {
                         got.data.file_name.unwrap_or(named.name)
                     };
-                    self.keep(n, message, &name, got.data.bytes)
+                    self.keep(n, message, &name, got.data.bytes).await
                 }
                 Err(error) => {
                     tracing::warn!(message_id = %message, code = %error.code(), "a file of the message could not be fetched: {error}");
@@ -114,11 +116,11 @@ impl Folder {
         fetched
     }
 
-    fn keep(&self, n: usize, message: &MessageId, name: &str, bytes: Bytes) -> Fetched {
+    async fn keep(&self, n: usize, message: &MessageId, name: &str, bytes: Bytes) -> Fetched {
         let short: String =
             message.as_str().chars().rev().take(6).filter(char::is_ascii_alphanumeric).collect();
         let path = self.root.join("in").join(format!("{short}-{}-{}", n + 1, harmless(name)));
-        if let Err(error) = std::fs::write(&path, &bytes) {
+        if let Err(error) = tokio::fs::write(&path, bytes.clone()).await {
             tracing::warn!(path = %path.display(), "a file of the message could not be written: {error}");
             return missing(harmless(name));
         }
@@ -129,22 +131,38 @@ impl Folder {
     }
 
     /// What the agent left for the chat: plain files, by name. Links are not followed.
-    pub(super) fn left(&self) -> Vec<Saying> {
-        let entries = std::fs::read_dir(self.outgoing()).into_iter().flatten().flatten();
-        let mut files: Vec<(String, PathBuf)> = entries
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-            .filter(|entry| entry.metadata().is_ok_and(|meta| meta.len() > 0))
-            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
-            .collect();
-        files.sort();
-        if files.len() > SENT_MAX {
-            tracing::warn!(
-                count = files.len(),
-                "a task left more files than are sent; {SENT_MAX} are"
-            );
-        }
-        files.into_iter().take(SENT_MAX).map(|(name, path)| Saying::File { name, path }).collect()
+    pub(super) async fn left(&self) -> Vec<Saying> {
+        let folder = self.outgoing();
+        let files =
+            tokio::task::spawn_blocking(move || plain_files(&folder, LEFT_LOOKED_AT_MAX)).await;
+        let files = files.unwrap_or_else(|error| {
+            tracing::warn!("what a task left could not be looked through: {error}");
+            Vec::new()
+        });
+        files.into_iter().map(|(name, path)| Saying::File { name, path }).collect()
     }
+}
+
+/// The first plain files of a folder by name, of as many entries as are looked at: the folder is the
+/// agent's, and may hold millions.
+fn plain_files(folder: &Path, looked_at_max: usize) -> Vec<(String, PathBuf)> {
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut files: Vec<(String, PathBuf)> = entries
+        .by_ref()
+        .take(looked_at_max)
+        .flatten()
+        .filter(|entry| entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() > 0))
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect();
+    files.sort();
+    if files.len() > SENT_MAX || entries.next().is_some() {
+        tracing::warn!(
+            count = files.len(),
+            "a task left more files than are sent; at most {SENT_MAX} are"
+        );
+    }
+    files.truncate(SENT_MAX);
+    files
 }
 
 /// The folder of a task, which need not be there.
@@ -152,9 +170,13 @@ pub fn task_folder(state_dir: &Path, task: TaskId) -> PathBuf {
     state_dir.join(TASKS).join(task.0.to_string())
 }
 
-/// Removes folders of tasks that nothing has touched for so long.
-pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime) {
+/// Removes folders of tasks that nothing has touched for so long; those in hand stay.
+pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime, in_hand: &[i64]) {
     for entry in std::fs::read_dir(state_dir.join(TASKS)).into_iter().flatten().flatten() {
+        let task = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if task.is_some_and(|task: i64| in_hand.contains(&task)) {
+            continue;
+        }
         let touched = ["in", "out", SENT, "."]
             .into_iter()
             .filter_map(|below| std::fs::metadata(entry.path().join(below)).ok()?.modified().ok())
@@ -264,8 +286,8 @@ mod tests {
         assert_eq!(keys("image", "garbage"), []);
     }
 
-    #[test]
-    fn only_plain_files_are_left_for_the_chat() {
+    #[tokio::test]
+    async fn only_plain_files_are_left_for_the_chat() {
         let state = tempfile::tempdir().unwrap();
         let folder = Folder::make(state.path(), TaskId(7)).unwrap();
         std::fs::write(folder.outgoing().join("b.txt"), "b").unwrap();
@@ -275,6 +297,7 @@ mod tests {
         std::fs::create_dir(folder.outgoing().join("dir")).unwrap();
         let names: Vec<String> = folder
             .left()
+            .await
             .into_iter()
             .filter_map(|saying| match saying {
                 Saying::File { name, .. } => Some(name),
@@ -285,15 +308,28 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_without_end_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..20 {
+            std::fs::write(folder.path().join(n.to_string()), "x").unwrap();
+        }
+        for (looked_at, found) in [(0, 0), (3, 3), (20, SENT_MAX), (100, SENT_MAX)] {
+            assert_eq!(plain_files(folder.path(), looked_at).len(), found, "{looked_at}");
+        }
+    }
+
+    #[test]
     fn old_folders_go_and_young_ones_stay() {
         let state = tempfile::tempdir().unwrap();
         let folder = Folder::make(state.path(), TaskId(7)).unwrap();
         let week = Duration::from_hours(24 * 7);
         #[expect(clippy::disallowed_methods, reason = "file times are of the wall clock")]
         let now = SystemTime::now();
-        sweep(state.path(), week, now);
+        sweep(state.path(), week, now, &[]);
         assert!(folder.outgoing().exists());
-        sweep(state.path(), week, now + week + week);
+        sweep(state.path(), week, now + week + week, &[7]);
+        assert!(folder.outgoing().exists(), "somebody works in it");
+        sweep(state.path(), week, now + week + week, &[8]);
         assert!(!folder.outgoing().exists());
     }
 }

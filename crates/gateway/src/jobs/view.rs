@@ -20,6 +20,8 @@ const OUTCOME: &str = "outcome.json";
 pub struct JobView {
     /// Its number: `j7`.
     pub id: String,
+    /// Its event, by which its story is found.
+    pub event_id: String,
     /// What people call it.
     pub name: String,
     /// What is run.
@@ -118,6 +120,7 @@ impl JobView {
         let waits = matches!(state, JobState::Queued | JobState::Retrying);
         Self {
             id: name_of(record.item.id),
+            event_id: record.item.event_id.to_string(),
             name: job.label(),
             app: record.item.app.clone(),
             chat_id: record.chat_id.clone(),

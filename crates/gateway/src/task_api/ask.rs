@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::say::bad;
 use super::server::{read, too_many};
 use crate::admin::Refusal;
-use crate::ask::Look;
+use crate::ask::Wording;
 use crate::grants::{Grant, Use};
 use crate::handler::agent::question::{Asking, End, Unanswered};
 use crate::words;
@@ -67,7 +67,7 @@ pub(super) async fn ask(
     let (live, people) = (grant.live.clone(), grant.people.clone());
     let asking = Asking { live, people, patience };
     let title = words::question_title(lang);
-    let look = Look { title, body: question, labels: options.clone() };
+    let wording = Wording { title, body: question, labels: options.clone() };
     let wait = words::duration(lang, patience);
     let unanswered = Unanswered {
         until: words::question_until(lang, &wait),
@@ -78,7 +78,7 @@ pub(super) async fn ask(
     // In a task of its own: the card says that it is over also when whoever asked is gone.
     grant.live.shared().grants.run(async move {
         let _waits = waits;
-        let end = until_gone(&asking, look, &unanswered, over, answer);
+        let end = until_gone(&asking, wording, &unanswered, over, answer);
         Box::pin(end).await;
     });
     let end = given.await.map_err(|_| gone())?;
@@ -96,14 +96,14 @@ pub(super) async fn ask(
 /// Asks until somebody answers, the time or the task is over, or nobody waits for the answer.
 async fn until_gone(
     asking: &Asking,
-    look: Look,
+    wording: Wording,
     unanswered: &Unanswered,
     over: CancellationToken,
     mut answer: oneshot::Sender<End>,
 ) {
     let withdrawn = over.child_token();
-    let looks = vec!["default"; look.labels.len()];
-    let asked = asking.one(look, &looks, unanswered, &withdrawn);
+    let looks = vec!["default"; wording.labels.len()];
+    let asked = asking.one(wording, &looks, unanswered, &withdrawn);
     tokio::pin!(asked);
     let end = tokio::select! {
         end = &mut asked => end,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Store,
-    session::{SessionState, Utterance},
+    session::{SessionFact, SessionState, Utterance},
     task::TaskId,
 };
 
@@ -41,6 +41,22 @@ pub async fn sessions_that_are_over_or_unused_are_forgotten(store: &dyn Store) {
     assert_eq!(store.utterances(goes_on, 10).await.unwrap().len(), 1);
     assert_eq!(store.prune(100).await.unwrap().sessions, 0);
     assert!(begin(store, "over", 200).await.id > recent, "numbers are not used twice");
+}
+
+/// Facts of a session go with it, and no others.
+pub async fn a_session_is_forgotten_with_its_facts(store: &dyn Store) {
+    let (old, kept) = (begin(store, "old", 10).await.id, begin(store, "kept", 100).await.id);
+    let names = |id| SessionFact::ALL.map(|fact| fact.of(id));
+    for name in names(old).into_iter().chain(names(kept)).chain(["cleaned".to_owned()]) {
+        store.put_fact(name, "known".into()).await.unwrap();
+    }
+    assert_eq!(store.prune(100).await.unwrap().sessions, 1);
+    for name in names(old) {
+        assert_eq!(store.fact(name.clone()).await.unwrap(), None, "{name}");
+    }
+    for name in names(kept).into_iter().chain(["cleaned".to_owned()]) {
+        assert!(store.fact(name.clone()).await.unwrap().is_some(), "{name}");
+    }
 }
 
 /// What was said is there after a restart, newest last; a new session of the same key knows

@@ -120,6 +120,8 @@ macro_rules! store_laws {
             sessions::a_session_left_in_a_turn_is_suspended_by_the_next_boot,
             sessions::starting_often_clears_nothing,
             sessions::only_what_is_idle_longer_is_completed,
+            conversations::a_session_is_forgotten_with_its_facts,
+            sessions::handlers_with_idle_sessions_are_known,
             sessions::sessions_are_listed_by_their_last_use,
             conversations::sessions_that_are_over_or_unused_are_forgotten,
             conversations::a_conversation_goes_on_after_a_restart_and_begins_anew_with_its_session,

@@ -333,6 +333,21 @@ pub async fn only_what_is_idle_longer_is_completed(store: &dyn Store) {
     }
 }
 
+/// Who has idle sessions is known without a configuration that names them.
+pub async fn handlers_with_idle_sessions_are_known(store: &dyn Store) {
+    let over = active(store, "over", 10).await;
+    go(store, over, SessionState::Completed, 10).await.unwrap();
+    assert!(store.idle_handlers(100).await.unwrap().is_empty());
+    let running = active(store, "running", 10).await;
+    go(store, running, SessionState::Processing, 11).await.unwrap();
+    assert!(store.idle_handlers(100).await.unwrap().is_empty(), "it is in a turn");
+    for key in ["one", "two"] {
+        active(store, key, 20).await;
+    }
+    assert_eq!(store.idle_handlers(20).await.unwrap(), [""; 0]);
+    assert_eq!(store.idle_handlers(21).await.unwrap(), ["claude"]);
+}
+
 /// Lists begin with what was used last, and can be narrowed in every way and all at once.
 pub async fn sessions_are_listed_by_their_last_use(store: &dyn Store) {
     let one = active(store, "claude/main/oc_1", 10).await;

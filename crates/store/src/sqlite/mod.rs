@@ -476,6 +476,10 @@ impl Store for SqliteStore {
         }))
     }
 
+    fn idle_handlers(&self, before_ms: i64) -> StoreFuture<'_, Vec<String>> {
+        self.read("idle_handlers", move |conn| session::idle_handlers(conn, before_ms))
+    }
+
     fn say_in_session(&self, id: SessionId, said: Vec<Utterance>) -> StoreFuture<'_, ()> {
         self.write("say_in_session", move |tx| utterance::say(tx, id, &said))
     }

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     session::{
-        Change, IDLE, NewSession, REPLACED, RESTART, Session, SessionId, SessionMove, SessionPatch,
-        SessionQuery, SessionState, SessionStep,
+        Change, IDLE, NewSession, REPLACED, RESTART, Session, SessionFact, SessionId, SessionMove,
+        SessionPatch, SessionQuery, SessionState, SessionStep,
     },
     task::TaskId,
 };
@@ -260,6 +260,13 @@ pub(super) fn restarted(tx: &Tx<'_>, at_ms: i64, boot_id: &str) -> Result<(), Re
     Ok(())
 }
 
+/// Handlers with whom a session is current and was used last before `before_ms`.
+pub(super) fn idle_handlers(conn: &Connection, before_ms: i64) -> rusqlite::Result<Vec<String>> {
+    let select = "SELECT DISTINCT handler FROM session INDEXED BY session_state
+        WHERE state IN ('new', 'active', 'suspended') AND used_ms < ?1 LIMIT ?2";
+    sql::all(conn, select, params![before_ms, sql::limit(LINES)], |row| row.get(0))
+}
+
 /// Completes a bite of what was used last before `before_ms`; answers how many.
 pub(super) fn end_idle(
     tx: &Tx<'_>,
@@ -290,6 +297,10 @@ pub(super) fn prune(tx: &Tx<'_>, before_ms: i64) -> Result<u64, Refusal> {
             "DELETE FROM session WHERE id = ?1",
         ] {
             sql::exec(tx.conn, delete, [id])?;
+        }
+        for fact in SessionFact::ALL {
+            let name = fact.of(SessionId(*id));
+            sql::exec(tx.conn, "DELETE FROM fact WHERE name = ?1", [name])?;
         }
     }
     Ok(old.len() as u64)

@@ -11,7 +11,7 @@ const COMMANDS: [(&str, &str, &str, &str); 9] = [
     ("/help", "/帮助", "**Commands**", "**命令**"),
     ("/stop", "/停止", "Nothing is running here.", "当前没有正在进行的工作。"),
     ("/status", "/状态", "No conversation yet.", "还没有对话。"),
-    ("/jobs", "/任务", "There are no jobs.", "没有后台任务。"),
+    ("/jobs", "/任务", "There are no jobs of this chat.", "这个会话没有后台任务。"),
     ("/retry", "/重试", "There is no message to retry.", "没有可以重试的消息。"),
     ("/model", "/模型", "Model: `default`", "模型：`默认`"),
     ("/cd", "/目录", "Working directory: `", "工作目录：`"),

@@ -1,9 +1,12 @@
 //! Coding agents behind the gateway: the binary's own scripted agent, a real process that speaks
 //! Claude Code's wire, in chats of the simulator. The real programs are judged by `tests/agents`.
 
+mod busy;
 mod commands;
 mod endings;
+mod files;
 mod leave;
+mod link;
 mod restart;
 mod stream;
 

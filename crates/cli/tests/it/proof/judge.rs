@@ -161,7 +161,7 @@ fn fits(kind: Kind, message: &Message, answer: &str) -> bool {
     let done = format!("done {}", message.said.message_id);
     match kind {
         Kind::Echo | Kind::Group | Kind::Now | Kind::Later => answer == message.words,
-        Kind::File => answer.contains(&message.words),
+        Kind::File | Kind::Agent => answer.contains(&message.words),
         Kind::Work => answer == done,
         Kind::Once => answer == done || answer.contains("(interrupted)"),
         Kind::Never => answer.contains("(no_reply)"),

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Work,
     /// A program that runs at most once.
     Once,
+    /// A coding agent, in a card that grows.
+    Agent,
     /// A service that answers at once.
     Now,
     /// A service that answers later.
@@ -33,12 +35,13 @@ pub(super) enum Kind {
 }
 
 /// Every kind that is part of the common load, and how many chats of it there are.
-const LOAD: [(Kind, usize); 7] = [
+const LOAD: [(Kind, usize); 8] = [
     (Kind::Echo, 3),
     (Kind::Group, 1),
     (Kind::File, 1),
     (Kind::Work, 2),
     (Kind::Once, 2),
+    (Kind::Agent, 1),
     (Kind::Now, 1),
     (Kind::Later, 1),
 ];
@@ -120,10 +123,12 @@ impl Town {
     fn configure(&self, more: &str, home: std::net::Ipv4Addr) {
         let mut text = format!("{more}\n[server]\nhttp = \"{home}:7007\"\n\n{HANDLERS}")
             .replace("{service}", &self.service.url)
+            .replace("{larkline}", env!("CARGO_BIN_EXE_larkline"))
             .replace("{presser}", self.presser.as_str());
         for (word, kinds) in [
             ("{work}", &[Kind::Work][..]),
             ("{once}", &[Kind::Once]),
+            ("{agent}", &[Kind::Agent]),
             ("{soon}", &[Kind::Now, Kind::Later]),
             ("{never}", &[Kind::Never]),
         ] {
@@ -231,6 +236,11 @@ senders = [{once}]
 handler = "once"
 
 [[route]]
+name = "agent"
+senders = [{agent}]
+handler = "agent"
+
+[[route]]
 name = "soon"
 senders = [{soon}]
 handler = "soon"
@@ -264,6 +274,12 @@ kind = "command"
 argv = ["{dir}/once"]
 cwd = "{dir}"
 retry = { attempts = 1 }
+
+[handler.agent]
+kind = "agent"
+agent = "claude"
+argv = ["{larkline}", "scripted-agent"]
+retry = { attempts = 20, first = "100ms", factor = 1 }
 
 [handler.soon]
 kind = "http"

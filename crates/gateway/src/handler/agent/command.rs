@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use larkline_store::session::{Change, SessionPatch};
 
-use super::Agent;
+use super::{Agent, place};
 use crate::commands::Command;
 use crate::handler::answer::{Answer, HandlerError};
 use crate::handler::conversation::Conversation;
@@ -96,8 +96,12 @@ impl Agent {
         }
     }
 
-    /// The configured directory and the roots, with all below them.
+    /// The configured directory and the roots, with all below them, but for the directories that
+    /// go with their own conversations.
     fn may_work_in(&self, path: &Path) -> bool {
+        if place::is_own(&self.state_dir, path) {
+            return false;
+        }
         let roots = self.settings.cd_roots.iter().chain(&self.settings.cwd);
         roots.filter_map(|root| root.canonicalize().ok()).any(|root| path.starts_with(root))
     }

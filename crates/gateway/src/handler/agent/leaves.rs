@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use larkline_agent::{AskKind, ChoiceKind};
-use larkline_store::session::SessionId;
+use larkline_store::session::{SessionFact, SessionId};
 use larkline_store::{Store, StoreError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
@@ -29,7 +29,7 @@ pub(super) struct Leaves {
 impl Leaves {
     /// Those of a conversation; reads nothing yet.
     pub(super) fn of(store: &Arc<dyn Store>, session: SessionId) -> Self {
-        let fact = format!("leave/{}", session.0);
+        let fact = SessionFact::Leave.of(session);
         Self { store: Arc::clone(store), fact, given: Arc::default() }
     }
 

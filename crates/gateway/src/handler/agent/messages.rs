@@ -5,6 +5,7 @@
 use larkline_agent::Prompt;
 use larkline_proto::content;
 use larkline_proto::event::Event;
+use larkline_proto::id::MessageId;
 use larkline_store::task::WaitingTask;
 
 use super::{Agent, prompt};
@@ -14,6 +15,7 @@ use crate::handler::answer::HandlerError;
 use crate::handler::files::{Fetched, Folder};
 use crate::handler::turn::Turn;
 use crate::live::Live;
+use crate::router;
 
 /// Messages that one turn takes in.
 const MERGED_MAX: usize = 20;
@@ -36,29 +38,51 @@ impl Agent {
             .filter_map(Event::message)
             .map(|message| (message, content::readable(message, &bot)))
             .collect();
-        let bytes_max = self.settings.file_max.0;
         let mut files: Vec<Fetched> = Vec::new();
-        for (message, _) in &messages {
+        let mut told = Vec::with_capacity(messages.len());
+        for (message, text) in &messages {
             let content = (message.message_type.as_str(), message.content.as_str());
-            files.extend(folder.fetch(live, &message.id, content, bytes_max).await);
+            files.extend(self.fetch(folder, live, &message.id, content).await);
+            let quoted = match &message.parent_id {
+                Some(parent) => self.quoted(folder, live, parent, &mut files).await,
+                None => None,
+            };
+            told.push(prompt::told(message, text, quoted));
         }
-        let mut quoted = None;
-        if let Some(parent) = messages.last().and_then(|(message, _)| message.parent_id.as_ref()) {
-            match live.app().api.get(parent).await {
-                Ok(answer) => {
-                    if let Some(found) = answer.data.into_iter().next() {
-                        let content = (found.msg_type.as_str(), found.content.as_str());
-                        files.extend(folder.fetch(live, parent, content, bytes_max).await);
-                        quoted = Some(prompt::quoted(&found.msg_type, &found.content));
-                    }
-                }
-                Err(error) => tracing::info!(message_id = %parent, code = %error.code(),
-                    "the quoted message cannot be read: {error}"),
+        Ok(prompt::prompt(&told, &files, &folder.outgoing(), after_restart))
+    }
+
+    /// What a message answers, with its files; nothing when it cannot be read.
+    async fn quoted(
+        &self,
+        folder: &Folder,
+        live: &Live,
+        parent: &MessageId,
+        files: &mut Vec<Fetched>,
+    ) -> Option<String> {
+        match live.app().api.get(parent).await {
+            Ok(answer) => {
+                let found = answer.data.into_iter().next()?;
+                let content = (found.msg_type.as_str(), found.content.as_str());
+                files.extend(self.fetch(folder, live, parent, content).await);
+                Some(prompt::quoted(&found.msg_type, &found.content))
+            }
+            Err(error) => {
+                tracing::info!(message_id = %parent, code = %error.code(),
+                    "the quoted message cannot be read: {error}");
+                None
             }
         }
-        let told: Vec<_> =
-            messages.iter().map(|(message, text)| prompt::told(message, text)).collect();
-        Ok(prompt::prompt(&told, quoted.as_deref(), &files, &folder.outgoing(), after_restart))
+    }
+
+    async fn fetch(
+        &self,
+        folder: &Folder,
+        live: &Live,
+        message: &MessageId,
+        content: (&str, &str),
+    ) -> Vec<Fetched> {
+        folder.fetch(live, message, content, self.settings.file_max.0).await
     }
 
     /// Messages that came while this one waited, taken into its turn where that is the policy.
@@ -74,12 +98,7 @@ impl Agent {
         let waiting = store.tasks_behind(handler, lane, turn.task, MERGED_MAX).await;
         let mut waiting = waiting.map_err(HandlerError::store)?;
         // A command has to be carried out by itself, and what comes after it stays after it.
-        let bot = live.app().bot.borrow().clone().unwrap_or_default();
-        let is_command = |task: &WaitingTask| {
-            let event = Event::parse(&task.item.payload).ok();
-            event.is_none_or(|event| crate::router::command(&event, &bot).is_some())
-        };
-        if let Some(first) = waiting.iter().position(is_command) {
+        if let Some(first) = waiting.iter().position(|task| !is_message(live, task)) {
             waiting.truncate(first);
         }
         if !waiting.is_empty() {
@@ -96,23 +115,23 @@ impl Agent {
         let (Busy::Steer, Some(live), true) = (self.settings.busy, &turn.live, has_heard) else {
             return std::future::pending().await;
         };
-        let bot = live.app().bot.borrow().clone().unwrap_or_default();
-        // A command waits for its turn, as it does everywhere.
-        let is_message = |task: &WaitingTask| {
-            let event = Event::parse(&task.item.payload).ok();
-            event.is_some_and(|event| {
-                event.message().is_some() && crate::router::command(&event, &bot).is_none()
-            })
-        };
         let shared = live.shared();
         loop {
             let woken = shared.dispatch.notified();
             let (handler, lane) = (turn.handler.clone(), turn.session.clone());
-            let behind = shared.store.tasks_behind(handler, lane, turn.task, MERGED_MAX);
-            if behind.await.is_ok_and(|tasks| tasks.iter().any(is_message)) {
+            let behind = shared.store.tasks_behind(handler, lane, turn.task, MERGED_MAX).await;
+            // A command waits for its turn, as it does everywhere.
+            if behind.is_ok_and(|tasks| tasks.iter().any(|task| is_message(live, task))) {
                 return;
             }
             woken.await;
         }
     }
+}
+
+/// Whether a waiting task is something for the agent, and no command about the conversation.
+fn is_message(live: &Live, task: &WaitingTask) -> bool {
+    let bot = live.app().bot.borrow().clone().unwrap_or_default();
+    let event = Event::parse(&task.item.payload).ok();
+    event.is_some_and(|event| event.message().is_some() && router::command(&event, &bot).is_none())
 }

@@ -17,7 +17,7 @@ mod ending;
 mod heard;
 mod leaves;
 mod messages;
-mod place;
+pub(crate) mod place;
 mod prompt;
 pub(crate) mod question;
 mod run;
@@ -191,7 +191,7 @@ impl Agent {
             ending: sentences.join("\n"),
             footer: ran.heard.footer(began.elapsed()),
         }];
-        said.extend(folder.left());
+        said.extend(folder.left().await);
         Ok(Answer { said, outcome: Some(ending.word), ..Answer::default() })
     }
 

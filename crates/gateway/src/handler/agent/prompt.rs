@@ -24,23 +24,24 @@ pub(super) struct Told<'a> {
     pub(super) from: &'a OpenId,
     /// When, Unix ms.
     pub(super) at_ms: i64,
+    /// What it answers.
+    pub(super) quoted: Option<String>,
 }
 
 /// The prompt for some messages of one conversation, the last of which is to be answered.
 ///
-/// `quoted` is what the last one answers; `after_restart` says that a run on them was cut off.
+/// `after_restart` says that a run on them was cut off.
 pub(super) fn prompt(
     messages: &[Told<'_>],
-    quoted: Option<&str>,
     files: &[Fetched],
     outgoing: &Path,
     after_restart: bool,
 ) -> Prompt {
     let mut text = String::new();
-    if let Some(quoted) = quoted {
-        text.push_str(&format!("<quoted>\n{}\n</quoted>\n", kept_inside(quoted)));
-    }
     for told in messages {
+        if let Some(quoted) = &told.quoted {
+            text.push_str(&format!("<quoted>\n{}\n</quoted>\n", kept_inside(quoted)));
+        }
         let at = jiff::Timestamp::from_millisecond(told.at_ms).unwrap_or_default();
         text.push_str(&format!(
             "<message from=\"{}\" at=\"{at}\">\n{}\n</message>\n",
@@ -115,8 +116,8 @@ fn image(file: &Fetched) -> Option<Image> {
 }
 
 /// What a message says, for a prompt: its text, or what kind of thing it is.
-pub(super) fn told<'a>(message: &'a Message, text: &'a str) -> Told<'a> {
-    Told { text, from: &message.sender.open_id, at_ms: message.created_ms }
+pub(super) fn told<'a>(message: &'a Message, text: &'a str, quoted: Option<String>) -> Told<'a> {
+    Told { text, from: &message.sender.open_id, at_ms: message.created_ms, quoted }
 }
 
 /// The words of a message that was read over the platform's API.
@@ -132,8 +133,9 @@ mod tests {
 
     fn made(text: &str, quoted: Option<&str>) -> Prompt {
         let from = OpenId::new("ou_1");
-        let told = [Told { text, from: &from, at_ms: 0 }];
-        prompt(&told, quoted, &[], &PathBuf::from("/out"), false)
+        let quoted = quoted.map(str::to_owned);
+        let told = [Told { text, from: &from, at_ms: 0, quoted }];
+        prompt(&told, &[], &PathBuf::from("/out"), false)
     }
 
     #[test]
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn files_are_named_and_pictures_shown() {
         let from = OpenId::new("ou_1");
-        let told = [Told { text: "看", from: &from, at_ms: 0 }];
+        let told = [Told { text: "看", from: &from, at_ms: 0, quoted: None }];
         let file = Fetched {
             path: Some("/in/1-a.png".into()),
             note: String::new(),
@@ -173,7 +175,7 @@ mod tests {
             image: None,
             bytes: Vec::new().into(),
         };
-        let prompt = prompt(&told, None, &[file, lost], &PathBuf::from("/out"), true);
+        let prompt = prompt(&told, &[file, lost], &PathBuf::from("/out"), true);
         assert!(prompt.closing.contains("- /in/1-a.png"), "{}", prompt.closing);
         assert!(prompt.closing.contains("Not available: [too large: b.zip]"));
         assert!(prompt.closing.contains("restarted"));

@@ -1,6 +1,7 @@
 //! An agent's question as cards in the chat, and somebody's answer as the agent's.
 //!
-//! No answer in time means no, and the card says so. Each question ends in one way: answered, too
+//! What does not fit into the card stands in messages before it: nobody gives leave for what he has
+//! not seen. No answer in time means no, and the card says so. Each question ends in one way: answered, too
 //! late, or taken back.
 
 use std::time::Duration;
@@ -8,12 +9,12 @@ use std::time::Duration;
 use larkline_agent::{Answer, Ask, AskKind, ChoiceKind, Question};
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::OpenId;
-use larkline_proto::markdown;
+use larkline_proto::markdown::{self, Part};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::leaves::Leaves;
-use crate::ask::{Given, Look};
+use crate::ask::{Given, Look, Wording};
 use crate::card::{self, Button};
 use crate::live::Live;
 use crate::words::{self, Lang};
@@ -22,6 +23,9 @@ use crate::words::{self, Lang};
 const LABEL_CHARS_MAX: usize = 100;
 /// Buttons under one question; the platform shows more, nobody reads them.
 const OPTIONS_MAX: usize = 10;
+/// What buttons may say together beside a text, in bytes: with more of them it stands above, as a
+/// part of a text leaves that much room in a card.
+const LABELS_BYTES_MAX: usize = 2 * 1024;
 
 /// How questions are asked.
 #[derive(Clone)]
@@ -103,8 +107,8 @@ impl Asking {
         let lang = self.live.lang();
         let labels = choices.iter().map(|choice| label(lang, *choice)).collect();
         let looks: Vec<&'static str> = choices.iter().map(|choice| look(*choice)).collect();
-        let look = Look { title, body, labels };
-        match self.one(look, &looks, &self.means_no(), withdrawn).await {
+        let wording = Wording { title, body, labels };
+        match self.one(wording, &looks, &self.means_no(), withdrawn).await {
             End::Given(given) => match choices.get(given.choice) {
                 Some(choice) => Answer::Choice(*choice),
                 None => Answer::Nobody,
@@ -117,14 +121,13 @@ impl Asking {
     async fn questions(&self, questions: &[Question], withdrawn: &CancellationToken) -> Answer {
         let mut labels = Vec::with_capacity(questions.len());
         for question in questions {
+            let lang = self.live.lang();
             let options = question.options.iter().take(OPTIONS_MAX);
-            let said: Vec<String> = options.clone().map(|(label, _)| label.clone()).collect();
-            let lines = options.map(|(label, about)| format!("- **{label}** {about}"));
-            let body = format!("{}\n\n{}", question.text, lines.collect::<Vec<_>>().join("\n"));
-            let look =
-                Look { title: words::question_title(self.live.lang()), body, labels: said.clone() };
+            let said: Vec<String> = options.map(|(label, _)| label.clone()).collect();
             let looks = vec!["default"; said.len()];
-            match self.one(look, &looks, &self.means_no(), withdrawn).await {
+            let (title, body) = (words::question_title(lang), worded(lang, question));
+            let wording = Wording { title, body, labels: said.clone() };
+            match self.one(wording, &looks, &self.means_no(), withdrawn).await {
                 End::Given(given) => {
                     let chosen = said.get(given.choice).cloned().into_iter().collect();
                     labels.push((question.text.clone(), chosen));
@@ -148,23 +151,34 @@ impl Asking {
     /// One question from its card to its end; `looks` are those of its buttons.
     pub(crate) async fn one(
         &self,
-        look: Look,
+        wording: Wording,
         looks: &[&'static str],
         unanswered: &Unanswered,
         withdrawn: &CancellationToken,
     ) -> End {
         let (lang, shared) = (self.live.lang(), self.live.shared());
+        let Wording { title, body, labels } = wording;
+        let (above, body) = split(&body, &labels);
+        let look = Look { title, body, labels };
         let Some(mut asked) = shared.asks.open(self.people.clone(), look.clone()) else {
             return End::TooLate;
         };
+        let part = format!("ask/{}", asked.id);
+        for (n, text) in above.iter().enumerate() {
+            if let Err(error) = self.live.say(&format!("{part}/{n}"), text.card()).await {
+                shared.store_health.failed("enqueue", &error);
+                return End::TooLate;
+            }
+        }
         let button = |(n, (label, look)): (usize, (&String, &&'static str))| Button {
             label: label.clone(),
             look,
             value: json!({ "ask": asked.id, "choose": n }),
         };
         let buttons: Vec<Button> = look.labels.iter().zip(looks).enumerate().map(button).collect();
-        let card = card::question(&look.title, &look.body, &unanswered.until, &buttons);
-        let part = format!("ask/{}", asked.id);
+        let above = (!above.is_empty()).then(|| words::begins_above(lang, above.len()));
+        let below: Vec<String> = above.into_iter().chain([unanswered.until.clone()]).collect();
+        let card = card::question(&look.title, look.body.as_ref(), &below.join("\n"), &buttons);
         if let Err(error) = self.live.say(&part, card).await {
             shared.store_health.failed("enqueue", &error);
             return End::TooLate;
@@ -187,7 +201,7 @@ impl Asking {
             End::TooLate => unanswered.too_late.clone(),
             End::TakenBack => words::withdrawn(lang),
         };
-        let settled = Outgoing::card(&card::settled(&look.title, &look.body, &result));
+        let settled = Outgoing::card(&card::settled(&look.title, look.body.as_ref(), &result));
         if let Err(error) = self.live.say_instead(&part, settled).await {
             shared.store_health.failed("enqueue", &error);
         }
@@ -228,6 +242,26 @@ fn look(kind: ChoiceKind) -> &'static str {
     }
 }
 
+/// What stands in messages before the card, and what in it.
+fn split(body: &str, labels: &[String]) -> (Vec<Part>, Option<Part>) {
+    let mut parts = markdown::parts(body);
+    let is_roomy = labels.iter().map(String::len).sum::<usize>() <= LABELS_BYTES_MAX;
+    let last = if is_roomy { parts.pop() } else { None };
+    (parts, last)
+}
+
+/// A question with all its answers, and what the buttons cannot do.
+fn worded(lang: Lang, question: &Question) -> String {
+    let lines = question.options.iter().map(|(label, about)| format!("- **{label}** {about}"));
+    let lines: Vec<String> = lines.collect();
+    let unshown = question.options.len().saturating_sub(OPTIONS_MAX);
+    let unshown = (unshown > 0).then(|| words::options_without_button(lang, unshown));
+    let only_one = question.many.then(|| words::only_one(lang));
+    let limits = unshown.into_iter().chain(only_one);
+    let paragraphs = [question.text.clone(), lines.join("\n")].into_iter().chain(limits);
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
 /// As code, whatever is in it.
 pub(crate) fn fenced(detail: &str) -> String {
     let longest = detail.split(|c| c != '`').map(str::len).max().unwrap_or_default();
@@ -259,5 +293,38 @@ mod tests {
         let once = [ChoiceKind::AllowOnce, ChoiceKind::DenyOnce];
         assert_eq!(kinds(of(false)), once);
         assert_eq!(kinds(AskKind::Plan { plan: "1.".into() }), once);
+    }
+
+    #[test]
+    fn nothing_of_what_is_asked_about_is_left_out() {
+        let plan: String = (0..2_000).map(|n| format!("{n}. 一步一步来，第 {n} 步\n")).collect();
+        let (above, last) = split(&plan, &["Allow".to_owned()]);
+        assert!(!above.is_empty());
+        let shown: String = above.iter().chain(&last).map(|part| part.markdown.clone()).collect();
+        for n in 0..2_000 {
+            assert!(shown.contains(&format!("第 {n} 步")), "{n}");
+        }
+        let card = card::question("t", last.as_ref(), "", &[]);
+        assert!(card.content.contains("第 1999 步"), "the end stands over the buttons");
+        assert_eq!(split("short", &["Allow".to_owned()]).0, []);
+        let (above, last) = split("short", &vec!["长".repeat(200); 10]);
+        assert_eq!((above.len(), last), (1, None), "the buttons need the room");
+    }
+
+    #[test]
+    fn a_question_says_what_its_buttons_cannot_do() {
+        let options = |count: usize| (0..count).map(|n| (format!("o{n}"), String::new())).collect();
+        let mut question = Question {
+            text: "Which?".into(),
+            header: String::new(),
+            options: options(12),
+            many: true,
+        };
+        let text = worded(Lang::En, &question);
+        assert!(text.contains("o11"), "{text}");
+        assert!(text.contains("The last 2 have no button"), "{text}");
+        assert!(text.contains("only one"), "{text}");
+        question = Question { options: options(10), many: false, ..question };
+        assert!(worded(Lang::En, &question).ends_with("- **o9** "));
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use larkline_agent::Usage;
-use larkline_store::session::SessionId;
+use larkline_store::session::{SessionFact, SessionId};
 use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub(super) async fn keep(
 }
 
 fn name(session: SessionId) -> String {
-    format!("thread/{}", session.0)
+    SessionFact::Thread.of(session)
 }
 
 #[cfg(test)]

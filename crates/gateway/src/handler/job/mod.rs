@@ -118,7 +118,7 @@ impl Job {
         let (took, label) = (began.elapsed(), spec.label());
         let told = Told { lang, label: &label, took, output: print.end().await };
         let over = if left.memory_killed { Over::By(End::Memory) } else { over };
-        self.ended(turn, &spec, over, &told, &folder)
+        self.ended(turn, &spec, over, &told, &folder).await
     }
 
     async fn start(
@@ -188,7 +188,7 @@ impl Job {
     }
 
     /// What follows: an answer, or a failure with what its chat is told if it is the last.
-    fn ended(
+    async fn ended(
         &self,
         turn: &Turn,
         spec: &JobSpec,
@@ -207,7 +207,7 @@ impl Job {
             Over::By(End::Exited(status)) if status.success() => {
                 self.keep(turn, "ok", Some(0), took);
                 let words = words::job_done(lang, label, &words::duration(lang, took));
-                return Ok(self.answer(turn, told.markdown(&words), "ok", folder.left()));
+                return Ok(self.answer(turn, told.markdown(&words), "ok", folder.left().await));
             }
             Over::By(End::Exited(status)) => match (status.code(), status.signal()) {
                 (Some(code), _) => {
