@@ -154,6 +154,22 @@ async fn a_second_signal_ends_gateway_and_children_at_once_and_the_task_runs_aga
 }
 
 #[tokio::test]
+async fn the_log_names_a_signal_who_sent_it_and_the_parent() {
+    let mut rig = rig(PATIENT, "").await;
+    let (us, user) = (std::process::id(), rustix::process::getuid().as_raw());
+    for (signal, name) in [(Signal::HUP, "SIGHUP"), (Signal::INT, "SIGINT")] {
+        rig.signal(signal);
+        let line = format!(r#"signal="{name}" sender_pid={us} sender_uid={user} parent_pid={us} "#);
+        rig.until("the signal in the log", async || {
+            let log = rig.log();
+            log.lines().any(|l| l.contains("signal received") && format!("{l} ").contains(&line))
+        })
+        .await;
+    }
+    assert!(rig.exit().await.success());
+}
+
+#[tokio::test]
 async fn ctrl_c_for_the_gateways_group_does_not_interrupt_its_children() {
     let mut rig = rig(PATIENT, "drain = \"5m\"").await;
     let said = rig.say(&rig.guest, "hello");
