@@ -174,7 +174,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    #[expect(clippy::too_many_lines, reason = "a table of what there is")]
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("events", "Deliveries by verdict since the store was made", self.events.clone());
