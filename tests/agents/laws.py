@@ -23,9 +23,10 @@ import leave_laws
 import restart_laws
 import secrecy_laws
 import session_laws
+import talk_laws
 from judging import LAWS, verdict
 
-FILES = (session_laws, end_laws, leave_laws, restart_laws, secrecy_laws, codex_laws, acp_laws)
+FILES = (session_laws, end_laws, leave_laws, restart_laws, secrecy_laws, talk_laws, codex_laws, acp_laws)
 
 
 def main():

@@ -114,6 +114,19 @@ def always_lasts_for_the_conversation(world):
 
 
 @law()
+def always_is_nothing_wider_than_what_was_shown(world):
+    """Claude Code's own rule for the first of these would be `git push *`."""
+    world.start()
+    message = world.say(tool("git push origin main") + tool("git push origin main") + tool("git push --force"))
+    _, row = world.press(ALWAYS)
+    _, second = world.press(DENY, besides=[row["message_id"]])
+    expect("--force" in words(second), f"what was allowed is asked again: {words(second)}")
+    world.settled()
+    questions = [row for row in world.told() if row["reply_to"] == message and "Leave wanted" in words(row)]
+    expect(len(questions) == 2, f"{len(questions)} questions")
+
+
+@law()
 def a_question_is_answered(world):
     world.start()
     world.say(f"[[tool AskUserQuestion {json.dumps(QUESTION)}]]")

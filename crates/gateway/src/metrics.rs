@@ -168,6 +168,7 @@ impl Default for Metrics {
             worker_restarts: Gauge::default(),
         };
         m.register();
+        m.register_link();
         m
     }
 }
@@ -177,6 +178,44 @@ impl Metrics {
         let r = &mut self.registry;
         r.register("events", "Deliveries by verdict since the store was made", self.events.clone());
         r.register("queue_items", "Waiting work", self.queue_items.clone());
+        r.register(
+            "unanswered_messages",
+            "Messages beyond the answer_within of their route",
+            self.unanswered_messages.clone(),
+        );
+        r.register("open_descriptors", "Open file descriptors", self.open_descriptors.clone());
+        r.register("open_sockets", "Open sockets", self.open_sockets.clone());
+        r.register("tasks", "Tasks of the runtime", self.tasks.clone());
+        r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
+        r.register(
+            "handler_wait_seconds",
+            "Arrival of a frame to its handler's start",
+            self.handler_wait_seconds.clone(),
+        );
+        r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
+        r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
+        r.register("alerts", "Alerts that are raised", self.alerts.clone());
+        r.register("boots", "Starts since the store was made", self.boots.clone());
+        r.register(
+            "start_time_seconds",
+            "When this run started, Unix time",
+            self.start_time_seconds.clone(),
+        );
+        r.register(
+            "session_resumes",
+            "Conversations that an agent was to resume",
+            self.session_resumes.clone(),
+        );
+        r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
+        r.register(
+            "worker_restarts",
+            "Workers started over after a failure",
+            self.worker_restarts.clone(),
+        );
+    }
+
+    fn register_link(&mut self) {
+        let r = &mut self.registry;
         r.register("link_verified", "1 while the link is verified", self.link_verified.clone());
         r.register("link_connects", "Sockets verified since the start", self.link_connects.clone());
         r.register(
@@ -213,40 +252,6 @@ impl Metrics {
             "link_recovery_target_seconds",
             "How long a recovery may take before it is an alert",
             self.link_recovery_target_seconds.clone(),
-        );
-        r.register(
-            "unanswered_messages",
-            "Messages beyond the answer_within of their route",
-            self.unanswered_messages.clone(),
-        );
-        r.register("open_descriptors", "Open file descriptors", self.open_descriptors.clone());
-        r.register("open_sockets", "Open sockets", self.open_sockets.clone());
-        r.register("tasks", "Tasks of the runtime", self.tasks.clone());
-        r.register("ack_seconds", "Arrival of a frame to its ack", self.ack_seconds.clone());
-        r.register(
-            "handler_wait_seconds",
-            "Arrival of a frame to its handler's start",
-            self.handler_wait_seconds.clone(),
-        );
-        r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
-        r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
-        r.register("alerts", "Alerts that are raised", self.alerts.clone());
-        r.register("boots", "Starts since the store was made", self.boots.clone());
-        r.register(
-            "start_time_seconds",
-            "When this run started, Unix time",
-            self.start_time_seconds.clone(),
-        );
-        r.register(
-            "session_resumes",
-            "Conversations that an agent was to resume",
-            self.session_resumes.clone(),
-        );
-        r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
-        r.register(
-            "worker_restarts",
-            "Workers started over after a failure",
-            self.worker_restarts.clone(),
         );
     }
 

@@ -245,3 +245,26 @@ fn no_reply(lang: Lang, item: &InboxItem, now_ms: i64) -> Option<NewOutbox> {
     let event = Event::parse(&item.payload).ok()?;
     outgoing::notice(&item.app, &event, NO_REPLY, &words::no_reply(lang), now_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn conversations_with_handlers_that_are_gone_are_kept_as_long_as_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("larkline.toml");
+        let text = "store = { retention = \"3d\" }\n[app.main]\napp_id = \"cli_a1b2c3d4e5f6a7b8\"\napp_secret = \"s\"\n\
+            [handler.model]\nkind = \"llm\"\nprovider = \"qwen\"\nmodel = \"m\"\napi_key = \"k\"\nhistory = { age = \"9d\" }\n\
+            [handler.echo]\nkind = \"echo\"\n";
+        std::fs::write(&file, text).unwrap();
+        let env = [("HOME".to_owned(), "/h".to_owned())].into();
+        let sources = Sources { file: Some(file), env, ..Sources::default() };
+        let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
+        let idle = ["model", "echo", "gone"].map(str::to_owned).to_vec();
+        let days = |days: u64| Duration::from_hours(24 * days);
+        let expected = [("model", days(9)), ("echo", days(3)), ("gone", days(3))];
+        assert_eq!(kept(&config, idle), expected.map(|(name, keep)| (name.to_owned(), keep)));
+    }
+}

@@ -145,7 +145,7 @@ impl Delivery {
             }
             match result {
                 Ok(answer) => return Ok(answer.log_id),
-                Err(error) if is_throttled(&error) => return Err(("replace_card", error)),
+                Err(error) if passes_by_itself(&error) => return Err(("replace_card", error)),
                 // The same card as a message may pass; if it is the card, it will say so again.
                 Err(error) => {
                     tracing::debug!(message_id = %message_id, code = %error.code(), "{error}");
@@ -179,9 +179,10 @@ pub fn is_behind(error: &ApiError) -> bool {
     matches!(&error.kind, ApiErrorKind::Platform { failure, .. } if failure.code == SEQUENCE)
 }
 
-fn is_throttled(error: &ApiError) -> bool {
-    let reason = RetryReason::RateLimited;
-    matches!(error.disposition(), Disposition::Retry { reason: why, .. } if why == reason)
+/// Whether it only came too soon. An operation that is unavailable may be so for long.
+fn passes_by_itself(error: &ApiError) -> bool {
+    use RetryReason::{InProgress, RateLimited};
+    matches!(error.disposition(), Disposition::Retry { reason: RateLimited | InProgress, .. })
 }
 
 /// Whether it is a matter of time.

@@ -71,6 +71,13 @@ pub(super) fn list() -> Value {
         json!({
             "name": name,
             "description": about,
+            // All of them reach the task's own chat and nothing else. Agents that go by this, as
+            // Codex does, would ask for leave at each call without it.
+            "annotations": {
+                "readOnlyHint": name == "list_messages",
+                "destructiveHint": false,
+                "openWorldHint": false,
+            },
             "inputSchema": {
                 "type": "object",
                 "properties": properties,

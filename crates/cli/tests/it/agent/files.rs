@@ -128,7 +128,7 @@ async fn what_a_message_quotes_is_in_the_prompt_with_its_files() {
 #[tokio::test]
 async fn each_thread_has_a_conversation_of_its_own_and_is_answered_inside() {
     let rig = start("session = \"thread\"\n").await;
-    let topics = rig.sim.platform().add_topic_group("topics", &[rig.owner.clone()]);
+    let topics = rig.sim.platform().add_topic_group("topics", std::slice::from_ref(&rig.owner));
     let write = |text: &str, reply_to: Option<&Said>| {
         let reply_to = reply_to.map(|said| said.message_id.clone());
         let (user, chat, text) = (rig.owner.clone(), topics.clone(), text.to_owned());

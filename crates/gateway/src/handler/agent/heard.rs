@@ -91,7 +91,8 @@ impl Heard {
             let from = piece.ceil_char_boundary(piece.len().saturating_sub(TAIL_BYTES - bytes));
             pieces.push(&piece[from..]);
             bytes += piece.len() - from;
-            if bytes >= TAIL_BYTES {
+            // A cut at a character may leave room for a byte of what was before: it is no part of the end.
+            if from > 0 || bytes >= TAIL_BYTES {
                 break;
             }
         }

@@ -1,8 +1,8 @@
 //! What somebody allowed or denied for good in a conversation.
 //!
-//! An agent's own "always" ends with its process, which is one turn. So the gateway remembers what
-//! was said, for the very wording that was shown and nothing wider, and answers by itself when the
-//! same is asked again. Only fingerprints are kept: commands may hold secrets. Who may say it is not
+//! An agent's own "always" ends with its process, which is one turn, and may be wider than what was
+//! asked: `git push *` for one push. So the gateway remembers what was said, for the very wording
+//! that was shown, and answers by itself when the same is asked again. Only fingerprints are kept: commands may hold secrets. Who may say it is not
 //! here.
 
 use std::sync::Arc;
@@ -31,6 +31,11 @@ impl Leaves {
     pub(super) fn of(store: &Arc<dyn Store>, session: SessionId) -> Self {
         let fact = SessionFact::Leave.of(session);
         Self { store: Arc::clone(store), fact, given: Arc::default() }
+    }
+
+    /// Whether an answer to this can be for good: it will be known again.
+    pub(super) fn can_hold(asked: &AskKind) -> bool {
+        fingerprint(asked).is_some()
     }
 
     /// What somebody said for good about this, as the answer for this time.

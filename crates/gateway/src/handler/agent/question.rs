@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use larkline_agent::{Answer, Ask, AskKind, Choice, ChoiceKind, Question};
+use larkline_agent::{Answer, Ask, AskKind, ChoiceKind, Question};
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::OpenId;
 use larkline_proto::markdown::{self, Part};
@@ -69,23 +69,23 @@ impl Asking {
         if let Some(choice) = self.of_old(&ask, &leaves).await {
             return (ask.id, Answer::Choice(choice));
         }
+        let choices = offered(&ask);
         let answer = match &ask.kind {
             AskKind::Permission { tool, detail, .. } => {
                 let title = words::ask_title(self.live.lang(), tool);
-                self.choice(title, fenced(detail), &ask.choices, &withdrawn).await
+                self.choice(title, fenced(detail), &choices, &withdrawn).await
             }
             AskKind::Plan { plan } => {
                 let title = words::plan_title(self.live.lang());
-                self.choice(title, plan.clone(), &ask.choices, &withdrawn).await
+                self.choice(title, plan.clone(), &choices, &withdrawn).await
             }
             AskKind::Questions(questions) => self.questions(questions, &withdrawn).await,
         };
-        if let Answer::Choice(choice) = answer
-            && let Err(error) = leaves.answered(&ask.kind, choice).await
-        {
+        let Answer::Choice(choice) = answer else { return (ask.id, answer) };
+        if let Err(error) = leaves.answered(&ask.kind, choice).await {
             self.live.shared().store_health.failed("put_fact", &error);
         }
-        (ask.id, answer)
+        (ask.id, Answer::Choice(this_time(choice)))
     }
 
     /// What was answered for good when the same was asked before, in this conversation.
@@ -101,16 +101,16 @@ impl Asking {
         &self,
         title: String,
         body: String,
-        choices: &[Choice],
+        choices: &[ChoiceKind],
         withdrawn: &CancellationToken,
     ) -> Answer {
         let lang = self.live.lang();
-        let labels = choices.iter().map(|choice| label(lang, choice.kind)).collect();
-        let looks: Vec<&'static str> = choices.iter().map(|choice| look(choice.kind)).collect();
+        let labels = choices.iter().map(|choice| label(lang, *choice)).collect();
+        let looks: Vec<&'static str> = choices.iter().map(|choice| look(*choice)).collect();
         let wording = Wording { title, body, labels };
         match self.one(wording, &looks, &self.means_no(), withdrawn).await {
             End::Given(given) => match choices.get(given.choice) {
-                Some(choice) => Answer::Choice(choice.kind),
+                Some(choice) => Answer::Choice(*choice),
                 None => Answer::Nobody,
             },
             End::TooLate | End::TakenBack => Answer::Nobody,
@@ -209,6 +209,22 @@ impl Asking {
     }
 }
 
+/// What may be answered. For good only what can be known again: an agent's own "always" may be wider
+/// than what is shown, `git push *` for one push.
+fn offered(ask: &Ask) -> Vec<ChoiceKind> {
+    let for_good = Leaves::can_hold(&ask.kind);
+    let kinds = ask.choices.iter().map(|choice| choice.kind);
+    kinds.filter(|kind| for_good || this_time(*kind) == *kind).collect()
+}
+
+/// What an answer means to the agent: what lasts is the gateway's business.
+fn this_time(choice: ChoiceKind) -> ChoiceKind {
+    match choice {
+        ChoiceKind::AllowOnce | ChoiceKind::AllowAlways => ChoiceKind::AllowOnce,
+        ChoiceKind::DenyOnce | ChoiceKind::DenyAlways => ChoiceKind::DenyOnce,
+    }
+}
+
 fn label(lang: Lang, kind: ChoiceKind) -> String {
     match kind {
         ChoiceKind::AllowOnce => words::allow(lang),
@@ -255,7 +271,29 @@ pub(crate) fn fenced(detail: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use larkline_agent::Choice;
+
     use super::*;
+
+    fn kinds(kind: AskKind) -> Vec<ChoiceKind> {
+        let all = [
+            ChoiceKind::AllowOnce,
+            ChoiceKind::AllowAlways,
+            ChoiceKind::DenyOnce,
+            ChoiceKind::DenyAlways,
+        ];
+        let choices = all.map(|kind| Choice { id: String::new(), kind }).to_vec();
+        offered(&Ask { id: "1".to_owned(), kind, choices })
+    }
+
+    #[test]
+    fn what_is_not_seen_as_a_whole_is_answered_for_this_time_only() {
+        let of = |whole| AskKind::Permission { tool: "Bash".into(), detail: "a".into(), whole };
+        assert_eq!(kinds(of(true)).len(), 4);
+        let once = [ChoiceKind::AllowOnce, ChoiceKind::DenyOnce];
+        assert_eq!(kinds(of(false)), once);
+        assert_eq!(kinds(AskKind::Plan { plan: "1.".into() }), once);
+    }
 
     #[test]
     fn nothing_of_what_is_asked_about_is_left_out() {
