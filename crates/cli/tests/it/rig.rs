@@ -365,17 +365,18 @@ impl Rig {
 }
 
 impl Drop for Rig {
-    /// A gateway that is killed with its rig leaves its handlers' scripts behind; they are known
-    /// by the rig's own directory.
+    /// A gateway that is killed with its rig leaves its handlers' programs behind; they are known by
+    /// the rig's own directory, in their words or as their home.
     fn drop(&mut self) {
         drop(self.gateway.take());
         let mine = self.dir.path().display().to_string();
         for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
             let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { continue };
-            if text(&std::fs::read(process.path().join("cmdline")).unwrap_or_default())
-                .contains(&mine)
-            {
+            let holds = |file: &str| {
+                text(&std::fs::read(process.path().join(file)).unwrap_or_default()).contains(&mine)
+            };
+            if holds("cmdline") || holds("environ") {
                 // One that has ended meanwhile needs no signal.
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
             }

@@ -371,7 +371,7 @@ fn check_reach(
             apps.iter().filter(|app| route.app.as_ref().is_none_or(|name| *name == app.name));
         if let Some(app) = listening.find(|app| app.owners.is_empty()) {
             let why = if is_closed(kinds, &route.handler) {
-                " (commands are for owners only)"
+                " (commands and agents are for owners only)"
             } else {
                 ""
             };

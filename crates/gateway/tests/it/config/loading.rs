@@ -167,7 +167,7 @@ fn a_command_that_nobody_can_reach_is_warned_about() {
         + "[[route]]\nname = \"r\"\nhandler = \"sh\"\n[handler.sh]\nkind = \"command\"\nargv = [\"true\"]\n";
     let warnings = Case::new(&file).warnings();
     assert!(
-        warnings.contains("route `r` is for owners (commands are for owners only)"),
+        warnings.contains("route `r` is for owners (commands and agents are for owners only)"),
         "{warnings}"
     );
 }
