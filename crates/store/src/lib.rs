@@ -130,9 +130,9 @@ pub trait Store: Send + Sync + 'static {
         at_ms: i64,
     ) -> StoreFuture<'_, Vec<TaskId>>;
 
-    /// The tasks that were merged into this one, in their order: what a second run has to answer
-    /// beside its own event.
-    fn merged_into(&self, task: TaskId) -> StoreFuture<'_, Vec<WaitingTask>>;
+    /// The tasks that were merged into a handler's task for an event, in their order: what whoever
+    /// answers that event again has to answer beside it.
+    fn merged_into(&self, event: InboxId, handler: String) -> StoreFuture<'_, Vec<WaitingTask>>;
 
     /// A task that waits for a late reply, with its event; `None` when it does not wait.
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>>;

@@ -36,7 +36,8 @@ impl Turn {
         let Ok(event) = Event::parse(&item.payload) else { return Ok(None) };
         let bot = live.app().bot.borrow().clone().unwrap_or_default();
         let text = event.message().map(|m| content::readable(m, &bot)).unwrap_or_default();
-        Ok(Some(Self { text, event, payload: item.payload, ..self.clone() }))
+        let (inbox, payload) = (item.id, item.payload);
+        Ok(Some(Self { text, event, payload, inbox, ..self.clone() }))
     }
 
     fn app_settings(&self) -> Option<App> {

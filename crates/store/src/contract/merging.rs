@@ -229,10 +229,11 @@ pub async fn a_second_run_answers_what_was_merged_before_it(store: &dyn Store) {
     store.begin_boot(lists::boot("two", 20)).await.unwrap();
     let again = claim_one(store, 21).await;
     assert_eq!((again.lease.task, again.attempt), (task.lease.task, 2));
-    let told = store.merged_into(again.lease.task).await.unwrap();
+    let told = store.merged_into(ids[0], again.handler.clone()).await.unwrap();
     let told: Vec<_> = told.iter().map(|told| (told.task, told.item.id)).collect();
     assert_eq!(told, [(merged[0], ids[1])]);
-    assert!(store.merged_into(merged[0]).await.unwrap().is_empty());
+    assert!(store.merged_into(ids[1], again.handler.clone()).await.unwrap().is_empty());
+    assert!(store.merged_into(ids[0], "another".into()).await.unwrap().is_empty());
     let retry = TaskSettlement::Retry {
         at_ms: 22,
         due_ms: 30,

@@ -13,6 +13,7 @@ use super::{
     sql, task,
     writer::Tx,
 };
+use crate::inbox::InboxId;
 use crate::task::{TaskId, TaskLease, WaitingTask};
 
 pub(super) fn behind(
@@ -75,14 +76,16 @@ pub(super) fn merge(
 
 pub(super) fn merged_into(
     conn: &Connection,
-    TaskId(head): TaskId,
+    InboxId(event): InboxId,
+    handler: &str,
 ) -> rusqlite::Result<Vec<WaitingTask>> {
     let select = format!(
         "SELECT t.id, {ITEM} FROM task t INDEXED BY task_merged
             JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
-        WHERE t.merged = ?1 ORDER BY t.inbox, t.id"
+        WHERE t.merged IN (SELECT id FROM task WHERE inbox = ?1 AND handler = ?2)
+        ORDER BY t.inbox, t.id"
     );
-    sql::all(conn, &select, [head], waiting)
+    sql::all(conn, &select, params![event, handler], waiting)
 }
 
 /// Lets the tasks that were merged into those of an event follow its verdict; answers the events

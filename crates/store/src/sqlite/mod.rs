@@ -282,8 +282,8 @@ impl Store for SqliteStore {
         self.write("merge_tasks", move |tx| merge::merge(tx, lease, &followers, at_ms))
     }
 
-    fn merged_into(&self, task: TaskId) -> StoreFuture<'_, Vec<WaitingTask>> {
-        self.read("merged_into", move |conn| merge::merged_into(conn, task))
+    fn merged_into(&self, event: InboxId, handler: String) -> StoreFuture<'_, Vec<WaitingTask>> {
+        self.read("merged_into", move |conn| merge::merged_into(conn, event, &handler))
     }
 
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>> {

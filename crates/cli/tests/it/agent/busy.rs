@@ -72,11 +72,17 @@ async fn merged_messages_become_one_turn_and_a_command_keeps_its_place_between_t
         assert!(words.iter().all(|word| prompt.contains(&format!("\n{word}\n"))), "{prompt}");
         assert!(prompt.contains("Answer the messages above, together."), "{prompt}");
     }
-    let answered: Vec<usize> =
+    let answers: Vec<usize> =
         later.iter().map(|said| rows(&rig, &said.message_id).len()).collect();
-    assert_eq!(answered, [1, 0, 0, 1, 1, 0]);
+    assert_eq!(answers, [1, 0, 0, 1, 1, 0]);
     let story = rig.cli(&["explain", later[1].message_id.as_str()]).await;
     assert!(crate::rig::text(&story.stdout).contains("merged"), "{story:?}");
+    for _ in 0..2 {
+        let again = rig.say(&rig.owner, "/retry");
+        answered(&rig, &again, "I heard").await;
+        let told = prompts(&rig).pop().unwrap();
+        assert!(told.contains("\nfour\n") && told.contains("\nfive\n"), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -88,8 +88,11 @@ impl Agent {
     /// Messages that came while this one waited, taken into its turn where that is the policy.
     async fn merged(&self, turn: &Turn, live: &Live) -> Result<Vec<WaitingTask>, HandlerError> {
         let store = &live.shared().store;
-        // Merged by an earlier attempt, whatever the policy is by now.
-        let before = store.merged_into(turn.task).await.map_err(HandlerError::store)?;
+        // Merged by an earlier attempt or what `/retry` repeats, whatever the policy is by now.
+        let before = store
+            .merged_into(turn.inbox, turn.handler.clone())
+            .await
+            .map_err(HandlerError::store)?;
         // What waits already when a turn begins that a newer message would end is a part of it.
         if self.settings.busy == Busy::Queue {
             return Ok(before);

@@ -2,6 +2,7 @@
 
 use larkline_store::{
     Store, StoreError,
+    inbox::InboxId,
     task::{TaskId, WaitingTask},
 };
 
@@ -36,17 +37,17 @@ impl Pair {
             work.state =
                 if work.inbox == into { State::Ended } else { State::Merged { into, head } };
         }
-        let of_head = |at: &usize| match self.tasks.works[*at].state {
-            State::Merged { head: it, .. } => it == head,
+        let is_told = |at: &usize| match self.tasks.works[*at].state {
+            State::Merged { into: it, .. } => it == into,
             State::Queued
             | State::Awaiting { .. }
             | State::Ended
             | State::Dead
             | State::Dropped => false,
         };
-        let mut expected: Vec<_> = (0..self.tasks.works.len()).filter(of_head).collect();
+        let mut expected: Vec<_> = (0..self.tasks.works.len()).filter(is_told).collect();
         expected.sort_by_key(|at| self.tasks.place(*at, true));
-        let told = self.store.merged_into(lease.task).await.unwrap();
+        let told = self.store.merged_into(InboxId(into), "echo".into()).await.unwrap();
         assert_eq!(events(&told), self.events_of(&expected));
     }
 
