@@ -67,25 +67,6 @@ struct ListMessages {
 /// The tools as `tools/list` has them.
 pub(super) fn list() -> Value {
     let text = |about: &str| json!({ "type": "string", "description": about });
-    let tool = |name: &str, about: &str, properties: Value, required: &[&str]| {
-        json!({
-            "name": name,
-            "description": about,
-            // All of them reach the task's own chat and nothing else. Agents that go by this, as
-            // Codex does, would ask for leave at each call without it.
-            "annotations": {
-                "readOnlyHint": name == "list_messages",
-                "destructiveHint": false,
-                "openWorldHint": false,
-            },
-            "inputSchema": {
-                "type": "object",
-                "properties": properties,
-                "required": required,
-                "additionalProperties": false,
-            },
-        })
-    };
     json!([
         tool(
             "send_message",
@@ -143,6 +124,27 @@ pub(super) fn list() -> Value {
             &[],
         ),
     ])
+}
+
+/// A tool as `tools/list` has it.
+fn tool(name: &str, about: &str, properties: Value, required: &[&str]) -> Value {
+    json!({
+        "name": name,
+        "description": about,
+        // All of them reach the task's own chat and nothing else. Agents that go by this, as Codex
+        // does, would ask for leave at each call without it.
+        "annotations": {
+            "readOnlyHint": name == "list_messages",
+            "destructiveHint": false,
+            "openWorldHint": false,
+        },
+        "inputSchema": {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        },
+    })
 }
 
 impl Tools {
