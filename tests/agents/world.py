@@ -99,12 +99,12 @@ class World:
     """One law's world. Of its settings `keys` are further lines of the handler's section, `program` is what is
     started instead of the agent itself, and `first_on_path` a folder with programs that the machine may lack."""
 
-    def __init__(self, tools, law, agent="claude", permission="ask", key=True, drain="2s", keys="",
+    def __init__(self, tools, folder, agent="claude", permission="ask", key=True, drain="2s", keys="",
                  limits='wall = "30m", idle = "5m"', program=None, first_on_path=None):
         self.tools, self.agent, self.permission, self.drain = tools, agent, permission, drain
         self.keys, self.limits, self.program, self.first_on_path = keys, limits, program, first_on_path
         self.key = f"key-{secrets.token_hex(8)}" if key else ""
-        self.home = pathlib.Path(tools.home) / law
+        self.home = pathlib.Path(tools.home) / folder
         # In ASCII and never moved: agents find conversations by it.
         self.folder = self.home / "ws"
         self.agents_home = self.home / "agent"
