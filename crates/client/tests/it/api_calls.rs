@@ -51,7 +51,8 @@ async fn an_identifier_cannot_change_the_path() {
     let client = peer.client();
     client.get(&MessageId::new("a/../b?c#d%2f")).await.unwrap();
     let line = peer.requests().pop().unwrap().line;
-    assert_eq!(line, "GET /open-apis/im/v1/messages/a%2F..%2Fb%3Fc%23d%252f HTTP/1.1");
+    let path = line.split('?').next().unwrap();
+    assert_eq!(path, "GET /open-apis/im/v1/messages/a%2F..%2Fb%3Fc%23d%252f");
 
     for id in ["", ".", ".."] {
         let error = client.recall(&MessageId::new(id)).await.unwrap_err();

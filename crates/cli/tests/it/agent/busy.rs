@@ -72,8 +72,7 @@ async fn merged_messages_become_one_turn_and_a_command_keeps_its_place_between_t
         assert!(words.iter().all(|word| prompt.contains(&format!("\n{word}\n"))), "{prompt}");
         assert!(prompt.contains("Answer the messages above, together."), "{prompt}");
     }
-    let answers: Vec<usize> =
-        later.iter().map(|said| rows(&rig, &said.message_id).len()).collect();
+    let answers: Vec<usize> = later.iter().map(|said| rows(&rig, &said.message_id).len()).collect();
     assert_eq!(answers, [1, 0, 0, 1, 1, 0]);
     let story = rig.cli(&["explain", later[1].message_id.as_str()]).await;
     assert!(crate::rig::text(&story.stdout).contains("merged"), "{story:?}");
