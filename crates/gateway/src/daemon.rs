@@ -14,6 +14,7 @@ use larkline_failpoint::failpoint;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
 use larkline_store::record::{EndOfBoot, NewBoot};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,8 +26,10 @@ use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::run_error::RunError;
 use crate::shared::Shared;
-use crate::signals::Signals;
 use crate::stages::Stages;
+
+/// The signal that means "read the configuration again".
+const SIGHUP: &str = "SIGHUP";
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
@@ -112,7 +115,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let deadline = Instant::now() + drain;
     tokio::select! {
         () = stages.stop(&shared, deadline) => {}
-        signal = signals.again() => tracing::warn!(signal = signal.name, "second signal, stopping now"),
+        signal = signals.again() => tracing::warn!(signal, "second signal, stopping now"),
     }
     end_children(&shared.children).await;
     farewell(&shared, &reason).await;
@@ -176,9 +179,10 @@ async fn main_loop(
     loop {
         tokio::select! {
             signal = signals.next() => {
-                signal.log();
-                if !signal.reload {
-                    return Reason::Asked(format!("signal {}", signal.name));
+                let parent = std::os::unix::process::parent_id();
+                tracing::info!(signal, parent_pid = parent, "signal received");
+                if signal != SIGHUP {
+                    return Reason::Asked(format!("signal {signal}"));
                 }
                 // Said in the log; a signal has nobody else to tell.
                 drop(apply(shared, reload, stages));
@@ -348,4 +352,39 @@ async fn farewell(shared: &Shared, reason: &Reason) {
         }
     }
     tracing::info!("stopped");
+}
+
+/// The signals a daemon answers to.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// A further request to stop; one to reload comes too late.
+    async fn again(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                SIGHUP => tracing::warn!(signal = SIGHUP, "stopping already, nothing is reloaded"),
+                signal => return signal,
+            }
+        }
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+            _ = self.hup.recv() => SIGHUP,
+        }
+    }
 }

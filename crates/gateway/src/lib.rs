@@ -43,7 +43,6 @@ pub mod router;
 pub mod routing;
 pub mod run_error;
 pub mod shared;
-mod signals;
 pub mod stages;
 pub mod status;
 pub mod story;
