@@ -6,7 +6,7 @@ import signal
 
 from cards import ALLOW, ALWAYS, DENY
 from judging import law
-from talking import a_turn, goes_on, said_once
+from talking import a_turn, goes_on, resumes, said_once
 from world import expect, mark
 
 
@@ -25,11 +25,7 @@ def acp_first_turn(world):
 
 @law(agent="acp")
 def acp_resume(world):
-    world.start()
-    before = a_turn(world)
-    world.stop()
-    world.start()
-    goes_on(world, before)
+    resumes(world)
 
 
 @law(agent="acp")

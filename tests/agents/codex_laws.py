@@ -7,7 +7,7 @@ import signal
 
 from cards import words
 from judging import law
-from talking import a_turn, goes_on, said_once
+from talking import a_turn, goes_on, resumes, said_once
 from world import expect, mark, sdk
 
 # A turn that lasts until somebody ends it.
@@ -33,11 +33,7 @@ def codex_first_turn(world):
 
 @law(agent="codex")
 def codex_resume(world):
-    world.start()
-    before = a_turn(world)
-    world.stop()
-    world.start()
-    goes_on(world, before)
+    resumes(world)
 
 
 @law(agent="codex")

@@ -5,7 +5,7 @@ import shutil
 
 from cards import words
 from judging import law
-from talking import ENDLESS, a_turn, goes_on, long_turn, no_objections, said_once, tool
+from talking import ENDLESS, a_turn, goes_on, long_turn, no_objections, resumes, said_once, tool
 from world import expect, mark
 
 # The first time it begins a conversation it has been there before: then the id is in use.
@@ -32,11 +32,7 @@ def first_turn(world):
 
 @law()
 def resume_after_restart(world):
-    world.start()
-    before = a_turn(world)
-    expect(world.stop() == 0, "the gateway did not stop in order")
-    world.start()
-    goes_on(world, before)
+    resumes(world)
 
 
 @law()

@@ -38,6 +38,15 @@ def goes_on(world, before):
     expect(old in json.dumps(world.asked(word)["body"]), "the model was not told what was said before")
 
 
+def resumes(world):
+    """A conversation goes on after a restart of the gateway."""
+    world.start()
+    before = a_turn(world)
+    expect(world.stop() == 0, "the gateway did not stop in order")
+    world.start()
+    goes_on(world, before)
+
+
 def said_once(world, text):
     """Something that a person is told one time; the message that says it."""
     rows = [row for row in world.told() if text in words(row)]

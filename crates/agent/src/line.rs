@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 /// Reads a line; `None` when it is not the JSON that is looked for.
 pub(crate) fn read<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
     let text = String::from_utf8_lossy(line);
-    match serde_json::from_str(&text) {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    match serde_json::from_str(text) {
         Ok(value) => Some(value),
-        Err(_) if text.contains("\\u") => serde_json::from_str(&mended(&text)).ok(),
+        Err(_) if text.contains("\\u") => serde_json::from_str(&mended(text)).ok(),
         Err(_) => None,
     }
 }
@@ -68,6 +69,8 @@ mod tests {
             (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
             (r#""\\ud83d \ud83d.""#, "\\ud83d \u{fffd}."),
             (r#""\n\u4f60\ud83d""#, "\n你\u{fffd}"),
+            (r#""\ud83d \\ud83d \u4e2d""#, "\u{fffd} \\ud83d 中"),
+            (r#""\ud83d\n\"\\""#, "\u{fffd}\n\"\\"),
         ] {
             assert_eq!(read::<String>(line.as_bytes()).as_deref(), Some(read_as), "{line}");
         }

@@ -95,6 +95,20 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The running gateway, for what only it may do.
+    ///
+    /// # Errors
+    /// None runs.
+    pub(crate) fn running(self) -> Result<Gateway> {
+        match self {
+            Self::Gateway(gateway) => Ok(gateway),
+            Self::Store(_) => {
+                let words = "no gateway runs; start one with `larkline run`, then try again";
+                Err(Yours(words.to_owned()).into())
+            }
+        }
+    }
+
     /// Prefers the running gateway.
     ///
     /// # Errors

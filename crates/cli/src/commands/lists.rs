@@ -10,7 +10,7 @@ use larkline_gateway::story::{self, Story};
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
 
-use super::ask::{Gateway, Source};
+use super::ask::Source;
 use crate::args::{DeadAction, Format, MessagesArgs};
 use crate::exit::{ExitStatus, Yours};
 use crate::output;
@@ -115,28 +115,17 @@ async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
 
 async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
     let path = format!("/v1/dead/{item}/{action}");
-    let _: Value = running(source)?.call(Method::POST, &path).await?;
+    let _: Value = source.running()?.call(Method::POST, &path).await?;
     output::note(&format!("{item}: {action}"));
     Ok(ExitStatus::Ok)
 }
 
 async fn give_up(source: Source, handler: &str) -> Result<ExitStatus> {
     let path = format!("/v1/handlers/{handler}/give-up");
-    let done: Value = running(source)?.call(Method::POST, &path).await?;
+    let done: Value = source.running()?.call(Method::POST, &path).await?;
     let tasks = done["tasks"].as_u64().unwrap_or_default();
     output::note(&format!("{tasks} tasks for {handler} are given up; see `larkline dead`"));
     Ok(ExitStatus::Ok)
-}
-
-/// The gateway that has the store in hand.
-fn running(source: Source) -> Result<Gateway> {
-    match source {
-        Source::Gateway(gateway) => Ok(gateway),
-        Source::Store(_) => {
-            Err(Yours("no gateway runs; start one with `larkline run`, then try again".to_owned())
-                .into())
-        }
-    }
 }
 
 /// `larkline explain KEY`

@@ -8,7 +8,7 @@ use larkline_gateway::admin::SessionStory;
 use larkline_store::session::{Session, SessionId, SessionQuery};
 use serde_json::Value;
 
-use super::ask::{Gateway, Source};
+use super::ask::Source;
 use crate::args::{Format, SessionsAction, SessionsArgs};
 use crate::exit::{ExitStatus, Yours};
 use crate::output;
@@ -107,20 +107,9 @@ fn tell(story: &SessionStory) -> String {
 
 async fn act(source: Source, id: i64, action: &str) -> Result<ExitStatus> {
     let path = format!("/v1/sessions/{id}/{action}");
-    let _: Value = running(source)?.call(Method::POST, &path).await?;
+    let _: Value = source.running()?.call(Method::POST, &path).await?;
     output::note(&format!("session {id}: {action}"));
     Ok(ExitStatus::Ok)
-}
-
-/// The gateway that has the conversations in hand.
-fn running(source: Source) -> Result<Gateway> {
-    match source {
-        Source::Gateway(gateway) => Ok(gateway),
-        Source::Store(_) => {
-            Err(Yours("no gateway runs; start one with `larkline run`, then try again".to_owned())
-                .into())
-        }
-    }
 }
 
 fn dollars(micro: u64) -> String {

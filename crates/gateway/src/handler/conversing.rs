@@ -3,10 +3,13 @@
 use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::id::{EventId, OpenId};
+use larkline_store::session::{Change, SessionPatch};
 
 use super::answer::HandlerError;
+use super::conversation::Conversation;
 use super::turn::Turn;
 use crate::config::App;
+use crate::live::Live;
 
 impl Turn {
     /// Who may answer its questions and end it: the owners, those named, and whoever began it.
@@ -38,6 +41,41 @@ impl Turn {
         let text = event.message().map(|m| content::readable(m, &bot)).unwrap_or_default();
         let (inbox, payload) = (item.id, item.payload);
         Ok(Some(Self { text, event, payload, inbox, ..self.clone() }))
+    }
+
+    /// The service stops in mid-turn: the chat hears it, and the next start asks again.
+    pub(super) async fn cut_off(
+        &self,
+        live: &Live,
+        conversation: &mut Conversation,
+        answer: &str,
+    ) -> HandlerError {
+        let shared = live.shared();
+        if let Err(error) = conversation.suspend("restart").await {
+            shared.store_health.failed("step_session", &error);
+        }
+        if let Err(error) = live.restarting(self.attempt, answer).await {
+            shared.store_health.failed("enqueue", &error);
+        }
+        HandlerError::stopped()
+    }
+
+    /// Has a model answer in the conversation from now on, if it is an owner who says so; whether
+    /// it is.
+    ///
+    /// # Errors
+    /// [`HandlerError`] when the store refuses.
+    pub(super) async fn choose_model(
+        &self,
+        conversation: &mut Conversation,
+        model: Change<String>,
+    ) -> Result<bool, HandlerError> {
+        if !self.is_of_owner() {
+            return Ok(false);
+        }
+        let patch = SessionPatch { model, ..SessionPatch::default() };
+        conversation.patch(patch).await.map_err(HandlerError::store)?;
+        Ok(true)
     }
 
     fn app_settings(&self) -> Option<App> {

@@ -21,6 +21,8 @@ use crate::words;
 
 /// Name of the folder of tasks below the state directory.
 pub(super) const TASKS: &str = "tasks";
+/// Where a task leaves files for its chat, below its folder.
+pub(super) const OUT: &str = "out";
 /// Files of one message that are fetched.
 const FETCHED_MAX: usize = 10;
 /// Files that are sent after one turn; more is a runaway.
@@ -64,7 +66,7 @@ impl Folder {
     /// When it cannot be made.
     pub(super) fn make(state_dir: &Path, task: TaskId) -> io::Result<Self> {
         let root = task_folder(state_dir, task);
-        for below in ["in", "out"] {
+        for below in ["in", OUT] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(below))?;
         }
         Ok(Self { root })
@@ -77,7 +79,7 @@ impl Folder {
 
     /// Where the agent leaves files for the chat.
     pub(super) fn outgoing(&self) -> PathBuf {
-        self.root.join("out")
+        self.root.join(OUT)
     }
 
     /// Fetches what a message carries, each file at most `bytes_max`.
@@ -177,7 +179,7 @@ pub fn sweep(state_dir: &Path, older_than: Duration, now: SystemTime, in_hand: &
         if task.is_some_and(|task: i64| in_hand.contains(&task)) {
             continue;
         }
-        let touched = ["in", "out", SENT, "."]
+        let touched = ["in", OUT, SENT, "."]
             .into_iter()
             .filter_map(|below| std::fs::metadata(entry.path().join(below)).ok()?.modified().ok())
             .max();

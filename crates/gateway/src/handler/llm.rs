@@ -114,7 +114,7 @@ impl Llm {
             over = exchange.run() => over,
             stop = running.stopped() => Over::Stopped(stop),
             () = turn.cancel.cancelled() => {
-                return Err(self.cut_off(turn, live, conversation, exchange.answer()).await);
+                return Err(turn.cut_off(live, conversation, exchange.answer()).await);
             }
         };
         drop(running);
@@ -226,13 +226,11 @@ impl Llm {
             Command::Resume(id) => conversation.resume(lang, id).await,
             Command::Model(model) => {
                 if let Some(model) = model {
-                    if !turn.is_of_owner() {
-                        return Ok(Answer::markdown(words::owners_only(lang)));
-                    }
                     let is_default = DEFAULT_MODEL.contains(&model.as_str());
                     let model = if is_default { Change::Clear } else { Change::To(model) };
-                    let patch = SessionPatch { model, ..SessionPatch::default() };
-                    conversation.patch(patch).await.map_err(HandlerError::store)?;
+                    if !turn.choose_model(conversation, model).await? {
+                        return Ok(Answer::markdown(words::owners_only(lang)));
+                    }
                 }
                 let model = conversation.session().model.as_ref().unwrap_or(&self.settings.model);
                 Ok(Answer::markdown(words::model_is(lang, model)))
@@ -243,24 +241,6 @@ impl Llm {
                 Ok(Answer::default())
             }
         }
-    }
-
-    /// The service stops in mid-turn: the question is asked again after its start.
-    async fn cut_off(
-        &self,
-        turn: &Turn,
-        live: &Live,
-        conversation: &mut Conversation,
-        answer: &str,
-    ) -> HandlerError {
-        let shared = live.shared();
-        if let Err(error) = conversation.suspend("restart").await {
-            shared.store_health.failed("step_session", &error);
-        }
-        if let Err(error) = live.restarting(turn.attempt, answer).await {
-            shared.store_health.failed("enqueue", &error);
-        }
-        HandlerError::stopped()
     }
 }
 

@@ -32,13 +32,10 @@ impl Agent {
             Command::Resume(id) => conversation.resume(lang, id).await,
             Command::Cd(path) => self.cd(turn, live, conversation, path).await,
             Command::Model(model) => {
-                if let Some(model) = model {
-                    if !turn.is_of_owner() {
-                        return Ok(Answer::markdown(words::owners_only(lang)));
-                    }
-                    let patch =
-                        SessionPatch { model: Change::To(model), ..SessionPatch::default() };
-                    conversation.patch(patch).await.map_err(HandlerError::store)?;
+                if let Some(model) = model
+                    && !turn.choose_model(conversation, Change::To(model)).await?
+                {
+                    return Ok(Answer::markdown(words::owners_only(lang)));
                 }
                 let session = conversation.session();
                 let model = session.model.clone().or_else(|| self.settings.model.clone());

@@ -48,7 +48,7 @@ use crate::outgoing::Saying;
 use crate::turns::{Running, Stop};
 use crate::words;
 
-use super::files::Folder;
+use super::files::{self, Folder, task_folder};
 use run::Ran;
 use wire::Wire;
 
@@ -144,7 +144,7 @@ impl Agent {
                 return Ok(stopped_early(live, conversation, &stop).await);
             }
             () = turn.cancel.cancelled() => {
-                return Err(self.cut_off(turn, live, conversation, "").await);
+                return Err(turn.cut_off(live, conversation, "").await);
             }
         };
         let (ran, fresh) = match self.start(turn, live, conversation, &mut running, &prompt).await {
@@ -164,7 +164,7 @@ impl Agent {
             }
         };
         if ran.cut_off {
-            return Err(self.cut_off(turn, live, conversation, &ran.heard.answer()).await);
+            return Err(turn.cut_off(live, conversation, &ran.heard.answer()).await);
         }
         let ending = self.ending(lang, &turn.handler, &ran);
         tracing::info!(
@@ -246,24 +246,6 @@ impl Agent {
         }
     }
 
-    /// The service stops in mid-turn: the chat hears it, and the next start goes on.
-    async fn cut_off(
-        &self,
-        turn: &Turn,
-        live: &Live,
-        conversation: &mut Conversation,
-        answer: &str,
-    ) -> HandlerError {
-        let shared = live.shared();
-        if let Err(error) = conversation.suspend("restart").await {
-            shared.store_health.failed("step_session", &error);
-        }
-        if let Err(error) = live.restarting(turn.attempt, answer).await {
-            shared.store_health.failed("enqueue", &error);
-        }
-        HandlerError::stopped()
-    }
-
     fn launch(
         &self,
         turn: &Turn,
@@ -289,14 +271,14 @@ impl Agent {
             budget_usd: settings.budget.clone(),
             mcp,
             // Its own folder; those of other chats' tasks are none of its business.
-            add_dirs: vec![self.state_dir.join("tasks").join(turn.task.0.to_string())],
+            add_dirs: vec![task_folder(&self.state_dir, turn.task)],
             project_settings: settings.project_settings,
         })
     }
 
     fn env(&self, turn: &Turn, session: &Session) -> BTreeMap<String, String> {
         let own = self.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-        let out = self.state_dir.join("tasks").join(turn.task.0.to_string()).join("out");
+        let out = task_folder(&self.state_dir, turn.task).join(files::OUT);
         let mut env: BTreeMap<String, String> = own.chain(turn_env(turn)).collect();
         env.extend(turn.access.iter().flat_map(Access::env));
         env.insert(OUT.to_owned(), out.display().to_string());
