@@ -139,9 +139,10 @@ impl Agent {
             .key("argv", "the program; for `claude` and `codex` it is the command of that name")
             .optional();
         let argv = program(section, agent, argv);
+        // A wrong agent leaves the other keys known, and their own mistakes told.
         let agent_settings = Self {
-            agent: agent?,
-            argv: argv?,
+            agent: agent.unwrap_or(AgentKind::Acp),
+            argv: argv.clone().unwrap_or_default(),
             extra_args: section
                 .key("extra_args", "arguments after the gateway's own")
                 .or(Vec::new()),
@@ -200,7 +201,7 @@ impl Agent {
             common: Common::read(section, CONCURRENCY, "agents are heavy: some 300 MB each"),
         };
         agent_settings.check(section);
-        Some(agent_settings)
+        agent.and(argv).map(|_| agent_settings)
     }
 
     fn check(&self, section: &Section<'_>) {

@@ -290,3 +290,13 @@ fn a_service_in_a_private_network_is_refused_unless_that_is_meant() {
         Case::new(&handler("allow_private = true\n")).config();
     }
 }
+
+#[test]
+fn an_unknown_agent_makes_no_other_key_unknown() {
+    let rest = "busy = \"mergee\"\nmodel = \"sonnet\"\nlimits = { wall = \"1h\" }\n";
+    let handler = format!("[handler.claude]\nkind = \"agent\"\nagent = \"cloud\"\n{rest}");
+    let problems = Case::new(&format!("{APP}\n{handler}")).problems();
+    assert_eq!(problems.matches("error: ").count(), 2, "{problems}");
+    assert!(problems.contains("handler.claude.agent: unknown value `cloud`"), "{problems}");
+    assert!(problems.contains("handler.claude.busy: unknown value `mergee`"), "{problems}");
+}
