@@ -9,7 +9,7 @@ mod output;
 
 use clap::Parser;
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::exit::ExitStatus;
 
 fn main() -> std::process::ExitCode {
@@ -17,6 +17,11 @@ fn main() -> std::process::ExitCode {
     // A second installation is refused, which is as good: it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
     let args = Args::parse();
+    if matches!(args.command, Command::Run(_))
+        && let Err(error) = larkline_gateway::signals::hold()
+    {
+        output::note(&format!("signals will be logged without their sender: {error}"));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -14,7 +14,6 @@ use larkline_failpoint::failpoint;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
 use larkline_store::record::{EndOfBoot, NewBoot};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -26,10 +25,8 @@ use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::run_error::RunError;
 use crate::shared::Shared;
+use crate::signals::{Name, Signals};
 use crate::stages::Stages;
-
-/// The signal that means "read the configuration again".
-const SIGHUP: &str = "SIGHUP";
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
@@ -67,8 +64,11 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         boot_id: boot_id.clone(),
         socket: config.server.socket.clone(),
     };
-    let _lock =
-        lock(&options.lock_dir, &config, &me, options.takeover).await.map_err(RunError::Lock)?;
+    let mut signals = Signals::new().map_err(RunError::Signals)?;
+    let _lock = tokio::select! {
+        lock = lock(&options.lock_dir, &config, &me, options.takeover) => lock.map_err(RunError::Lock)?,
+        _ended = signals.next_to_stop() => return Ok(()),
+    };
     let store = open_store(&config)?;
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
@@ -101,7 +101,6 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     });
     shared.metrics.boots.set(boots.cast_signed());
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
-    let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;
@@ -115,7 +114,9 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let deadline = Instant::now() + drain;
     tokio::select! {
         () = stages.stop(&shared, deadline) => {}
-        signal = signals.again() => tracing::warn!(signal, "second signal, stopping now"),
+        again = signals.next_to_stop() => {
+            tracing::warn!(signal = %again.name, "second signal, stopping now");
+        }
     }
     end_children(&shared.children).await;
     farewell(&shared, &reason).await;
@@ -178,11 +179,10 @@ async fn main_loop(
 ) -> Reason {
     loop {
         tokio::select! {
-            signal = signals.next() => {
-                let parent = std::os::unix::process::parent_id();
-                tracing::info!(signal, parent_pid = parent, "signal received");
-                if signal != SIGHUP {
-                    return Reason::Asked(format!("signal {signal}"));
+            received = signals.next() => {
+                received.log();
+                if received.name != Name::Hup {
+                    return Reason::Asked(format!("signal {}", received.name));
                 }
                 // Said in the log; a signal has nobody else to tell.
                 drop(apply(shared, reload, stages));
@@ -352,39 +352,4 @@ async fn farewell(shared: &Shared, reason: &Reason) {
         }
     }
     tracing::info!("stopped");
-}
-
-/// The signals a daemon answers to.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// A further request to stop; one to reload comes too late.
-    async fn again(&mut self) -> &'static str {
-        loop {
-            match self.next().await {
-                SIGHUP => tracing::warn!(signal = SIGHUP, "stopping already, nothing is reloaded"),
-                signal => return signal,
-            }
-        }
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-            _ = self.hup.recv() => SIGHUP,
-        }
-    }
 }

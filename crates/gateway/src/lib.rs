@@ -43,6 +43,7 @@ pub mod router;
 pub mod routing;
 pub mod run_error;
 pub mod shared;
+pub mod signals;
 pub mod stages;
 pub mod status;
 pub mod story;

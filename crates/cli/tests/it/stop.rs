@@ -154,13 +154,24 @@ async fn a_second_signal_ends_gateway_and_children_at_once_and_the_task_runs_aga
 }
 
 #[tokio::test]
-async fn the_log_names_a_signal_and_the_parent() {
+async fn the_log_names_a_signal_its_sender_and_the_parent() {
     let mut rig = rig(PATIENT, "").await;
-    let us = std::process::id();
+    let (us, uid) = (std::process::id(), rustix::process::getuid().as_raw());
     for (signal, name) in [(Signal::HUP, "SIGHUP"), (Signal::INT, "SIGINT")] {
         rig.signal(signal);
-        rig.logged(&format!(r#"signal received signal="{name}" parent_pid={us}"#)).await;
+        let sender = format!(r#"signal={name} sender_pid={us} sender_uid={uid} sender=""#);
+        rig.logged(&format!("signal received {sender}")).await;
+        rig.logged(&format!("parent_pid={us} parent=")).await;
     }
+    assert!(rig.exit().await.success());
+}
+
+#[tokio::test]
+async fn what_the_gateway_holds_back_from_itself_reaches_its_children() {
+    let mut rig = rig("sed -n s/^SigBlk:.//p /proc/self/status", "").await;
+    let said = rig.say(&rig.guest, "hello");
+    assert_eq!(rig.answered(&said).await, ["0000000000000000"]);
+    rig.signal(Signal::TERM);
     assert!(rig.exit().await.success());
 }
 

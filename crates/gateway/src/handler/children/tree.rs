@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cgroup::Group;
 use super::proc::{self, Origin, Process, ProcessId};
+use crate::signals::released;
 
 /// How long a tree that keeps forking is killed over and over before it is reported instead.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ pub(super) fn start<C>(
     pid: impl FnOnce(&C) -> Option<u32>,
 ) -> io::Result<(C, ProcessId)> {
     let mut started = lock();
-    let child = spawn()?;
+    let child = released(spawn)?;
     let found = pid(&child).and_then(|pid| i32::try_from(pid).ok()).and_then(proc::find);
     let Some(process) = found else {
         return Err(io::Error::other("/proc does not show the child that was just started"));
