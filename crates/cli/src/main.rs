@@ -1,11 +1,15 @@
 //! `larkline`: the binary. Data goes to stdout, everything else to stderr.
 
+#[macro_use]
+mod lang;
+
 mod args;
 mod commands;
 #[cfg(test)]
 mod documented;
 mod exit;
 mod output;
+mod words;
 
 use clap::Parser;
 
@@ -16,7 +20,9 @@ fn main() -> std::process::ExitCode {
     // Two providers in one tree would make rustls panic; there is one, installed before any use.
     // A second installation is refused, which is as good: it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
+    lang::begin();
     let args = Args::parse();
+    lang::written_as(args.format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

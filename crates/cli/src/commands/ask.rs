@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::Yours;
+use crate::lang;
 
 /// Reads the configuration for a command that needs it.
 ///
@@ -21,7 +22,9 @@ use crate::exit::Yours;
 /// The configuration's problems.
 pub(crate) fn load(file: Option<PathBuf>) -> Result<Config> {
     let sources = super::config::sources(file)?;
-    Ok(Config::load(&sources)?)
+    let config = Config::load(&sources)?;
+    lang::refine(&config);
+    Ok(config)
 }
 
 /// A running gateway.
