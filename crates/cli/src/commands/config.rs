@@ -18,7 +18,9 @@ use crate::output;
 /// When the working directory is gone.
 pub(crate) fn sources(file: Option<PathBuf>) -> Result<Sources> {
     let sources =
-        Sources::from_process().context("the working directory is gone; cd to another")?;
+        Sources::from_process().with_context(|| {
+        say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another")
+    })?;
     Ok(Sources { file, ..sources })
 }
 
