@@ -36,3 +36,24 @@ fn configure(rig: &Rig, language: &str) {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("language = \"{language}\"\n{text}")).unwrap();
 }
+
+/// Whether somebody who reads Chinese alone finds something in a line.
+fn is_chinese(line: &str) -> bool {
+    line.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+}
+
+#[tokio::test]
+async fn a_diagnosis_is_chinese_line_by_line_and_its_json_is_not() {
+    let mut rig = Rig::start(ECHO).await;
+    for step in ["beside a gateway", "alone"] {
+        let told = in_chinese(&rig, &["doctor", "--timeout", "20"]).await;
+        let foreign: Vec<&str> = told.lines().filter(|line| !is_chinese(line)).collect();
+        assert!(foreign.is_empty(), "{step}: {foreign:#?} in\n{told}");
+        assert!(told.lines().any(|line| line.starts_with("结论：")), "{told}");
+        let json = in_chinese(&rig, &["doctor", "--timeout", "20", "--format", "json"]).await;
+        assert!(!json.lines().any(is_chinese), "{step}: {json}");
+        if step == "beside a gateway" {
+            rig.kill9().await;
+        }
+    }
+}
