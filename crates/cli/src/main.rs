@@ -1,11 +1,15 @@
 //! `larkline`: the binary. Data goes to stdout, everything else to stderr.
 
+#[macro_use]
+mod lang;
+
 mod args;
 mod commands;
 #[cfg(test)]
 mod documented;
 mod exit;
 mod output;
+mod words;
 
 use clap::Parser;
 
@@ -16,11 +20,16 @@ fn main() -> std::process::ExitCode {
     // Two providers in one tree would make rustls panic; there is one, installed before any use.
     // A second installation is refused, which is as good: it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
+    lang::begin();
     let args = Args::parse();
+    lang::written_as(args.format);
     if matches!(args.command, Command::Run(_))
         && let Err(error) = larkline_gateway::signals::hold()
     {
-        output::note(&format!("signals will be logged without their sender: {error}"));
+        output::note(&say!(
+            zh: "信号的发送者不会写入日志：{error}",
+            en: "signals will be logged without their sender: {error}"
+        ));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -10,6 +10,7 @@ use larkline_gateway::config::ConfigErrors;
 use serde::Serialize;
 
 use crate::args::Format;
+use crate::lang::either;
 
 /// Writes data.
 pub(crate) fn data(text: &str) {
@@ -81,10 +82,11 @@ fn formatted(ms: i64, format: &str) -> String {
 /// An age in the largest unit that says it well.
 pub(crate) fn age(from_ms: i64, to_ms: i64) -> String {
     let seconds = (to_ms - from_ms).max(0) / 1000;
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+    let (number, zh, en) = match seconds {
+        0..=119 => (seconds, "秒", "s"),
+        120..=7199 => (seconds / 60, "分钟", "min"),
+        7200..=172_799 => (seconds / 3600, "小时", "h"),
+        _ => (seconds / 86_400, "天", "d"),
+    };
+    format!("{number} {}", either(zh, en))
 }

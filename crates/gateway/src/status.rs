@@ -14,9 +14,11 @@ use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::proof::{self, Proof};
+use crate::say_in;
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
 use crate::unanswered::UnansweredMessage;
+use crate::words::{self, Lang};
 
 /// The gateway's state at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct Status {
     pub ready: bool,
     /// Why not, one sentence a reason.
     pub not_ready: Vec<String>,
+    /// Whether more messages wait than are let in.
+    #[serde(default)]
+    pub overfull: bool,
     /// One entry an app.
     pub apps: Vec<AppStatus>,
     /// Deliveries by app and verdict, since the store was made.
@@ -183,23 +188,15 @@ impl Status {
     pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
         let apps: Vec<AppStatus> = apps.iter().map(|a| AppStatus::take(a)).collect();
         let store_writable = !shared.store_health.is_ill();
-        let mut not_ready: Vec<String> = apps.iter().filter_map(AppStatus::not_ready).collect();
-        if shared.overfull.load(Ordering::Relaxed) {
-            not_ready.push("more messages wait than `limits.queue_max` allows; see which handler is slow or down".to_owned());
-        }
-        if !store_writable {
-            not_ready.push(
-                "the store refuses writes; free disk space or check its permissions".to_owned(),
-            );
-        }
-        Ok(Self {
+        let mut status = Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             boot_id: shared.boot_id.clone(),
             started_ms: shared.started_ms,
             at_ms: now_ms(),
-            ready: not_ready.is_empty(),
-            not_ready,
+            ready: true,
+            not_ready: Vec::new(),
+            overfull: shared.overfull.load(Ordering::Relaxed),
             apps,
             tally: shared.store.tally().await?,
             depths: shared.store.depths().await?,
@@ -210,7 +207,29 @@ impl Status {
             last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
             descriptors: Descriptors::count(),
-        })
+        };
+        status.not_ready = status.reasons(Lang::En);
+        status.ready = status.not_ready.is_empty();
+        Ok(status)
+    }
+
+    /// Why it is not ready, one sentence a reason; [`Status::not_ready`] has the English ones.
+    pub fn reasons(&self, lang: Lang) -> Vec<String> {
+        let mut reasons: Vec<String> =
+            self.apps.iter().filter_map(|app| app.not_ready(lang)).collect();
+        if self.overfull {
+            reasons.push(say_in!(lang,
+                zh: "等待的消息超过 `limits.queue_max`；请查看哪个处理器太慢或停止了",
+                en: "more messages wait than `limits.queue_max` allows; see which handler is slow or down"
+            ));
+        }
+        if !self.store_writable {
+            reasons.push(say_in!(lang,
+                zh: "存储拒绝写入；请释放磁盘空间或检查权限",
+                en: "the store refuses writes; free disk space or check its permissions"
+            ));
+        }
+        reasons
     }
 
     /// Copies what the store and the links know into the metrics.
@@ -277,24 +296,27 @@ impl AppStatus {
         }
     }
 
-    fn not_ready(&self) -> Option<String> {
+    fn not_ready(&self, lang: Lang) -> Option<String> {
+        let app = &self.name;
         if self.link.verified && self.bot.is_empty() {
-            return Some(format!(
-                "app {}: the platform has not told who the bot is, so nothing is routed; see the log",
-                self.name
+            return Some(say_in!(lang,
+                zh: "应用 {app}：平台还没有告知机器人是谁，因此不会路由任何消息；请查看日志",
+                en: "app {app}: the platform has not told who the bot is, so nothing is routed; see the log"
             ));
         }
         if self.link.verified {
-            return proof::weakest_failing(&self.proofs).map(|failing| {
-                let Proof { name, detail, .. } = failing;
-                format!(
-                    "app {}: the proof `{name}` fails: {detail}; see `larkline doctor`",
-                    self.name
-                )
-            });
+            let Proof { name, detail, .. } = proof::weakest_failing(&self.proofs)?;
+            return Some(say_in!(lang,
+                zh: "应用 {app}：证明 `{name}` 不成立：{detail}；请运行 `larkline doctor`",
+                en: "app {app}: the proof `{name}` fails: {detail}; see `larkline doctor`"
+            ));
         }
         let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
-        Some(format!("app {}: the link is {}{fault}", self.name, self.link.state))
+        let state = words::link_state(lang, &self.link.state);
+        Some(say_in!(lang,
+            zh: "应用 {app}：连接{state}{fault}",
+            en: "app {app}: the link is {state}{fault}"
+        ))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Logs, JSON and the words of verdicts stay English; what a person reads in a chat is in the
 //! language of the configuration (`language`, from the locale by default). A message without one of
-//! its two forms does not compile.
+//! its two forms does not compile. What operators read is written where it is said, with
+//! [`say_in!`](crate::say_in).
 
 // tidy: long file: every sentence of the gateway's, in both languages, in one place
 
@@ -25,6 +26,36 @@ impl Lang {
     pub fn of_locale(locale: &str) -> Self {
         if locale.to_ascii_lowercase().starts_with("zh") { Self::Zh } else { Self::En }
     }
+
+    /// The language of an environment's locale: the first of its variables that is set to something.
+    pub fn of_environment<'a>(read: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let set = |name| read(name).filter(|locale| !locale.is_empty());
+        LOCALE.into_iter().find_map(set).map_or_else(Self::default, Self::of_locale)
+    }
+
+    /// The one of two texts that is in this language.
+    pub fn either<T>(self, zh: T, en: T) -> T {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+}
+
+/// Variables that name the locale of messages, strongest first.
+pub const LOCALE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
+
+/// A text in the language of the first argument, both forms side by side:
+/// `say_in!(lang, zh: "应用 {name}", en: "app {name}")`. What is no plain variable is named behind:
+/// `, n = list.len()`; both forms have to use it.
+#[macro_export]
+macro_rules! say_in {
+    ($lang:expr, zh: $zh:literal, en: $en:literal $(, $name:ident = $value:expr)* $(,)?) => {
+        match $lang {
+            $crate::words::Lang::Zh => ::std::format!($zh $(, $name = $value)*),
+            $crate::words::Lang::En => ::std::format!($en $(, $name = $value)*),
+        }
+    };
 }
 
 /// Each message is a function of its language and what it names.
@@ -416,6 +447,22 @@ pub fn session_state(lang: Lang, state: SessionState) -> String {
     }
 }
 
+/// The state of a link, from its stable name.
+pub fn link_state(lang: Lang, state: &str) -> &str {
+    let zh = match state {
+        "resolving" => "正在获取地址",
+        "dialing" => "正在建立",
+        "upgraded" => "已升级，尚未验证",
+        "verified" => "已验证",
+        "stale" => "可疑，正在探测",
+        "backoff" => "已断开，等待重连",
+        "closing" => "正在关闭",
+        "stopped" => "已停止",
+        other => other,
+    };
+    lang.either(zh, state)
+}
+
 /// A duration for people: `90 s`, `5 min`, `2 h`.
 pub fn duration(lang: Lang, time: Duration) -> String {
     let seconds = time.as_secs();
@@ -445,6 +492,18 @@ mod tests {
         ] {
             assert_eq!(Lang::of_locale(locale), lang, "{locale}");
         }
+    }
+
+    #[test]
+    fn the_strongest_variable_that_is_set_names_the_locale() {
+        let of = |set: &[(&str, &'static str)]| {
+            Lang::of_environment(|name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
+        };
+        assert_eq!(of(&[]), Lang::En);
+        assert_eq!(of(&[("LANG", "zh_CN.UTF-8")]), Lang::Zh);
+        assert_eq!(of(&[("LC_ALL", ""), ("LANG", "zh_CN.UTF-8")]), Lang::Zh);
+        assert_eq!(of(&[("LC_ALL", "C"), ("LANG", "zh_CN.UTF-8")]), Lang::En);
+        assert_eq!(of(&[("LC_MESSAGES", "zh_TW"), ("LANG", "en_US.UTF-8")]), Lang::Zh);
     }
 
     #[test]

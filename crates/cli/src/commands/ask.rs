@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::Yours;
+use crate::lang;
 
 /// Reads the configuration for a command that needs it.
 ///
@@ -21,7 +22,9 @@ use crate::exit::Yours;
 /// The configuration's problems.
 pub(crate) fn load(file: Option<PathBuf>) -> Result<Config> {
     let sources = super::config::sources(file)?;
-    Ok(Config::load(&sources)?)
+    let config = Config::load(&sources)?;
+    lang::refine(&config);
+    Ok(config)
 }
 
 /// A running gateway.
@@ -103,8 +106,11 @@ impl Source {
         match self {
             Self::Gateway(gateway) => Ok(gateway),
             Self::Store(_) => {
-                let words = "no gateway runs; start one with `larkline run`, then try again";
-                Err(Yours(words.to_owned()).into())
+                let words = say!(
+                    zh: "没有网关在运行；请先用 `larkline run` 启动，再重试",
+                    en: "no gateway runs; start one with `larkline run`, then try again"
+                );
+                Err(Yours(words).into())
             }
         }
     }
@@ -121,15 +127,16 @@ impl Source {
             Err(error) if matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. })) => {
                 let path = config.store.database();
                 if !path.exists() {
-                    let text = format!(
-                        "no gateway runs and there is no store at {}; start one with `larkline run`",
-                        path.display()
+                    let text = say!(
+                        zh: "没有网关在运行，{path} 处也没有存储；请用 `larkline run` 启动",
+                        en: "no gateway runs and there is no store at {path}; start one with `larkline run`",
+                        path = path.display()
                     );
                     return Err(Yours(text).into());
                 }
                 let store = SqliteStore::open(&path, config.store.sqlite_options());
                 let store =
-                    store.with_context(|| format!("cannot open the store {}", path.display()))?;
+                    store.with_context(|| say!(zh: "无法打开存储 {path}", en: "cannot open the store {path}", path = path.display()))?;
                 Ok(Self::Store(Arc::new(store)))
             }
             Err(error) => Err(error),

@@ -9,6 +9,7 @@ use larkline_gateway::config::{Config, ConfigErrors, Sources};
 
 use crate::args::{ConfigAction, Format};
 use crate::exit::ExitStatus;
+use crate::lang;
 use crate::output;
 
 /// What the configuration of this process is made from; `file` is what `--config` says.
@@ -17,7 +18,9 @@ use crate::output;
 /// When the working directory is gone.
 pub(crate) fn sources(file: Option<PathBuf>) -> Result<Sources> {
     let sources =
-        Sources::from_process().context("the working directory is gone; cd to another")?;
+        Sources::from_process().with_context(|| {
+        say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another")
+    })?;
     Ok(Sources { file, ..sources })
 }
 
@@ -38,6 +41,7 @@ pub(crate) fn run(
             return Ok(ExitStatus::Yours);
         }
     };
+    lang::refine(&config);
     let json = format == Format::Json;
     match (action, json) {
         (ConfigAction::Check, true) => output::data(&config.warnings_json()),
@@ -72,7 +76,7 @@ fn checked(config: &Config) -> String {
     let mut lines = config.policy_lines();
     lines.push(match &config.file {
         Some(file) => format!("ok: {}", file.display()),
-        None => "ok: no file, everything from the environment".to_owned(),
+        None => say!(zh: "ok：没有配置文件，全部来自环境变量", en: "ok: no file, everything from the environment"),
     });
     lines.join("\n")
 }

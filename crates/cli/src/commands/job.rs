@@ -12,7 +12,8 @@ use super::ask::{self, Gateway};
 use super::task::{self, Task};
 use crate::args::{Format, JobAction, JobRunArgs};
 use crate::exit::ExitStatus;
-use crate::output;
+use crate::lang::either;
+use crate::{output, words};
 
 /// Who asks: the operator, or a task.
 enum Way {
@@ -61,7 +62,10 @@ async fn start(way: &Way, format: Format, args: JobRunArgs) -> Result<ExitStatus
             gateway.post("/v1/jobs", &request).await?
         }
         Way::Task(_) if args.chat.is_some() || args.app.is_some() => {
-            bail!("a job of a task answers its own chat; leave --chat and --app out");
+            bail!(say!(
+                zh: "任务的作业只回答任务自己的会话；请去掉 --chat 和 --app",
+                en: "a job of a task answers its own chat; leave --chat and --app out"
+            ));
         }
         Way::Task(task) => task.run(&job).await?,
     };
@@ -74,17 +78,23 @@ async fn list(way: &Way, format: Format, chat: Option<String>, limit: usize) -> 
         Way::Operator(gateway) => {
             gateway.get("/v1/jobs", &json!({ "chat": chat, "limit": limit })).await?
         }
-        Way::Task(_) if chat.is_some() => bail!("a task sees its own chat; leave --chat out"),
+        Way::Task(_) if chat.is_some() => bail!(say!(
+            zh: "任务只能看到自己的会话；请去掉 --chat",
+            en: "a task sees its own chat; leave --chat out"
+        )),
         Way::Task(task) => task.get("/v1/task/jobs").await?,
     };
     output::show(format, &jobs, |jobs| {
         output::table(
-            &["ID", "TIME", "STATE", "ATTEMPT", "CHAT", "CODE", "NAME"],
+            &either(
+                ["编号", "时间", "状态", "尝试", "会话", "代码", "名称"],
+                ["ID", "TIME", "STATE", "ATTEMPT", "CHAT", "CODE", "NAME"],
+            ),
             jobs.iter().map(|job| {
                 vec![
                     job.id.clone(),
                     output::local_time(job.created_ms),
-                    job.state.word().to_owned(),
+                    words::outcome(job.state.word()).to_owned(),
                     format!("{}/{}", job.attempt, job.attempts),
                     job.chat_id.clone(),
                     job.code.clone(),
@@ -106,30 +116,44 @@ async fn show(way: &Way, format: Format, job: &str) -> Result<ExitStatus> {
 }
 
 fn tell(job: &JobView) -> String {
+    let at = output::local_time;
+    let (attempt, of) = (job.attempt, job.attempts);
     let mut lines = vec![
-        format!("{}  {}  {}", job.id, job.state.word(), job.name),
-        format!("attempt {} of {}", job.attempt, job.attempts),
-        format!("asked for {}", output::local_time(job.created_ms)),
+        format!("{}  {}  {}", job.id, words::outcome(job.state.word()), job.name),
+        say!(zh: "第 {attempt} 次尝试，共 {of} 次", en: "attempt {attempt} of {of}"),
+        said(either("提交于", "asked for"), &at(job.created_ms)),
     ];
-    lines.extend(job.began_ms.map(|at| format!("begun {}", output::local_time(at))));
-    lines.extend(job.ended_ms.map(|at| format!("ended {}", output::local_time(at))));
-    if let Some(at) = job.due_ms.filter(|_| job.state == JobState::Retrying) {
-        lines.push(format!("tried again {}", output::local_time(at)));
+    lines.extend(job.began_ms.map(|ms| said(either("开始于", "begun"), &at(ms))));
+    lines.extend(job.ended_ms.map(|ms| said(either("结束于", "ended"), &at(ms))));
+    if let Some(ms) = job.due_ms.filter(|_| job.state == JobState::Retrying) {
+        lines.push(said(either("将重试于", "tried again"), &at(ms)));
     }
     if let Some(outcome) = &job.outcome {
-        let code = outcome.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
-        let seconds = outcome.took_ms / 1000;
-        lines.push(format!("last attempt: {}{code}, {seconds} s", outcome.word));
+        let code =
+            outcome.exit_code.map(|code| say!(zh: "，退出码 {code}", en: ", exit code {code}"));
+        lines.push(say!(
+            zh: "上次尝试：{word}{code}，{seconds} 秒",
+            en: "last attempt: {word}{code}, {seconds} s",
+            word = outcome.word, code = code.unwrap_or_default(), seconds = outcome.took_ms / 1000
+        ));
     }
     if !job.error.is_empty() {
         lines.push(format!("{}: {}", job.code, job.error));
     }
-    lines.push(format!("its story: larkline explain {}", job.event_id));
+    let event = &job.event_id;
+    lines.push(
+        say!(zh: "完整经过：larkline explain {event}", en: "its story: larkline explain {event}"),
+    );
     if let Some(log) = &job.log {
-        lines.push(format!("printed (all of it in {}):", log.display()));
+        let log = log.display();
+        lines.push(say!(zh: "输出（全文在 {log}）：", en: "printed (all of it in {log}):"));
         lines.push(job.output.clone());
     }
     lines.join("\n")
+}
+
+fn said(what: &str, when: &str) -> String {
+    format!("{what} {when}")
 }
 
 async fn act(way: &Way, job: &str, action: &str) -> Result<ExitStatus> {
@@ -139,6 +163,10 @@ async fn act(way: &Way, job: &str, action: &str) -> Result<ExitStatus> {
         }
         Way::Task(task) => task.post(&format!("/v1/task/jobs/{job}/{action}"), &json!({})).await?,
     };
-    output::note(&format!("{job}: {action}"));
+    let done = match action {
+        "stop" => either("停止", "stop"),
+        _ => either("重试", "retry"),
+    };
+    output::note(&say!(zh: "{job}：{done}", en: "{job}: {done}"));
     Ok(ExitStatus::Ok)
 }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::ask::Source;
 use crate::args::{DeadAction, Format, MessagesArgs};
 use crate::exit::{ExitStatus, Yours};
-use crate::output;
+use crate::lang::either;
+use crate::{output, words};
 
 /// `larkline messages`
 pub(crate) async fn messages(
@@ -32,12 +33,22 @@ pub(crate) async fn messages(
     };
     output::show(format, &records, |records| {
         output::table(
-            &["TIME", "RUN", "DIRECTION", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
+            &either(
+                ["时间", "运行", "方向", "会话", "消息", "结果", "内容"],
+                ["TIME", "RUN", "DIRECTION", "CHAT", "MESSAGE", "OUTCOME", "TEXT"],
+            ),
             records.iter().map(|r| {
-                let direction = if r.direction == "in" { "inbound" } else { "outbound" };
+                let direction = match r.direction.as_str() {
+                    "in" => either("收到", "inbound"),
+                    _ => either("发出", "outbound"),
+                };
+                let run = match r.boot_id == boot {
+                    true => either("本次", "this"),
+                    false => either("之前", "earlier"),
+                };
                 vec![
                     output::local_time(r.at_ms),
-                    if r.boot_id == boot { "this" } else { "earlier" }.to_owned(),
+                    run.to_owned(),
                     direction.to_owned(),
                     r.chat_id.clone(),
                     r.message_id.clone(),
@@ -58,11 +69,14 @@ pub(crate) async fn chats(config: Option<PathBuf>, format: Format) -> Result<Exi
     };
     output::show(format, &chats, |chats| {
         output::table(
-            &["CHAT", "TYPE", "EVENTS", "LAST", "NAME"],
+            &either(
+                ["会话", "类型", "事件", "最近", "名称"],
+                ["CHAT", "TYPE", "EVENTS", "LAST", "NAME"],
+            ),
             chats.iter().map(|c| {
                 vec![
                     c.chat_id.clone(),
-                    c.chat_type.clone(),
+                    words::chat_type(&c.chat_type).to_owned(),
                     c.events.to_string(),
                     output::local_time(c.last_ms),
                     c.name.clone(),
@@ -95,7 +109,10 @@ async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
     };
     output::show(format, &letters, |letters| {
         output::table(
-            &["ITEM", "TIME", "HANDLER", "CHAT", "ATTEMPTS", "CODE", "ERROR", "TEXT"],
+            &either(
+                ["编号", "时间", "处理器", "会话", "尝试", "代码", "错误", "内容"],
+                ["ITEM", "TIME", "HANDLER", "CHAT", "ATTEMPTS", "CODE", "ERROR", "TEXT"],
+            ),
             letters.iter().map(|l| {
                 vec![
                     item_name(l.item),
@@ -116,7 +133,11 @@ async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
 async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
     let path = format!("/v1/dead/{item}/{action}");
     let _: Value = source.running()?.call(Method::POST, &path).await?;
-    output::note(&format!("{item}: {action}"));
+    let done = match action {
+        "retry" => either("将重试", "retry"),
+        _ => either("已关闭", "drop"),
+    };
+    output::note(&say!(zh: "{item}：{done}", en: "{item}: {done}"));
     Ok(ExitStatus::Ok)
 }
 
@@ -124,7 +145,10 @@ async fn give_up(source: Source, handler: &str) -> Result<ExitStatus> {
     let path = format!("/v1/handlers/{handler}/give-up");
     let done: Value = source.running()?.call(Method::POST, &path).await?;
     let tasks = done["tasks"].as_u64().unwrap_or_default();
-    output::note(&format!("{tasks} tasks for {handler} are given up; see `larkline dead`"));
+    output::note(&say!(
+        zh: "已放弃 {handler} 的 {tasks} 个任务；见 `larkline dead`",
+        en: "{tasks} tasks for {handler} are given up; see `larkline dead`"
+    ));
     Ok(ExitStatus::Ok)
 }
 
@@ -137,7 +161,10 @@ pub(crate) async fn explain(
     let story: Story = match Source::open(config).await? {
         Source::Gateway(gateway) => gateway.get("/v1/story", &[("key", &key)]).await?,
         Source::Store(store) => story::find(store.as_ref(), &key).await?.ok_or_else(|| {
-            Yours(format!("no event, message or text matches {key:?}; see `larkline messages`"))
+            Yours(say!(
+                zh: "没有与 {key:?} 匹配的事件、消息或文字；见 `larkline messages`",
+                en: "no event, message or text matches {key:?}; see `larkline messages`"
+            ))
         })?,
     };
     output::show(format, &story, tell)?;
@@ -163,8 +190,8 @@ pub(crate) fn tell(story: &Story) -> String {
 /// A verdict or state with its reason.
 fn outcome(record: &Record) -> String {
     match record.why.as_str() {
-        "" => record.outcome.clone(),
-        why => format!("{} ({why})", record.outcome),
+        "" => words::outcome(&record.outcome).to_owned(),
+        why => format!("{} ({why})", words::outcome(&record.outcome)),
     }
 }
 

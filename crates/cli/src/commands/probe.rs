@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use larkline_gateway::admin::{ProbeRequest, ProbeStarted, ProbeState};
 use larkline_gateway::probe::Returned;
+use larkline_gateway::words::link_state;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::ask::{self, Gateway};
 use crate::args::{Format, ProbeArgs};
 use crate::exit::{ExitStatus, Yours};
+use crate::lang::lang;
 use crate::output;
 
 /// How long the reaction's own event may take before a person is asked, and how often it is
@@ -61,27 +63,41 @@ fn round_trip(probe: &ProbeStarted, returned: &Returned) -> Option<i64> {
 
 fn told(probe: &ProbeStarted, returned: &Returned) -> String {
     let Returned { kind, event_id, .. } = returned;
-    let posted = format!("posted in {} ms", probe.posted_ms);
+    let posted = probe.posted_ms;
     match round_trip(probe, returned) {
-        Some(ms) => format!("round trip {ms} ms: {posted}, then {kind} came back ({event_id})"),
-        None => format!("it hears: {posted}, and {kind} came back ({event_id})"),
+        Some(ms) => say!(
+            zh: "往返 {ms} 毫秒：发送用时 {posted} 毫秒，随后收到 {kind}（{event_id}）",
+            en: "round trip {ms} ms: posted in {posted} ms, then {kind} came back ({event_id})"
+        ),
+        None => say!(
+            zh: "能收到事件：发送用时 {posted} 毫秒，随后收到 {kind}（{event_id}）",
+            en: "it hears: posted in {posted} ms, and {kind} came back ({event_id})"
+        ),
     }
 }
 
 fn request_of(probe: &ProbeStarted) -> String {
     let why = match &probe.reaction_error {
-        Some(error) => format!("the bot cannot react to its own message ({error})"),
-        None => "the bot's own reaction did not come back (not subscribed, or not sent)".to_owned(),
+        Some(error) => say!(
+            zh: "机器人无法给自己的消息添加表情回复（{error}）",
+            en: "the bot cannot react to its own message ({error})"
+        ),
+        None => say!(
+            zh: "没有收到机器人自己的表情回复事件（未订阅或未推送）",
+            en: "the bot's own reaction did not come back (not subscribed, or not sent)"
+        ),
     };
-    format!(
-        "posted {} and waiting: {why}. Please react to it, or write {} into that chat (in a group, mention the bot)",
-        probe.message_id, probe.nonce
+    say!(
+        zh: "已发送 {message}，正在等待：{why}。请给它添加表情回复，或在该会话中发送 {nonce}（群聊中请 @机器人）",
+        en: "posted {message} and waiting: {why}. Please react to it, or write {nonce} into that chat (in a group, mention the bot)",
+        message = probe.message_id, nonce = probe.nonce
     )
 }
 
 fn lost(probe: &ProbeStarted, state: &ProbeState, within: Duration) -> String {
-    format!(
-        "return: {} was posted, and no event about it came within {within:?}; the link is {}; run `larkline doctor`",
-        probe.message_id, state.link
+    say!(
+        zh: "返回：{message} 已发送，{within:?} 内没有收到相关事件；连接状态：{link}；请运行 `larkline doctor`",
+        en: "return: {message} was posted, and no event about it came within {within:?}; the link is {link}; run `larkline doctor`",
+        message = probe.message_id, link = link_state(lang(), &state.link)
     )
 }

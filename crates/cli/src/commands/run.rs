@@ -11,6 +11,7 @@ use larkline_gateway::{instance, log};
 use super::config;
 use crate::args::RunArgs;
 use crate::exit::ExitStatus;
+use crate::lang;
 
 /// Runs until a signal.
 ///
@@ -29,6 +30,7 @@ pub(crate) async fn run(file: Option<PathBuf>, args: RunArgs) -> Result<ExitStat
         Ok(Config::load(&sources)?)
     };
     let config = load()?;
+    lang::refine(&config);
     // Held to the end: dropping it writes out what is still queued.
     let log = Arc::new(log::init(&config.log)?);
     let level = Arc::clone(&log);

@@ -15,6 +15,7 @@ use super::ask::{self, Gateway};
 use super::task::{self, Task};
 use crate::args::{Format, SendArgs};
 use crate::exit::{ExitStatus, Yours};
+use crate::lang::either;
 use crate::output;
 
 /// Longest text read from stdin: some forty messages, and escaped it still fits the gateway's
@@ -35,10 +36,16 @@ pub(crate) async fn run(
 
 async fn of_operator(file: Option<PathBuf>, format: Format, args: SendArgs) -> Result<ExitStatus> {
     if !args.ask.is_empty() {
-        bail!("--ask is for programs of a running task, which have LARKLINE_TOKEN");
+        bail!(say!(
+            zh: "--ask 只供运行中任务的程序使用，它们有 LARKLINE_TOKEN",
+            en: "--ask is for programs of a running task, which have LARKLINE_TOKEN"
+        ));
     }
     let Some(to) = args.to else {
-        bail!("say to whom with --to; only a program of a running task may leave it out");
+        bail!(say!(
+            zh: "请用 --to 指明收件方；只有运行中任务的程序可以省略它",
+            en: "say to whom with --to; only a program of a running task may leave it out"
+        ));
     };
     let gateway = Gateway::of(&ask::load(file)?);
     let mut accepted = Vec::new();
@@ -63,7 +70,10 @@ async fn of_operator(file: Option<PathBuf>, format: Format, args: SendArgs) -> R
 
 async fn of_task(task: &Task, format: Format, args: SendArgs) -> Result<ExitStatus> {
     if args.to.is_some() || args.app.is_some() {
-        bail!("a task writes to its own chat; leave --to and --app out");
+        bail!(say!(
+            zh: "任务只能写到自己的会话；请去掉 --to 和 --app",
+            en: "a task writes to its own chat; leave --to and --app out"
+        ));
     }
     if !args.ask.is_empty() {
         let question = text(args.text, false)?.unwrap_or_default();
@@ -92,7 +102,7 @@ async fn question_of(
     let reply = task.ask(&Question { question, options, timeout_s }, wait).await?;
     output::show(format, &reply, |reply| reply.choice.clone().unwrap_or_default())?;
     if reply.timeout {
-        output::note("nobody answered in time");
+        output::note(either("无人在时限内回答", "nobody answered in time"));
         return Ok(ExitStatus::Yours);
     }
     Ok(ExitStatus::Ok)
@@ -122,9 +132,13 @@ pub(crate) async fn reload(file: Option<PathBuf>) -> Result<ExitStatus> {
     let list = answer.get("needs_restart").and_then(Value::as_array).cloned().unwrap_or_default();
     let names: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
     if names.is_empty() {
-        output::note("reloaded");
+        output::note(either("已重新加载", "reloaded"));
     } else {
-        output::note(&format!("reloaded; these take effect after a restart: {}", names.join(", ")));
+        output::note(&say!(
+            zh: "已重新加载；以下项目在重启后生效：{names}",
+            en: "reloaded; these take effect after a restart: {names}",
+            names = names.join(", ")
+        ));
     }
     Ok(ExitStatus::Ok)
 }
@@ -132,14 +146,22 @@ pub(crate) async fn reload(file: Option<PathBuf>) -> Result<ExitStatus> {
 fn read_stdin() -> Result<String> {
     let mut bytes = Vec::new();
     let mut input = std::io::stdin().lock().take(TEXT_BYTES_MAX + 1);
-    input.read_to_end(&mut bytes).context("cannot read the text from stdin")?;
+    input.read_to_end(&mut bytes).with_context(
+        || say!(zh: "无法从 stdin 读取文字", en: "cannot read the text from stdin"),
+    )?;
     if bytes.len() as u64 > TEXT_BYTES_MAX {
         let kib = TEXT_BYTES_MAX / 1024;
-        return Err(
-            Yours(format!("the text is too long, more than {kib} KiB; send it in parts")).into()
+        let words = say!(
+            zh: "文字太长，超过 {kib} KiB；请分段发送",
+            en: "the text is too long, more than {kib} KiB; send it in parts"
         );
+        return Err(Yours(words).into());
     }
     String::from_utf8(bytes).map_err(|_| {
-        Yours("the text on stdin is not UTF-8; convert it, see iconv(1)".to_owned()).into()
+        let words = say!(
+            zh: "stdin 中的文字不是 UTF-8；请先转换，参见 iconv(1)",
+            en: "the text on stdin is not UTF-8; convert it, see iconv(1)"
+        );
+        Yours(words).into()
     })
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::ask::Source;
 use crate::args::{Format, SessionsAction, SessionsArgs};
 use crate::exit::{ExitStatus, Yours};
-use crate::output;
+use crate::lang::either;
+use crate::{output, words};
 
 /// `larkline sessions [show|stop|end ID]`
 pub(crate) async fn run(
@@ -42,11 +43,14 @@ async fn list(
     };
     output::show(format, &sessions, |sessions| {
         output::table(
-            &["ID", "STATE", "TURNS", "LAST USE", "COST", "AGENT SESSION", "CONVERSATION"],
+            &either(
+                ["编号", "状态", "轮次", "最近使用", "费用", "智能体会话", "对话"],
+                ["ID", "STATE", "TURNS", "LAST USE", "COST", "AGENT SESSION", "CONVERSATION"],
+            ),
             sessions.iter().map(|s| {
                 vec![
                     s.id.0.to_string(),
-                    s.state.to_string(),
+                    words::session(s.state),
                     s.turns.to_string(),
                     output::local_time(s.used_ms),
                     dollars(s.cost_microusd),
@@ -66,7 +70,10 @@ async fn show(source: Source, format: Format, id: i64) -> Result<ExitStatus> {
         }
         Source::Store(store) => {
             let session = store.session_by_id(SessionId(id)).await?.ok_or_else(|| {
-                Yours(format!("there is no session {id}; see `larkline sessions`"))
+                Yours(say!(
+                    zh: "没有编号为 {id} 的对话；见 `larkline sessions`",
+                    en: "there is no session {id}; see `larkline sessions`"
+                ))
             })?;
             let steps = store.session_steps(session.id).await?;
             SessionStory { session, steps }
@@ -78,37 +85,45 @@ async fn show(source: Source, format: Format, id: i64) -> Result<ExitStatus> {
 
 fn tell(story: &SessionStory) -> String {
     let s = &story.session;
+    let (tokens_in, tokens_out) = (s.tokens_in, s.tokens_out);
+    let tokens =
+        say!(zh: "输入 {tokens_in}，输出 {tokens_out}", en: "{tokens_in} in, {tokens_out} out");
     let known = [
-        ("state", s.state.to_string()),
-        ("conversation", s.key.clone()),
-        ("agent session", s.agent_session.clone().unwrap_or_default()),
-        ("directory", s.cwd.clone().unwrap_or_default()),
-        ("model", s.model.clone().unwrap_or_default()),
-        ("turns", s.turns.to_string()),
-        ("tokens", format!("{} in, {} out", s.tokens_in, s.tokens_out)),
-        ("cost", dollars(s.cost_microusd)),
+        (either("状态", "state"), words::session(s.state)),
+        (either("对话", "conversation"), s.key.clone()),
+        (either("智能体会话", "agent session"), s.agent_session.clone().unwrap_or_default()),
+        (either("目录", "directory"), s.cwd.clone().unwrap_or_default()),
+        (either("模型", "model"), s.model.clone().unwrap_or_default()),
+        (either("轮次", "turns"), s.turns.to_string()),
+        (either("词元", "tokens"), tokens),
+        (either("费用", "cost"), dollars(s.cost_microusd)),
     ];
     let head: Vec<String> = known
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name}: {value}"))
+        .map(|(name, value)| say!(zh: "{name}：{value}", en: "{name}: {value}"))
         .collect();
     let steps = story.steps.iter().map(|step| {
-        let from = step.from.map_or_else(|| "-".to_owned(), |from| from.to_string());
+        let from = step.from.map_or_else(|| "-".to_owned(), words::session);
         vec![
             output::precise_time(step.at_ms),
-            format!("{from} → {}", step.to),
+            format!("{from} → {}", words::session(step.to)),
             step.cause.clone(),
             step.detail.clone(),
         ]
     });
-    format!("{}\n{}", head.join("\n"), output::table(&["TIME", "STEP", "CAUSE", ""], steps))
+    let header = either(["时间", "步骤", "原因", ""], ["TIME", "STEP", "CAUSE", ""]);
+    format!("{}\n{}", head.join("\n"), output::table(&header, steps))
 }
 
 async fn act(source: Source, id: i64, action: &str) -> Result<ExitStatus> {
     let path = format!("/v1/sessions/{id}/{action}");
     let _: Value = source.running()?.call(Method::POST, &path).await?;
-    output::note(&format!("session {id}: {action}"));
+    let done = match action {
+        "stop" => either("停止当前一轮", "stop"),
+        _ => either("已结束", "end"),
+    };
+    output::note(&say!(zh: "对话 {id}：{done}", en: "session {id}: {done}"));
     Ok(ExitStatus::Ok)
 }
 

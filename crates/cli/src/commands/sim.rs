@@ -7,6 +7,7 @@ use larkline_sim::{AppSpec, ClientConfig, Limits, Script, Sim, SimError, SimOpti
 
 use crate::args::SimArgs;
 use crate::exit::{ExitStatus, Yours};
+use crate::lang::either;
 use crate::output;
 
 /// Serves until Ctrl-C, or until a script has ended. Without a script the URL is the one line on
@@ -20,9 +21,14 @@ pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
     let app = AppSpec::default();
     output::note(&format!("app_id = {}, app_secret = {}", app.app_id, app.app_secret));
     let Some(script) = script else {
-        output::note("the chat page is at this address, the admin API under /_sim; Ctrl-C ends");
+        output::note(either(
+            "聊天页面在此地址，管理 API 在 /_sim 下；按 Ctrl-C 结束",
+            "the chat page is at this address, the admin API under /_sim; Ctrl-C ends",
+        ));
         output::data(&sim.url());
-        tokio::signal::ctrl_c().await.context("cannot receive signals")?;
+        tokio::signal::ctrl_c()
+            .await
+            .with_context(|| say!(zh: "无法接收信号", en: "cannot receive signals"))?;
         sim.stop().await;
         return Ok(ExitStatus::Ok);
     };
@@ -30,21 +36,29 @@ pub(crate) async fn run(args: SimArgs) -> Result<ExitStatus> {
     let report = tokio::select! {
         report = script.run(sim.platform()) => report,
         end = tokio::signal::ctrl_c() => {
-            end.context("cannot receive signals")?;
-            return Err(Yours("the script was ended before its last step".to_owned()).into());
+            end.with_context(|| say!(zh: "无法接收信号", en: "cannot receive signals"))?;
+            let words = say!(
+                zh: "脚本在最后一步之前被结束",
+                en: "the script was ended before its last step"
+            );
+            return Err(Yours(words).into());
         }
     };
     sim.stop().await;
     output::data(&serde_json::to_string_pretty(&report)?);
     if let (Some(line), Some(why)) = (report.line, &report.why) {
-        output::note(&format!("line {line}: {why}"));
+        output::note(&say!(zh: "第 {line} 行：{why}", en: "line {line}: {why}"));
     }
     Ok(if report.ok { ExitStatus::Ok } else { ExitStatus::Yours })
 }
 
 fn read(path: &Path) -> Result<Script> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Yours(format!("cannot read {}: {e}; give a file of JSON lines", path.display()))
+        Yours(say!(
+            zh: "无法读取 {path}：{e}；请提供 JSON 行文件",
+            en: "cannot read {path}: {e}; give a file of JSON lines",
+            path = path.display()
+        ))
     })?;
     Script::parse(&text).map_err(|e| Yours(format!("{}: {e}", path.display())).into())
 }
@@ -67,7 +81,11 @@ async fn start(args: &SimArgs, script: Option<&Script>) -> Result<Sim> {
     match Sim::start(options).await {
         Err(error @ SimError::Speed(_)) => Err(Yours(error.to_string()).into()),
         started => started.with_context(|| {
-            format!("cannot serve on {}; choose another address with --listen", args.listen)
+            say!(
+                zh: "无法在 {address} 上提供服务；请用 --listen 换一个地址",
+                en: "cannot serve on {address}; choose another address with --listen",
+                address = args.listen
+            )
         }),
     }
 }

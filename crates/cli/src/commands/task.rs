@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::ask::with_query;
 use crate::exit::Yours;
+use crate::lang::either;
 
 /// How long the bytes of a file may take beside the usual time.
 pub(crate) const UPLOAD: Duration = Duration::from_mins(2);
@@ -42,13 +43,16 @@ impl Task {
             if token_env.is_none() {
                 return Ok(None);
             }
-            let text = format!("{name} holds no token; name the variable that a running task has");
+            let text = say!(
+                zh: "{name} 中没有令牌；请指定运行中任务所带的变量",
+                en: "{name} holds no token; name the variable that a running task has"
+            );
             return Err(Yours(text).into());
         };
         let Some(socket) = read(SOCKET) else {
-            let text = format!(
-                "{name} holds a token, and {SOCKET} no path: run this inside a task, with the \
-                 environment that the gateway gave it"
+            let text = say!(
+                zh: "{name} 中有令牌，而 {SOCKET} 中没有路径：请在任务内、用网关给它的环境运行",
+                en: "{name} holds a token, and {SOCKET} no path: run this inside a task, with the environment that the gateway gave it"
             );
             return Err(Yours(text).into());
         };
@@ -133,15 +137,24 @@ pub(crate) fn file_name(path: &Path) -> String {
 pub(crate) fn read_file(path: &Path) -> Result<Bytes> {
     let about = |what: &str| format!("{}: {what}", path.display());
     let found = std::fs::metadata(path);
-    let found = found.map_err(|error| Yours(about(&format!("{error}; name another file"))))?;
+    let found = found.map_err(|error| {
+        Yours(about(&say!(zh: "{error}；请换一个文件", en: "{error}; name another file")))
+    })?;
     if !found.is_file() {
-        return Err(Yours(about("not a file; name one, or pack a folder first")).into());
+        return Err(Yours(about(either(
+            "不是文件；请指定文件，文件夹请先打包",
+            "not a file; name one, or pack a folder first",
+        )))
+        .into());
     }
     if found.len() > FILE_BYTES_MAX {
-        let text = about("larger than 30 MB, which is what the platform takes; send a part");
+        let text = about(either(
+            "超过平台允许的 30 MB；请拆分发送",
+            "larger than 30 MB, which is what the platform takes; send a part",
+        ));
         return Err(Yours(text).into());
     }
-    let bytes = std::fs::read(path).with_context(|| about("cannot be read"))?;
+    let bytes = std::fs::read(path).with_context(|| about(either("无法读取", "cannot be read")))?;
     Ok(bytes.into())
 }
 
@@ -150,5 +163,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Bytes> {
 /// # Errors
 /// When it is gone.
 pub(crate) fn here() -> Result<PathBuf> {
-    std::env::current_dir().context("the working directory is gone; change to another")
+    std::env::current_dir().with_context(|| {
+        say!(zh: "工作目录已不存在；请换到别的目录", en: "the working directory is gone; change to another")
+    })
 }

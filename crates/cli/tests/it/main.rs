@@ -23,6 +23,7 @@ mod governor;
 mod guide;
 mod instance;
 mod jobs;
+mod language;
 mod line;
 mod listener;
 mod lists;

@@ -80,6 +80,9 @@ use tree::Node;
 
 use crate::words::Lang;
 
+/// The variable that sets the language of people's words; known before any file is read.
+pub const LANGUAGE_VARIABLE: &str = "LARKLINE__LANGUAGE";
+
 /// Prefix of variables that set a key: `LARKLINE__GOVERNOR__CHAT_PER_SECOND`.
 const OVERLAY_PREFIX: &str = "LARKLINE__";
 
@@ -102,7 +105,7 @@ pub struct Config {
     pub handlers: BTreeMap<String, Handler>,
     /// Durable commands.
     pub jobs: Jobs,
-    /// The language of what the gateway itself says in chats.
+    /// The language of what the gateway itself says, in chats and at the command line.
     pub language: Lang,
     /// Limits of what goes out.
     pub governor: Governor,
@@ -248,13 +251,11 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     }
     check_reach(decoder, &apps, &routes, &kinds);
     let store = StoreSettings::read(root.section("store"));
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .find_map(|name| decoder.surroundings.variable(name).filter(|(text, _)| !text.is_empty()));
-    let language = locale.map_or_else(Lang::default, |(locale, _)| Lang::of_locale(locale));
+    let language =
+        Lang::of_environment(|name| decoder.surroundings.variable(name).map(|(text, _)| text));
     Some(Config {
         language: root
-            .key("language", "of what the gateway itself says in chats; the locale's by default")
+            .key("language", "of what the gateway itself says in chats and at the command line; the locale's by default")
             .optional()
             .unwrap_or(language),
         file,

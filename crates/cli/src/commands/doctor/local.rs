@@ -19,6 +19,7 @@ use rustix::process::{Resource, getrlimit};
 use super::report::{Check, Report};
 use crate::commands::ask::{self, Gateway};
 use crate::exit::Class;
+use crate::lang::{either, lang};
 use crate::output::{self, age};
 
 /// Below this a store cannot work for long: its log alone grows to some megabytes.
@@ -40,22 +41,36 @@ pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Optio
         Ok(config) => config,
         Err(error) => {
             output::error(&error);
-            let what = "it has problems, listed above; nothing further can be checked";
-            let next = "correct them; `larkline config check` lists all at once, offline";
+            let what = either(
+                "有问题，见上；无法继续检查",
+                "it has problems, listed above; nothing further can be checked",
+            );
+            let next = either(
+                "请改正；`larkline config check` 可离线一次列出全部问题",
+                "correct them; `larkline config check` lists all at once, offline",
+            );
             report.add(Check::fail(NAME, Class::LocalFault, what).next(next));
             return None;
         }
     };
     let place = config.file.as_ref().map_or_else(
-        || "no file, the environment alone".to_owned(),
+        || either("没有文件，仅环境变量", "no file, the environment alone").to_owned(),
         |file| file.display().to_string(),
     );
-    let found = format!("{place}: {} app(s), {} route(s)", config.apps.len(), config.routes.len());
+    let found = say!(
+        zh: "{place}：{apps} 个应用，{routes} 条路由",
+        en: "{place}: {apps} app(s), {routes} route(s)",
+        apps = config.apps.len(), routes = config.routes.len()
+    );
     report.add(match config.warnings.as_slice() {
         [] => Check::pass(NAME, found),
         warnings => {
             let notes = warnings.iter().map(in_a_line).collect();
-            Check::warn(NAME, found).notes(notes).next("`larkline config check` shows the places")
+            let next = either(
+                "`larkline config check` 指出位置",
+                "`larkline config check` shows the places",
+            );
+            Check::warn(NAME, found).notes(notes).next(next)
         }
     });
     Some(config)
@@ -84,14 +99,22 @@ pub(super) async fn machine(report: &mut Report, config: &Config) -> Option<Stat
 
 fn state_directory(dir: &Path) -> Check {
     const NAME: &str = "state";
-    let next = "set `store.path` to a directory of the user who runs larkline, or mend this one";
+    let next = either(
+        "请把 `store.path` 设为运行 larkline 的用户的目录，或修复此目录",
+        "set `store.path` to a directory of the user who runs larkline, or mend this one",
+    );
     let at = existing(dir);
     if let Err(error) = trial_write(at) {
-        let what = format!("cannot write into {}: {error}", at.display());
+        let at = at.display();
+        let what = say!(zh: "无法写入 {at}：{error}", en: "cannot write into {at}: {error}");
         return Check::fail(NAME, Class::LocalFault, what).next(next);
     }
     if at != dir {
-        let what = format!("{} is not there yet; `larkline run` makes it", dir.display());
+        let dir = dir.display();
+        let what = say!(
+            zh: "{dir} 尚不存在；`larkline run` 会创建它",
+            en: "{dir} is not there yet; `larkline run` makes it"
+        );
         return Check::pass(NAME, what);
     }
     let open: Vec<String> = ["", "larkline.db", "larkline.sock"]
@@ -102,11 +125,18 @@ fn state_directory(dir: &Path) -> Check {
         })
         .map(|path| path.display().to_string())
         .collect();
-    match open.is_empty() {
-        true => Check::pass(NAME, format!("{} takes writes, and is ours alone", dir.display())),
-        false => Check::warn(NAME, format!("others may open {}", open.join(", ")))
-            .next("messages are in there: chmod go= what is listed"),
+    if open.is_empty() {
+        let dir = dir.display();
+        let what =
+            say!(zh: "{dir} 可写，且仅本用户可访问", en: "{dir} takes writes, and is ours alone");
+        return Check::pass(NAME, what);
     }
+    let open = open.join(", ");
+    let what = say!(zh: "其他用户可以打开 {open}", en: "others may open {open}");
+    Check::warn(NAME, what).next(either(
+        "其中有消息内容：请对所列各项执行 chmod go=",
+        "messages are in there: chmod go= what is listed",
+    ))
 }
 
 /// The nearest directory above that is there.
@@ -126,14 +156,25 @@ fn disk(dir: &Path) -> Check {
     let stat = match rustix::fs::statvfs(at) {
         Ok(stat) => stat,
         Err(error) => {
-            return Check::skip(NAME, format!("cannot look at {}: {error}", at.display()));
+            let at = at.display();
+            return Check::skip(
+                NAME,
+                say!(zh: "无法查看 {at}：{error}", en: "cannot look at {at}: {error}"),
+            );
         }
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let found = format!("{} MB free at {}", free >> 20, at.display());
-    let next = "free space there, or set `store.path` elsewhere";
+    let (mb, at) = (free >> 20, at.display());
+    let found = say!(zh: "{at} 剩余 {mb} MB", en: "{mb} MB free at {at}");
+    let next = either(
+        "请释放空间，或把 `store.path` 设到别处",
+        "free space there, or set `store.path` elsewhere",
+    );
     if free < SPACE_MIN || (stat.f_files > 0 && stat.f_favail == 0) {
-        let what = format!("{found}: nothing can be kept, so nothing would be acknowledged");
+        let what = say!(
+            zh: "{found}：什么都存不下，因此什么都不会确认",
+            en: "{found}: nothing can be kept, so nothing would be acknowledged"
+        );
         return Check::fail(NAME, Class::LocalFault, what).next(next);
     }
     if free < SPACE_LOW { Check::warn(NAME, found).next(next) } else { Check::pass(NAME, found) }
@@ -149,7 +190,11 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
             let since = age(status.started_ms, status.at_ms);
             report.add(Check::pass(
                 NAME,
-                format!("pid {} runs since {since}, version {}", status.pid, status.version),
+                say!(
+                    zh: "pid {pid} 已运行 {since}，版本 {version}",
+                    en: "pid {pid} runs since {since}, version {version}",
+                    pid = status.pid, version = status.version
+                ),
             ));
             return Some(status);
         }
@@ -161,10 +206,16 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
     let silent = !matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. }));
     report.add(match instance::claimed(claims) {
         Ok(claimed) => claimed.first().map_or_else(
-            || Check::pass(NAME, "no gateway runs with this configuration"),
+            || {
+                let what = "no gateway runs with this configuration";
+                Check::pass(NAME, either("没有使用此配置的网关在运行", what))
+            },
             |claimed| held(claimed, &config.server.socket, silent, &error.to_string()),
         ),
-        Err(error) => Check::skip(NAME, format!("/proc/locks cannot be read: {error}")),
+        Err(error) => Check::skip(
+            NAME,
+            say!(zh: "无法读取 /proc/locks：{error}", en: "/proc/locks cannot be read: {error}"),
+        ),
     });
     None
 }
@@ -174,33 +225,54 @@ fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     let Claimed { what, holder } = claimed;
     let pid = holder.pid;
     if holder.socket == socket {
-        let why = if silent { error } else { "its socket is not there" };
-        return Check::fail(
-            NAME,
-            Class::LocalFault,
-            format!("process {pid} holds {what} and does not answer: {why}"),
-        )
-        .next("look into its log; `kill -9` it if it hangs, what it had is on disk");
+        let why = if silent {
+            error
+        } else {
+            either("它的套接字不存在", "its socket is not there")
+        };
+        let what = say!(
+            zh: "进程 {pid} 占有 {what} 而不应答：{why}",
+            en: "process {pid} holds {what} and does not answer: {why}"
+        );
+        return Check::fail(NAME, Class::LocalFault, what).next(either(
+            "请查看它的日志；若已卡死可 `kill -9`，它的数据都在磁盘上",
+            "look into its log; `kill -9` it if it hangs, what it had is on disk",
+        ));
     }
-    Check::fail(
-        NAME,
-        Class::OtherInstance,
-        format!("process {pid} holds {what}, and answers at {}", holder.socket.display()),
-    )
-    .next("stop it, or run this command with its configuration")
+    let what = say!(
+        zh: "进程 {pid} 占有 {what}，在 {socket} 应答",
+        en: "process {pid} holds {what}, and answers at {socket}",
+        socket = holder.socket.display()
+    );
+    Check::fail(NAME, Class::OtherInstance, what).next(either(
+        "请停止它，或用它的配置运行此命令",
+        "stop it, or run this command with its configuration",
+    ))
 }
 
 fn leftovers(state: &Path) -> Check {
     const NAME: &str = "children";
     match children::left_behind(state) {
-        Ok(left) if left.is_empty() => Check::pass(NAME, "none left by an earlier run"),
+        Ok(left) if left.is_empty() => {
+            Check::pass(NAME, either("没有之前运行遗留的", "none left by an earlier run"))
+        }
         Ok(left) => {
             let pids = left.iter().filter_map(|c| c.process).map(|p| p.pid.to_string());
             let pids = pids.collect::<Vec<_>>().join(", ");
-            Check::warn(NAME, format!("{} of an earlier run still work: pid {pids}", left.len()))
-                .next("`larkline run` ends them at its start")
+            let what = say!(
+                zh: "之前运行的 {n} 个仍在工作：pid {pids}",
+                en: "{n} of an earlier run still work: pid {pids}",
+                n = left.len()
+            );
+            Check::warn(NAME, what).next(either(
+                "`larkline run` 启动时会结束它们",
+                "`larkline run` ends them at its start",
+            ))
         }
-        Err(error) => Check::skip(NAME, format!("their records cannot be read: {error}")),
+        Err(error) => Check::skip(
+            NAME,
+            say!(zh: "无法读取它们的记录：{error}", en: "their records cannot be read: {error}"),
+        ),
     }
 }
 
@@ -210,16 +282,25 @@ fn descriptors(live: Option<&Status>) -> Check {
     let own = || getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let limit = live.map_or_else(own, |status| limit_of(status.pid).unwrap_or_else(own));
     let open = live.and_then(|status| open_in(status.pid));
-    let used = open.map(|n| format!("{n} open of ")).unwrap_or_default();
-    let found = format!("{used}{limit}");
+    let found = match open {
+        Some(open) => say!(zh: "上限 {limit}，已打开 {open}", en: "{open} open of {limit}"),
+        None => say!(zh: "上限 {limit}", en: "{limit}"),
+    };
     if open.is_some_and(|open| open.saturating_mul(10) > limit.saturating_mul(9)) {
-        let what = format!("{found}: new connections and children will fail");
-        return Check::fail(NAME, Class::LocalFault, what).next(
-            "restart the gateway, raise its limit (LimitNOFILE=), and report what it had open",
+        let what = say!(
+            zh: "{found}：新的连接和子进程会失败",
+            en: "{found}: new connections and children will fail"
         );
+        return Check::fail(NAME, Class::LocalFault, what).next(either(
+            "请重启网关、提高上限（LimitNOFILE=），并报告它打开了什么",
+            "restart the gateway, raise its limit (LimitNOFILE=), and report what it had open",
+        ));
     }
     match limit < DESCRIPTORS_LOW {
-        true => Check::warn(NAME, found).next("raise it (LimitNOFILE=4096, or ulimit -n)"),
+        true => Check::warn(NAME, found).next(either(
+            "请提高（LimitNOFILE=4096，或 ulimit -n）",
+            "raise it (LimitNOFILE=4096, or ulimit -n)",
+        )),
         false => Check::pass(NAME, found),
     }
 }
@@ -238,14 +319,24 @@ fn open_in(pid: u32) -> Option<u64> {
 fn store(status: &Status) -> Check {
     const NAME: &str = "store";
     let d = &status.depths;
-    let found = format!("{} tasks, {} replies wait; {} dead", d.tasks, d.outbox, d.dead);
+    let found = say!(
+        zh: "{tasks} 个任务、{replies} 条回复在等待；死信 {dead} 条",
+        en: "{tasks} tasks, {replies} replies wait; {dead} dead",
+        tasks = d.tasks, replies = d.outbox, dead = d.dead
+    );
     if !status.store_writable {
-        return Check::fail(NAME, Class::LocalFault, "the gateway's store refuses writes")
-            .next("free disk space or mend its permissions; it heals without a restart");
+        let what = either("网关的存储拒绝写入", "the gateway's store refuses writes");
+        return Check::fail(NAME, Class::LocalFault, what).next(either(
+            "请释放磁盘空间或修复权限；无需重启即可恢复",
+            "free disk space or mend its permissions; it heals without a restart",
+        ));
     }
     match d.dead {
         0 => Check::pass(NAME, found),
-        _ => Check::warn(NAME, found).next("`larkline dead` shows why, and can retry them"),
+        _ => Check::warn(NAME, found).next(either(
+            "`larkline dead` 显示原因，并可重试",
+            "`larkline dead` shows why, and can retry them",
+        )),
     }
 }
 
@@ -254,22 +345,31 @@ fn unanswered(status: &Status) -> Check {
     const NAME: &str = "unanswered";
     let late = &status.unanswered;
     if late.is_empty() {
-        return Check::pass(NAME, "no message is late");
+        return Check::pass(NAME, either("没有超时的消息", "no message is late"));
     }
-    let line = |m: &UnansweredMessage| format!("{} in {}: {}", m.message_id, m.chat_id, m.stage);
+    let line = |m: &UnansweredMessage| {
+        let (message, chat, stage) = (&m.message_id, &m.chat_id, &m.stage);
+        say!(zh: "{message}，会话 {chat}：{stage}", en: "{message} in {chat}: {stage}")
+    };
     let notes = late.iter().take(LATE_TOLD).map(line).collect();
-    Check::warn(NAME, format!("{} message(s) wait beyond `answer_within`", late.len()))
-        .notes(notes)
-        .next("`larkline explain <message>` shows where each of them is")
+    let what = say!(
+        zh: "{n} 条消息的等待超过 `answer_within`",
+        en: "{n} message(s) wait beyond `answer_within`",
+        n = late.len()
+    );
+    Check::warn(NAME, what).notes(notes).next(either(
+        "`larkline explain <message>` 显示每条消息到了哪一步",
+        "`larkline explain <message>` shows where each of them is",
+    ))
 }
 
 /// What else keeps the gateway from being ready; what has a check of its own has failed before.
 pub(super) fn ready(status: &Status) -> Check {
     const NAME: &str = "ready";
-    match status.not_ready.split_first() {
-        None => Check::pass(NAME, "the gateway says so itself"),
+    match status.reasons(lang()).split_first() {
+        None => Check::pass(NAME, either("网关自己这样说", "the gateway says so itself")),
         Some((first, rest)) => Check::fail_as(NAME, Class::LocalFault, first)
             .notes(rest.to_vec())
-            .or_next("look into the gateway's log"),
+            .or_next(either("请查看网关的日志", "look into the gateway's log")),
     }
 }

@@ -24,6 +24,7 @@ use self::platform::Patient;
 use self::report::{Check, Report};
 use crate::args::{DoctorArgs, Format};
 use crate::exit::{Class, ExitStatus};
+use crate::lang::either;
 
 /// Checks everything.
 ///
@@ -35,7 +36,7 @@ pub(crate) async fn run(
     args: DoctorArgs,
 ) -> Result<ExitStatus> {
     let mut report = Report::new(format);
-    report.section("local");
+    report.section(either("本机", "local"));
     report.add(build());
     let Some(config) = local::configuration(&mut report, file) else { return report.finish() };
     let live = local::machine(&mut report, &config).await;
@@ -49,9 +50,10 @@ pub(crate) async fn run(
     let trust = dialer.trust();
     report.add(Check::pass(
         "roots",
-        format!(
-            "{} of the system (SSL_CERT_FILE and SSL_CERT_DIR count), {} of ca_files, {} bundled",
-            trust.system, trust.files, trust.bundled
+        say!(
+            zh: "系统 {system} 个（含 SSL_CERT_FILE 和 SSL_CERT_DIR），ca_files {files} 个，内置 {bundled} 个",
+            en: "{system} of the system (SSL_CERT_FILE and SSL_CERT_DIR count), {files} of ca_files, {bundled} bundled",
+            system = trust.system, files = trust.files, bundled = trust.bundled
         ),
     ));
     for app in &config.apps {
@@ -60,7 +62,7 @@ pub(crate) async fn run(
         examine(&mut report, &patient, live.as_ref(), running, args.no_link).await;
     }
     if let Some(status) = &live {
-        report.section("gateway");
+        report.section(either("网关", "gateway"));
         report.add(local::ready(status));
     }
     report.finish()
@@ -71,8 +73,15 @@ fn build() -> Check {
     let version = env!("CARGO_PKG_VERSION");
     Check::pass(
         "build",
-        format!("larkline {version} ({commit}), protocol pbbp2, TLS by rustls (ring)"),
+        say!(
+            zh: "larkline {version}（{commit}），协议 pbbp2，TLS 由 rustls (ring) 提供",
+            en: "larkline {version} ({commit}), protocol pbbp2, TLS by rustls (ring)"
+        ),
     )
+}
+
+fn skip_upgrade(report: &mut Report, why: &str) {
+    report.add(Check::skip("upgrade", why));
 }
 
 async fn examine(
@@ -83,11 +92,11 @@ async fn examine(
     no_link: bool,
 ) {
     let app = patient.app;
-    report.section(format!(
-        "network: app {}, {} ({})",
-        app.name,
-        redacted_url(&app.domain),
-        patient.dialer.route(&app.domain)
+    let route = patient.dialer.route(&app.domain);
+    report.section(say!(
+        zh: "网络：应用 {name}，{url}（{route}）",
+        en: "network: app {name}, {url} ({route})",
+        name = app.name, url = redacted_url(&app.domain)
     ));
     let reached =
         network::host(report, &patient.dialer, &app.domain, Side::Platform, patient.limit).await;
@@ -95,15 +104,21 @@ async fn examine(
         if let (Some(app), Some(status)) = (running, live) {
             link::running(report, app, status.at_ms);
         }
-        report.add(Check::skip("platform", "it cannot be reached, so nothing can be asked of it"));
+        let why =
+            either("无法到达，因此无从询问", "it cannot be reached, so nothing can be asked of it");
+        report.add(Check::skip("platform", why));
         return;
     }
-    report.section(format!("platform: app {}, {}", app.name, app.app_id));
+    let (name, id) = (&app.name, &app.app_id);
+    report.section(say!(zh: "平台：应用 {name}，{id}", en: "platform: app {name}, {id}"));
     let admitted = platform::credentials(report, patient).await;
     if admitted {
         platform::bot(report, patient).await;
     } else {
-        report.add(Check::skip("bot", "calls need accepted credentials"));
+        report.add(Check::skip(
+            "bot",
+            either("凭据被接受后才能调用", "calls need accepted credentials"),
+        ));
     }
     let endpoint = platform::endpoint(report, patient).await;
     let others = match admitted {
@@ -112,29 +127,35 @@ async fn examine(
     };
     let socket = match &endpoint {
         Some(url) => {
-            report.section(format!(
-                "link: {} ({})",
-                url.host_str().unwrap_or_default(),
-                patient.dialer.route(url)
-            ));
+            let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
+            report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
             network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
         }
         None => false,
     };
     match (running, live) {
         (Some(app), Some(status)) => link::running(report, app, status.at_ms),
-        _ if !socket => report.add(Check::skip("upgrade", "there is no way to the link's host")),
-        _ if no_link => report.add(Check::skip("upgrade", "--no-link: no connection is opened")),
-        _ if others.is_some_and(|n| n > 0) => report.add(Check::skip(
-            "upgrade",
-            "a link of ours would take events from the one that is online",
-        )),
+        _ if !socket => skip_upgrade(
+            report,
+            either("无法到达长连接的主机", "there is no way to the link's host"),
+        ),
+        _ if no_link => skip_upgrade(
+            report,
+            either("--no-link：不打开连接", "--no-link: no connection is opened"),
+        ),
+        _ if others.is_some_and(|n| n > 0) => skip_upgrade(
+            report,
+            either(
+                "我们的连接会分走在线连接的事件",
+                "a link of ours would take events from the one that is online",
+            ),
+        ),
         _ => link::own(report, patient).await,
     }
     if !admitted {
         return;
     }
-    report.section(format!("console: app {}", app.name));
+    report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
     let ours = u32::from(running.is_some_and(|a| a.link.verified));
     let mut findings = console::check(report, patient).await;
     findings.others = others.map(|online| online.saturating_sub(ours));

@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use super::report::{Check, Report};
 use crate::exit::Class;
+use crate::lang::either;
 
 /// A clock that is further off breaks certificates and signatures soon.
 const SKEW_MAX_S: i64 = 300;
@@ -35,7 +36,8 @@ pub(super) async fn host(
     let failed_at = outcome.as_ref().err().map(DialError::stage);
     let proxied = dialer.is_proxied(url);
     if proxied && steps.iter().all(|(stage, _)| *stage != DialStage::Dns) {
-        report.add(Check::skip("dns", format!("left to the {}", dialer.route(url))));
+        let route = dialer.route(url);
+        report.add(Check::skip("dns", say!(zh: "交给 {route}", en: "left to the {route}")));
     }
     let mut proxy_steps = 0;
     for (at, (stage, took)) in steps.iter().enumerate() {
@@ -51,11 +53,14 @@ pub(super) async fn host(
         Err(error) => {
             let took = steps.last().map(|(_, took)| *took).unwrap_or_default();
             report.add(refused(error, proxy_steps).took(took));
-            report.add(Check::skip("http", "no connection to ask over"));
+            report.add(Check::skip(
+                "http",
+                either("没有可用来询问的连接", "no connection to ask over"),
+            ));
             return false;
         }
         Ok(connection) if connection.tls.is_none() => {
-            report.add(Check::skip("tls", "the address has none"));
+            report.add(Check::skip("tls", either("此地址不用 TLS", "the address has none")));
         }
         Ok(_) => {}
     }
@@ -76,24 +81,34 @@ fn passed(
     let connection = outcome.as_ref().ok();
     match stage {
         DialStage::Dns if matches!(url.host(), Some(Host::Domain(_))) => {
-            ("dns", format!("{host} resolves"))
+            ("dns", say!(zh: "{host} 可以解析", en: "{host} resolves"))
         }
-        DialStage::Dns => ("dns", format!("{host} is an address")),
+        DialStage::Dns => ("dns", say!(zh: "{host} 已是地址", en: "{host} is an address")),
         DialStage::Tcp => {
             let peer = connection.and_then(|c| c.peer_addr);
-            (
-                "tcp",
-                peer.map_or_else(|| "connected".to_owned(), |peer| format!("connected to {peer}")),
-            )
+            let what = match peer {
+                Some(peer) => say!(zh: "已连接到 {peer}", en: "connected to {peer}"),
+                None => either("已连接", "connected").to_owned(),
+            };
+            ("tcp", what)
         }
-        DialStage::Proxy if proxy_steps > 1 => ("tunnel", format!("the proxy connects to {host}")),
-        DialStage::Proxy => ("proxy", format!("the {} is there", dialer.route(url))),
+        DialStage::Proxy if proxy_steps > 1 => {
+            ("tunnel", say!(zh: "代理可以连接到 {host}", en: "the proxy connects to {host}"))
+        }
+        DialStage::Proxy => {
+            let route = dialer.route(url);
+            ("proxy", say!(zh: "{route} 可用", en: "the {route} is there"))
+        }
         DialStage::Tls => {
             let tls = connection.and_then(|c| c.tls.as_ref());
-            let what = tls.map_or_else(
-                || "with the proxy".to_owned(),
-                |tls| format!("{} with {}, signed by {}", tls.version, tls.subject, tls.issuer),
-            );
+            let what = match tls {
+                None => either("与代理", "with the proxy").to_owned(),
+                Some(tls) => say!(
+                    zh: "{version}，证书主体 {subject}，由 {issuer} 签发",
+                    en: "{version} with {subject}, signed by {issuer}",
+                    version = tls.version, subject = tls.subject, issuer = tls.issuer
+                ),
+            };
             ("tls", what)
         }
         DialStage::Address => ("address", redacted_url(url)),
@@ -126,19 +141,28 @@ async fn answers(report: &mut Report, dialer: &Dialer, url: &Url, limit: Duratio
                 root = source;
             }
             let what = match error.is_timeout() {
-                true => format!("connected, and no HTTP answer within {limit:?}"),
-                false => format!("connected, and no HTTP answer: {root}"),
+                true => say!(
+                    zh: "已连接，{limit:?} 内没有 HTTP 应答",
+                    en: "connected, and no HTTP answer within {limit:?}"
+                ),
+                false => say!(
+                    zh: "已连接，没有 HTTP 应答：{root}",
+                    en: "connected, and no HTTP answer: {root}"
+                ),
             };
             let class = if dialer.is_proxied(url) { Class::Proxy } else { Class::Network };
-            let next = "something on the way takes connections and does not pass them on: look at firewall and proxy";
+            let next = either(
+                "途中有设备接受连接却不转发：请检查防火墙和代理",
+                "something on the way takes connections and does not pass them on: look at firewall and proxy",
+            );
             report.add(Check::fail("http", class, what).next(next).took(started.elapsed()));
             return false;
         }
     };
     let status = response.status().as_u16();
     let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-    report
-        .add(Check::pass("http", format!("answers, with status {status}")).took(started.elapsed()));
+    let what = say!(zh: "有应答，状态 {status}", en: "answers, with status {status}");
+    report.add(Check::pass("http", what).took(started.elapsed()));
     report.add(clock(date));
     true
 }
@@ -147,13 +171,21 @@ fn clock(date: Option<&str>) -> Check {
     const NAME: &str = "clock";
     let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let Some(theirs) = theirs else {
-        return Check::skip(NAME, "the answer has no date to compare with");
+        let why = either("应答中没有可比对的日期", "the answer has no date to compare with");
+        return Check::skip(NAME, why);
     };
     let ours = jiff::Timestamp::now().as_second();
     let skew = ours - theirs.timestamp().as_second();
-    let side = if skew < 0 { "behind" } else { "ahead of" };
-    let found = format!("{} s {side} the platform's", skew.abs());
-    let next = "set this machine's clock (timedatectl set-ntp true)";
+    let side = if skew < 0 { either("慢", "behind") } else { either("快", "ahead of") };
+    let found = say!(
+        zh: "比平台的时钟{side} {seconds} 秒",
+        en: "{seconds} s {side} the platform's",
+        seconds = skew.abs()
+    );
+    let next = either(
+        "请校准本机时钟（timedatectl set-ntp true）",
+        "set this machine's clock (timedatectl set-ntp true)",
+    );
     match skew.abs() {
         0..=SKEW_LOW_S => Check::pass(NAME, found),
         s if s <= SKEW_MAX_S => Check::warn(NAME, found).next(next),

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::Format;
 use crate::exit::{Class, ExitStatus};
+use crate::lang::either;
 use crate::output;
 
 /// How a check ended.
@@ -71,7 +72,8 @@ impl Check {
 
     /// A failure in the words of an error, whose part after the last semicolon says what to do.
     pub(super) fn fail_as(name: &'static str, class: Class, error: &str) -> Self {
-        match error.rsplit_once("; ") {
+        let parts = error.rsplit_once("; ").or_else(|| error.rsplit_once('；'));
+        match parts {
             Some((what, next)) => Self::fail(name, class, what).next(next),
             None => Self::fail(name, class, error),
         }
@@ -105,16 +107,20 @@ impl Check {
 
     fn lines(&self) -> Vec<String> {
         let mark = match self.outcome {
-            Outcome::Pass => "pass",
-            Outcome::Warn => "WARN",
-            Outcome::Fail => "FAIL",
-            Outcome::Skip => "skip",
+            Outcome::Pass => either("通过", "pass"),
+            Outcome::Warn => either("警告", "WARN"),
+            Outcome::Fail => either("失败", "FAIL"),
+            Outcome::Skip => either("跳过", "skip"),
         };
         let ms = self.ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
         let mut lines = vec![format!("  {mark}  {:<14}{ms:>9}  {}", self.name, self.detail)];
         let indent = " ".repeat(33);
         lines.extend(self.notes.iter().map(|note| format!("{indent}{note}")));
-        lines.extend(self.next.iter().map(|next| format!("{indent}next: {next}")));
+        lines.extend(
+            self.next
+                .iter()
+                .map(|next| say!(zh: "{indent}下一步：{next}", en: "{indent}next: {next}")),
+        );
         lines
     }
 }
@@ -154,26 +160,35 @@ impl Report {
         with(Outcome::Fail).or_else(|| with(Outcome::Warn))
     }
 
+    /// The verdict in words, `word` being the stable one.
+    fn sentence(&self, deciding: Option<&Check>, word: &'static str) -> String {
+        let shown =
+            deciding.and_then(|check| check.class).map_or(either("健康", word), Class::shown);
+        if let Some(Check { name, detail, next, .. }) = deciding {
+            let next = next.as_ref().map(|next| say!(zh: "；{next}", en: "; {next}"));
+            let next = next.unwrap_or_default();
+            let at =
+                if *name == word { String::new() } else { say!(zh: "{name}：", en: "{name}: ") };
+            return say!(zh: "{shown}：{at}{detail}{next}", en: "{shown}: {at}{detail}{next}");
+        }
+        match self.checks.iter().filter(|c| c.outcome == Outcome::Warn).count() {
+            0 => shown.to_owned(),
+            1 => say!(zh: "{shown}，上面有一条警告", en: "{shown}, with one warning above"),
+            n => say!(zh: "{shown}，上面有 {n} 条警告", en: "{shown}, with {n} warnings above"),
+        }
+    }
+
     /// Says the verdict; its exit code.
     pub(super) fn finish(self) -> Result<ExitStatus> {
         let deciding = self.deciding();
         let class = deciding.and_then(|check| check.class);
         let exit = class.map_or(ExitStatus::Ok, ExitStatus::Found);
         let word = class.map_or("healthy", Class::word);
-        let sentence = match deciding {
-            Some(Check { name, detail, next, .. }) => {
-                let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
-                let at = if *name == word { String::new() } else { format!("{name}: ") };
-                format!("{word}: {at}{detail}{next}")
-            }
-            None => match self.checks.iter().filter(|c| c.outcome == Outcome::Warn).count() {
-                0 => word.to_owned(),
-                1 => format!("{word}, with one warning above"),
-                n => format!("{word}, with {n} warnings above"),
-            },
-        };
+        let sentence = self.sentence(deciding, word);
         match self.format {
-            Format::Human => output::data(&format!("verdict: {sentence}")),
+            Format::Human => {
+                output::data(&say!(zh: "结论：{sentence}", en: "verdict: {sentence}"));
+            }
             Format::Json => {
                 let report = json!({
                     "verdict": word,

@@ -1,6 +1,7 @@
 //! Which class a failure belongs to.
 
 use crate::exit::Class;
+use crate::lang::either;
 use larkline_client::link::NoEndpoint;
 use larkline_client::{ApiError, ApiErrorKind, DialError, DialStage};
 use larkline_proto::api::{Disposition, Endpoint};
@@ -19,6 +20,21 @@ impl Class {
             Self::LocalFault => "local fault",
             Self::Platform => "platform",
         }
+    }
+
+    /// The same as people read it.
+    pub(super) fn shown(self) -> &'static str {
+        let zh = match self {
+            Self::Credentials => "凭据",
+            Self::Network => "网络",
+            Self::Tls => "TLS",
+            Self::Proxy => "代理",
+            Self::PlatformConfig => "平台配置",
+            Self::OtherInstance => "其他实例",
+            Self::LocalFault => "本机故障",
+            Self::Platform => "平台",
+        };
+        either(zh, self.word())
     }
 
     /// By a code of a dial, of the link or of a call that got no answer.

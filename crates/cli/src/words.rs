@@ -1,0 +1,41 @@
+//! The stable words of JSON, as people read them.
+
+use larkline_gateway::words::session_state;
+use larkline_store::session::SessionState;
+
+use crate::lang::{either, lang};
+
+/// A verdict, or the state of a message, a task or a job. One that is not known stays as it is.
+pub(crate) fn outcome(word: &str) -> &str {
+    let zh = match word {
+        "waiting" => "等待中",
+        "replied" => "已回复",
+        "filtered" => "已过滤",
+        "failed" => "失败",
+        "queued" => "排队中",
+        "running" => "运行中",
+        "retrying" => "等待重试",
+        "done" => "已完成",
+        "delivered" => "已送达",
+        "dead" => "死信",
+        "dropped" => "已关闭",
+        "withdrawn" => "已撤回",
+        other => other,
+    };
+    either(zh, word)
+}
+
+/// Where a session stands; its English word is that of JSON.
+pub(crate) fn session(state: SessionState) -> String {
+    either(session_state(lang(), state), state.to_string())
+}
+
+/// The kind of a chat.
+pub(crate) fn chat_type(word: &str) -> &str {
+    let zh = match word {
+        "p2p" => "单聊",
+        "group" => "群聊",
+        other => other,
+    };
+    either(zh, word)
+}

@@ -1,0 +1,59 @@
+//! People read Chinese or English by setting; programs and logs read English.
+
+use crate::rig::{ECHO, Rig, text};
+
+const CHINESE: (&str, &str) = ("LANG", "zh_CN.UTF-8");
+
+/// What a command prints in an environment of a Chinese locale.
+async fn in_chinese(rig: &Rig, args: &[&str]) -> String {
+    let output = rig.command().args(args).env(CHINESE.0, CHINESE.1).output().await.unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[tokio::test]
+async fn status_speaks_the_locale_unless_the_configuration_says_otherwise() {
+    let rig = Rig::start(ECHO).await;
+    let chinese = in_chinese(&rig, &["status"]).await;
+    assert!(chinese.starts_with("就绪\n"), "{chinese}");
+    assert!(chinese.contains("\n连接      已验证，已 "), "{chinese}");
+    let english = text(&rig.cli(&["status"]).await.stdout);
+    assert!(english.starts_with("ready\n"), "{english}");
+    assert!(english.contains("\nlink      verified for "), "{english}");
+    // Programs read one language.
+    let json = in_chinese(&rig, &["status", "--format", "json"]).await;
+    assert!(json.is_ascii(), "{json}");
+    // What is configured is stronger than the locale.
+    configure(&rig, "en");
+    assert!(in_chinese(&rig, &["status"]).await.starts_with("ready\n"));
+    configure(&rig, "zh");
+    assert!(text(&rig.cli(&["status"]).await.stdout).starts_with("就绪\n"));
+}
+
+/// Puts the language at the top of the configuration.
+fn configure(rig: &Rig, language: &str) {
+    rig.configure(ECHO);
+    let file = rig.path("larkline.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("language = \"{language}\"\n{text}")).unwrap();
+}
+
+/// Whether somebody who reads Chinese alone finds something in a line.
+fn is_chinese(line: &str) -> bool {
+    line.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+}
+
+#[tokio::test]
+async fn a_diagnosis_is_chinese_line_by_line_and_its_json_is_not() {
+    let mut rig = Rig::start(ECHO).await;
+    for step in ["beside a gateway", "alone"] {
+        let told = in_chinese(&rig, &["doctor", "--timeout", "20"]).await;
+        let foreign: Vec<&str> = told.lines().filter(|line| !is_chinese(line)).collect();
+        assert!(foreign.is_empty(), "{step}: {foreign:#?} in\n{told}");
+        assert!(told.lines().any(|line| line.starts_with("结论：")), "{told}");
+        let json = in_chinese(&rig, &["doctor", "--timeout", "20", "--format", "json"]).await;
+        assert!(!json.lines().any(is_chinese), "{step}: {json}");
+        if step == "beside a gateway" {
+            rig.kill9().await;
+        }
+    }
+}
