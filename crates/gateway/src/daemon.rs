@@ -85,6 +85,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
         unanswered: crate::unanswered::Unanswered::default(),
+        alerts: crate::alert::Alerts::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),

@@ -2,6 +2,7 @@
 //! die after. `ARCHITECTURE.md` has the picture.
 
 pub mod admin;
+pub mod alert;
 pub mod ask;
 pub mod at_work;
 pub mod callback;

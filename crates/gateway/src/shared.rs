@@ -12,6 +12,7 @@ use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::alert::Alerts;
 use crate::ask::Asks;
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub at_work: AtWork,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
+    /// What is wrong, and who knows.
+    pub alerts: Alerts,
     /// Probes under way.
     pub probes: Probes,
     /// True while more waits than the bound allows: nothing more is acked.

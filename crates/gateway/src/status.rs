@@ -9,6 +9,7 @@ use larkline_store::StoreError;
 use larkline_store::record::{Depths, LastHandled, Tally};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::FiringAlert;
 use crate::clock::{ms, now_ms};
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
@@ -58,6 +59,9 @@ pub struct Status {
     pub last_handled: Option<LastHandled>,
     /// Messages of people that are late, oldest first.
     pub unanswered: Vec<UnansweredMessage>,
+    /// Alerts that fire, longest first.
+    #[serde(default)]
+    pub alerts: Vec<FiringAlert>,
     /// File descriptors and sockets of this process.
     pub descriptors: Descriptors,
 }
@@ -206,6 +210,7 @@ impl Status {
             children: shared.children.running(),
             last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
+            alerts: shared.alerts.firing(),
             descriptors: Descriptors::count(),
         };
         status.not_ready = status.reasons(Lang::En);
