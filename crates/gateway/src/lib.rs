@@ -32,6 +32,7 @@ pub mod link_watch;
 pub mod live;
 pub mod log;
 pub mod look;
+pub mod mail;
 pub mod metrics;
 pub mod outgoing;
 pub mod pressure;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, Command};
+use crate::alert::{AlertWatch, HeartbeatWorker, Post};
 use crate::chat_watch::ChatWatch;
 use crate::config::{self, App, Common, Config, DESK, JOBS, Server};
 use crate::connect::{Connected, connect};
@@ -114,13 +115,8 @@ impl Stages {
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
-        let cancel = stages.service.cancel_token();
-        stages.service.spawn("pressure", move || {
-            let (pressure, cancel) = (Arc::clone(&pressure), cancel.clone());
-            async move {
-                cancel.run_until_cancelled_owned(async { pressure.run().await }).await.unwrap_or(())
-            }
-        });
+        stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
+        stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -294,6 +290,7 @@ impl Stages {
             apps: Arc::clone(&self.apps),
             commands,
             state_dir: self.resources.state_dir.clone(),
+            post: Arc::new(self.post(shared)),
         };
         let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
             RunError::Listen { address: config.server.socket.display().to_string(), source }
@@ -327,6 +324,40 @@ impl Stages {
 }
 
 impl Stages {
+    fn post(&self, shared: &Arc<Shared>) -> Post {
+        let (shared, apps) = (Arc::clone(shared), Arc::clone(&self.apps));
+        Post { shared, apps, resources: self.resources.clone() }
+    }
+
+    /// Who finds what is wrong, who tells it, and who says outside that all is well.
+    fn start_alerts(&mut self, shared: &Arc<Shared>) {
+        let (apps, halted) = (Arc::clone(&self.apps), self.intake.cancel_token());
+        let watch = AlertWatch { shared: Arc::clone(shared), apps, halted };
+        self.until_stop("alert-watch", Arc::new(watch), |watch| async move { watch.run().await });
+        let post = Arc::new(self.post(shared));
+        self.until_stop("alert-post", post, |post| async move { post.run().await });
+        let (apps, dialer) = (Arc::clone(&self.apps), self.resources.dialer.clone());
+        let heart = HeartbeatWorker { shared: Arc::clone(shared), apps, dialer };
+        self.until_stop("heartbeat", Arc::new(heart), |heart| async move { heart.run().await });
+    }
+
+    /// Starts a worker of the last stage, which the stop ends at once.
+    fn until_stop<Worker, Work>(
+        &mut self,
+        name: &str,
+        worker: Arc<Worker>,
+        run: impl Fn(Arc<Worker>) -> Work + Send + 'static,
+    ) where
+        Worker: Send + Sync + 'static,
+        Work: Future<Output = ()> + Send + 'static,
+    {
+        let cancel = self.service.cancel_token();
+        self.service.spawn(name, move || {
+            let (work, cancel) = (Box::pin(run(Arc::clone(&worker))), cancel.clone());
+            async move { cancel.run_until_cancelled_owned(work).await.unwrap_or(()) }
+        });
+    }
+
     /// The socket for tasks; it goes with the last stage, as tasks end before.
     fn start_task_api(&mut self, shared: &Arc<Shared>) -> Result<(), RunError> {
         let path = shared.grants.socket();

@@ -20,7 +20,7 @@ pub const OPEN_MAX: usize = 100;
 /// Alerts that are over and remembered for `larkline alerts`.
 const RECENT_MAX: usize = 50;
 /// An alert that is over and could not be told for so long is told no more.
-pub const UNTOLD_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+pub(super) const UNTOLD_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// An alert that became worse is told again, at most so often.
 const WORSE_EVERY_MS: i64 = 10 * 60 * 1000;
 
@@ -298,7 +298,7 @@ impl Engine {
     }
 
     /// What is over, newest last.
-    pub fn recent(&self) -> impl Iterator<Item = &Past> {
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Past> {
         self.recent.iter()
     }
 

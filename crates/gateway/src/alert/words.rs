@@ -41,6 +41,11 @@ impl Words {
     }
 }
 
+/// The page that says more about a rule's alerts.
+pub fn page(rule: Rule) -> String {
+    format!("{PAGES}{}", rule.defaults().page)
+}
+
 /// What people call a severity.
 pub fn severity(lang: Lang, severity: Severity) -> &'static str {
     match severity {
@@ -88,8 +93,8 @@ pub fn text(lang: Lang, of: Kind, alert: &Episode) -> String {
         lines.push(say_in!(lang, zh: "含义：{means}", en: "what it means: {means}"));
         lines.push(say_in!(lang, zh: "下一步：{next}", en: "next: {next}"));
     }
-    let page = alert.rule.defaults().page;
-    lines.push(say_in!(lang, zh: "说明：{PAGES}{page}", en: "see {PAGES}{page}"));
+    let page = page(alert.rule);
+    lines.push(say_in!(lang, zh: "说明：{page}", en: "see {page}"));
     lines.join("\n")
 }
 
