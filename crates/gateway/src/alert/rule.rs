@@ -73,8 +73,6 @@ pub struct Defaults {
     pub threshold: Option<u32>,
     /// What the number counts, or the key that holds the rule's measure.
     pub measure: &'static str,
-    /// The page of `docs/errors` that says more, with its section.
-    pub page: &'static str,
 }
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -115,138 +113,71 @@ impl Rule {
     }
 
     /// What it is by default.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn defaults(self) -> Defaults {
         use Severity::{Critical, Warning};
         let secs = |secs| Some(Duration::from_secs(secs));
         match self {
-            Self::LinkDown => {
-                of("link_down", Critical, None, None, "`link.recovery_target`", "link.md")
-            }
-            Self::Deaf => of("deaf", Critical, NOW, None, "a proof of hearing fails", "link.md"),
+            Self::LinkDown => of("link_down", Critical, None, None, "`link.recovery_target`"),
+            Self::Deaf => of("deaf", Critical, NOW, None, "a proof of hearing fails"),
             Self::ReconnectsFailing => {
-                of("reconnects_failing", Critical, NOW, None, "`link.alarm_after`", "link.md")
+                of("reconnects_failing", Critical, NOW, None, "`link.alarm_after`")
             }
-            Self::ReconnectStorm => of(
-                "reconnect_storm",
-                Warning,
-                NOW,
-                Some(10),
-                "new connections in 10 minutes",
-                "link.md#closed",
-            ),
+            Self::ReconnectStorm => {
+                of("reconnect_storm", Warning, NOW, Some(10), "new connections in 10 minutes")
+            }
             Self::PongMissing => of(
                 "pong_missing",
                 Critical,
                 secs(30),
                 None,
                 "`link.pong_timeout` after a ping was due",
-                "link.md#silent",
             ),
-            Self::CertificateRefused => of(
-                "certificate_refused",
-                Critical,
-                NOW,
-                None,
-                "a code `tls_…` of the link",
-                "network.md#tls_untrusted",
-            ),
+            Self::CertificateRefused => {
+                of("certificate_refused", Critical, NOW, None, "a code `tls_…` of the link")
+            }
             Self::CredentialsRefused => of(
                 "credentials_refused",
                 Critical,
                 NOW,
                 None,
                 "needs `larkline run --keep-going`; without it the gateway ends",
-                "link.md#refused",
             ),
-            Self::QuotaUsedUp => of(
-                "quota_used_up",
-                Critical,
-                NOW,
-                None,
-                "code 99991403 of the platform",
-                "api.md#platform-codes",
-            ),
-            Self::Unanswered => of(
-                "unanswered",
-                Warning,
-                NOW,
-                None,
-                "`answer_within` of the route",
-                "alerts.md#unanswered",
-            ),
-            Self::QueueFull => {
-                of("queue_full", Critical, NOW, None, "`limits.queue_max`", "alerts.md#queue_full")
+            Self::QuotaUsedUp => {
+                of("quota_used_up", Critical, NOW, None, "code 99991403 of the platform")
             }
-            Self::DeadLetters => {
-                of("dead_letters", Warning, NOW, Some(1), "dead letters", "alerts.md#dead_letters")
+            Self::Unanswered => {
+                of("unanswered", Warning, NOW, None, "`answer_within` of the route")
             }
-            Self::HandlerDown => of(
-                "handler_down",
-                Critical,
-                NOW,
-                Some(3),
-                "failed attempts in a row",
-                "handlers.md",
-            ),
+            Self::QueueFull => of("queue_full", Critical, NOW, None, "`limits.queue_max`"),
+            Self::DeadLetters => of("dead_letters", Warning, NOW, Some(1), "dead letters"),
+            Self::HandlerDown => {
+                of("handler_down", Critical, NOW, Some(3), "failed attempts in a row")
+            }
             Self::ChildOverLimit => of(
                 "child_over_limit",
                 Warning,
                 NOW,
                 None,
                 "`limits` of the handler; over after 10 minutes without another",
-                "handlers.md",
             ),
-            Self::HighMemory => of(
-                "high_memory",
-                Warning,
-                NOW,
-                None,
-                "`alerts.memory` for `alerts.after`",
-                "process.md#high_memory",
-            ),
-            Self::HighCpu => of(
-                "high_cpu",
-                Warning,
-                NOW,
-                None,
-                "`alerts.cpu` for `alerts.after`",
-                "process.md#high_cpu",
-            ),
-            Self::StoreRefuses => {
-                of("store_refuses", Critical, NOW, None, "a write failed", "store.md")
+            Self::HighMemory => {
+                of("high_memory", Warning, NOW, None, "`alerts.memory` for `alerts.after`")
             }
-            Self::DiskLow => of(
-                "disk_low",
-                Warning,
-                secs(30),
-                Some(200),
-                "MiB left where the state lives",
-                "store.md",
-            ),
-            Self::CrashLoop => of(
-                "crash_loop",
-                Critical,
-                NOW,
-                None,
-                "`alerts.boots` within `alerts.boots_within`",
-                "process.md#crash_loop",
-            ),
-            Self::DestinationFailed => of(
-                "destination_failed",
-                Warning,
-                NOW,
-                Some(3),
-                "failed attempts in a row",
-                "alerts.md#destination_failed",
-            ),
-            Self::HeartbeatFailed => of(
-                "heartbeat_failed",
-                Warning,
-                NOW,
-                Some(3),
-                "failed attempts in a row",
-                "alerts.md#heartbeat_failed",
-            ),
+            Self::HighCpu => of("high_cpu", Warning, NOW, None, "`alerts.cpu` for `alerts.after`"),
+            Self::StoreRefuses => of("store_refuses", Critical, NOW, None, "a write failed"),
+            Self::DiskLow => {
+                of("disk_low", Warning, secs(30), Some(200), "MiB left where the state lives")
+            }
+            Self::CrashLoop => {
+                of("crash_loop", Critical, NOW, None, "`alerts.boots` within `alerts.boots_within`")
+            }
+            Self::DestinationFailed => {
+                of("destination_failed", Warning, NOW, Some(3), "failed attempts in a row")
+            }
+            Self::HeartbeatFailed => {
+                of("heartbeat_failed", Warning, NOW, Some(3), "failed attempts in a row")
+            }
         }
     }
 
@@ -277,14 +208,59 @@ fn of(
     after: Option<Duration>,
     threshold: Option<u32>,
     measure: &'static str,
-    page: &'static str,
 ) -> Defaults {
-    Defaults { name, severity, after, threshold, measure, page }
+    Defaults { name, severity, after, threshold, measure }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The table of `docs/alerts.md`.
+    fn table() -> String {
+        let mut text =
+            "| rule | severity | after | threshold | measure |\n|---|---|---|---|---|\n".to_owned();
+        for rule in Rule::ALL {
+            let Defaults { name, severity, after, threshold, measure } = rule.defaults();
+            let severity = match severity {
+                Severity::Warning => "warning",
+                Severity::Critical => "critical",
+            };
+            let after = match after {
+                None => "`link.recovery_target`".to_owned(),
+                Some(Duration::ZERO) => "at once".to_owned(),
+                Some(after) => format!("{after:?}"),
+            };
+            let threshold = threshold.map_or_else(|| "–".to_owned(), |n| n.to_string());
+            text.push_str(&format!(
+                "| `{name}` | {severity} | {after} | {threshold} | {measure} |\n"
+            ));
+        }
+        text
+    }
+
+    #[test]
+    fn the_page_lists_every_rule_as_it_is_and_each_has_a_section_of_what_to_do() {
+        const BEGIN: &str = "<!-- rules -->\n";
+        const END: &str = "<!-- end of rules -->";
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let path = root.join("docs/alerts.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        let wanted = format!("{before}{BEGIN}{}{END}{after}", table());
+        if std::env::var_os("LARKLINE_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "docs/alerts.md is not what the code says: cargo xtask docs");
+        }
+        let sections = std::fs::read_to_string(root.join("docs/errors/alerts.md")).unwrap();
+        let process = std::fs::read_to_string(root.join("docs/errors/process.md")).unwrap();
+        let sections = sections + &process;
+        for rule in Rule::ALL {
+            assert!(sections.contains(&format!("\n## `{}`\n", rule.name())), "{}", rule.name());
+        }
+    }
 
     #[test]
     fn names_are_those_of_the_stored_form_and_lead_back() {

@@ -64,7 +64,7 @@ impl Sources {
             readings.extend(self.storm(&seen, now_ms));
         }
         self.ask_store(shared, &config, now_ms).await;
-        readings.extend(self.from_store(&config));
+        readings.extend(self.store_readings(&config));
         readings.extend(unanswered(shared));
         readings.extend(queue_and_disk(shared, &config).await);
         readings.extend(seen_in_passing(shared, &config, now_ms));
@@ -107,7 +107,7 @@ impl Sources {
         self.store = Some((now_ms, FromStore { depths, boots }));
     }
 
-    fn from_store(&self, config: &Config) -> Vec<Reading> {
+    fn store_readings(&self, config: &Config) -> Vec<Reading> {
         let (_, told) = self.store.clone().unwrap_or_default();
         let dead = told.depths.map_or_else(
             || Some(unknown(Rule::DeadLetters, GATEWAY)),

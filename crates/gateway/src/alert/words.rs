@@ -11,7 +11,7 @@ use crate::clock::local;
 use crate::say_in;
 use crate::words::Lang;
 
-/// Where the pages of errors are.
+/// Where the pages with a section for each rule are.
 const PAGES: &str = "docs/errors/";
 
 /// A sentence in both languages.
@@ -43,7 +43,27 @@ impl Words {
 
 /// The page that says more about a rule's alerts.
 pub fn page(rule: Rule) -> String {
-    format!("{PAGES}{}", rule.defaults().page)
+    let page = match rule {
+        Rule::CrashLoop | Rule::HighMemory | Rule::HighCpu => "process.md",
+        Rule::LinkDown
+        | Rule::Deaf
+        | Rule::ReconnectsFailing
+        | Rule::ReconnectStorm
+        | Rule::PongMissing
+        | Rule::CertificateRefused
+        | Rule::CredentialsRefused
+        | Rule::QuotaUsedUp
+        | Rule::Unanswered
+        | Rule::QueueFull
+        | Rule::DeadLetters
+        | Rule::HandlerDown
+        | Rule::ChildOverLimit
+        | Rule::StoreRefuses
+        | Rule::DiskLow
+        | Rule::DestinationFailed
+        | Rule::HeartbeatFailed => "alerts.md",
+    };
+    format!("{PAGES}{page}#{}", rule.name())
 }
 
 /// What people call a severity.
@@ -99,6 +119,7 @@ pub fn text(lang: Lang, of: Kind, alert: &Episode) -> String {
 }
 
 /// What a rule's alert means for those who write to the bot.
+#[expect(clippy::too_many_lines, reason = "a table of sentences")]
 pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
     match rule {
         Rule::LinkDown | Rule::ReconnectsFailing => lang.either(
@@ -232,7 +253,7 @@ mod tests {
             ] {
                 let text = text(lang, Kind::Raised, &alert);
                 assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-                assert!(text.contains(rule.name()) && text.contains(PAGES), "{text}");
+                assert!(text.contains(rule.name()) && text.contains(&page(rule)), "{text}");
             }
             let over = Episode { ended_ms: Some(60_000), ..alert };
             let text = text(Lang::En, Kind::Cleared, &over);

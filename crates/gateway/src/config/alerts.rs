@@ -116,10 +116,10 @@ impl Alerts {
             enabled: set.and_then(|set| set.enabled).unwrap_or(true),
             severity: set.and_then(|set| set.severity).unwrap_or(usual.severity),
             after_ms: ms(after),
-            clear_after_ms: match rule {
-                // These have waited already, below nine tenths.
-                Rule::HighMemory | Rule::HighCpu => 0,
-                _ => ms(self.clear_after),
+            // Memory and processor time have waited already, below nine tenths.
+            clear_after_ms: match matches!(rule, Rule::HighMemory | Rule::HighCpu) {
+                true => 0,
+                false => ms(self.clear_after),
             },
         }
     }
@@ -127,7 +127,7 @@ impl Alerts {
     /// From where on a rule's own number is too much; too little for what is left on a disk.
     pub fn threshold(&self, rule: Rule) -> u32 {
         let set = self.rules.get(&rule).and_then(|set| set.threshold);
-        set.or(rule.defaults().threshold).unwrap_or(0)
+        set.or_else(|| rule.defaults().threshold).unwrap_or(0)
     }
 }
 

@@ -75,6 +75,7 @@ fn of_kind(kind: &str) -> Json {
         | "address"
         | "URL"
         | "level or directives"
+        | "chat id"
         | "mail address"
         | "part of a day"
         | "feishu, lark or a URL"

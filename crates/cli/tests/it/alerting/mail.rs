@@ -52,7 +52,10 @@ async fn an_alert_and_its_end_are_mails_over_starttls_with_a_login_and_ids_of_th
     let office = Office::open(Manner::Starttls).await;
     let rig = Office::rig(&office.config("", OPS), "pässwort").await;
     cut(&rig);
-    rig.until("a mail", async || !office.server.mails().is_empty()).await;
+    rig.until("a mail", async || {
+        office.server.mails().iter().any(|mail| mail.contains("alert (critical) link_down"))
+    })
+    .await;
     rig.fault(Fault::Clear);
     rig.until("its end", async || {
         office.server.mails().iter().any(|mail| mail.contains("over (critical) link_down"))
