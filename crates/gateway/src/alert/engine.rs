@@ -32,7 +32,7 @@ pub type Key = (Rule, String);
 pub enum Standing {
     /// It holds: something is wrong.
     Bad,
-    /// It cannot be known now; what fires goes on firing.
+    /// It cannot be known now: what fires goes on firing, what waits goes on waiting.
     Unknown,
 }
 
@@ -217,7 +217,7 @@ impl Engine {
                 }
             };
         }
-        self.pending.retain(|key, _| bad.contains(key));
+        self.pending.retain(|key, _| bad.contains(key) || unknown.contains(key));
         for (key, episode) in self.episodes.iter_mut().filter(|(_, e)| e.ended_ms.is_none()) {
             if bad.contains(key) || unknown.contains(key) {
                 episode.good_since_ms = None;

@@ -84,6 +84,12 @@ fn what_is_unknown_goes_on_firing_and_raises_nothing() {
 }
 
 #[test]
+fn what_waits_goes_on_waiting_while_nothing_is_known() {
+    let seen = format!("{}{}b", "b".repeat(30), "?".repeat(40));
+    assert_eq!(changes(&mut Engine::default(), 0, &seen), [(70, "raised")]);
+}
+
+#[test]
 fn a_rule_that_is_switched_off_ends_at_once() {
     let mut engine = fired();
     let off = |rule| Policy { enabled: false, ..policy(rule) };

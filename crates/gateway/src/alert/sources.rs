@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use larkline_client::link::LinkStatus;
+use larkline_client::link::{LinkStatus, State};
 use larkline_store::record::Depths;
 
 use super::engine::{Reading, Standing};
@@ -198,15 +198,18 @@ impl Seen<'_> {
         // Before the first answer the settings may not be known either.
         let last_ms = link.last_pong_at_ms.unwrap_or(started_ms);
         let age_ms = u64::try_from(now_ms - last_ms).unwrap_or(0);
-        (age_ms > due_ms).then(|| {
-            let age_s = age_ms / 1000;
-            bad(Rule::PongMissing, app, |lang| {
-                say_in!(lang,
-                    zh: "应用 {app}：{age_s} 秒没有收到心跳应答",
-                    en: "app {app}: no answer to a ping for {age_s} s"
-                )
-            })
-        })
+        if age_ms <= due_ms {
+            return None;
+        }
+        if !matches!(link.state, State::Verified | State::Stale) {
+            // There is nobody to answer: that is another rule's.
+            return Some(unknown(Rule::PongMissing, app));
+        }
+        let age_s = age_ms / 1000;
+        Some(bad(Rule::PongMissing, app, |lang| say_in!(lang,
+            zh: "应用 {app}：{age_s} 秒没有收到心跳应答",
+            en: "app {app}: no answer to a ping for {age_s} s"
+        )))
     }
 
     fn deaf(&self, proofs: &[Proof]) -> Option<Reading> {

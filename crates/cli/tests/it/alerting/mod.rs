@@ -18,13 +18,13 @@ use crate::rig::{ECHO, Rig, WORK, read, text};
 /// Links that are redialled at once, and alerts that come and go within seconds.
 const QUICK: &str = r#"
 [link]
+recovery_target = "1s"
 backoff_quick = "100ms"
 backoff_first = "100ms"
 backoff_max = "200ms"
 
 [alerts]
 clear_after = "1s"
-rule.link_down = { after = "1s" }
 rule.disk_low = { enabled = false }
 "#;
 
@@ -192,8 +192,11 @@ async fn a_kill_between_raising_and_clearing_says_nothing_twice_and_clears_one_t
     rig.kill9().await;
     rig.run(&[]).await;
     rig.ready().await;
-    // Three more looks.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    rig.until("nothing is left to tell", async || {
+        let view = rig.json(&["alerts"]).await;
+        view["firing"] == Value::Array(vec![]) && view["destinations"][0]["waits"] == false
+    })
+    .await;
     assert_eq!(service.count("alert.raised", "link_down"), 1);
     assert_eq!(service.count("alert.cleared", "link_down"), 1);
 }
