@@ -57,10 +57,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<DeadAction>,
     },
-    /// One message's story, by event id, message id or a piece of its text.
+    /// One message's story, by event id, message id or a piece of its text; or what an error means.
     Explain {
-        /// What to look for.
-        key: String,
+        /// What to look for, or a code, a number, a line of a log.
+        text: String,
     },
     /// Conversations with agents and models.
     Sessions(SessionsArgs),

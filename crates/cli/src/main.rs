@@ -8,6 +8,7 @@ mod commands;
 #[cfg(test)]
 mod documented;
 mod exit;
+mod explain;
 mod output;
 mod words;
 

@@ -57,3 +57,35 @@ async fn a_diagnosis_is_chinese_line_by_line_and_its_json_is_not() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_english_error_is_followed_by_its_meaning_and_the_next_step_in_chinese() {
+    let rig = Rig::new(ECHO).await;
+    let told = in_chinese(&rig, &["status"]).await;
+    assert!(told.starts_with("错误：no gateway listens on "), "{told}");
+    assert!(told.contains("\n  含义：没有网关在运行"), "{told}");
+    assert!(told.contains("\n  下一步：用 `larkline run` 启动"), "{told}");
+    let english = text(&rig.cli(&["status"]).await.stderr);
+    assert_eq!(english.lines().count(), 1, "its own next step is enough: {english}");
+    let mut wrong = rig.command();
+    wrong.arg("doctor").env(CHINESE.0, CHINESE.1).env("TEST_APP_SECRET", "no");
+    let told = text(&wrong.output().await.unwrap().stdout);
+    let verdict = told.lines().last().unwrap();
+    assert!(verdict.starts_with("结论：凭据："), "{told}");
+    assert!(is_chinese(verdict.rsplit_once('；').unwrap().1), "{verdict}");
+}
+
+#[tokio::test]
+async fn a_story_is_told_in_chinese() {
+    let rig = Rig::start(ECHO).await;
+    let said = rig.say(&rig.owner, "hello");
+    rig.answered(&said).await;
+    rig.verdicts().await;
+    let told = in_chinese(&rig, &["explain", said.message_id.as_str()]).await;
+    let steps: Vec<&str> = told.lines().skip(2).collect();
+    assert!(steps.len() > 5, "{told}");
+    assert!(steps.iter().all(|step| is_chinese(step)), "{told}");
+    assert!(told.contains("路由 all 把它交给 echo"), "{told}");
+    let json = in_chinese(&rig, &["explain", said.message_id.as_str(), "--format", "json"]).await;
+    assert!(!is_chinese(&json), "{json}");
+}

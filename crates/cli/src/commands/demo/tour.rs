@@ -11,8 +11,8 @@ use larkline_sim::{Answer, Fault, Ledger, Platform, Said, Say};
 use tokio::time::Instant;
 
 use super::rig::{LOOK_EVERY, Rig};
-use crate::commands::lists::tell;
 use crate::commands::status::equation;
+use crate::commands::story::tell;
 use crate::output;
 
 /// How long one answer may take.
