@@ -89,3 +89,13 @@ async fn a_story_is_told_in_chinese() {
     let json = in_chinese(&rig, &["explain", said.message_id.as_str(), "--format", "json"]).await;
     assert!(!is_chinese(&json), "{json}");
 }
+
+#[tokio::test]
+async fn the_demo_plays_in_chinese_with_the_buttons_of_its_chat() {
+    let rig = Rig::new(ECHO).await;
+    let told = in_chinese(&rig, &["demo", "--once"]).await;
+    assert!(told.contains("7. 不需要密钥的智能体"), "{told}");
+    assert!(told.contains("按下“允许”"), "{told}");
+    let sums = told.lines().last().unwrap();
+    assert!(sums.starts_with("收到      ") && sums.contains(" = 已回复 "), "{told}");
+}
