@@ -20,10 +20,10 @@ mod task;
 mod version;
 
 use anyhow::Result;
-use clap::CommandFactory;
 
 use crate::args::{Args, Command};
 use crate::exit::ExitStatus;
+use crate::help;
 
 /// Runs the command.
 ///
@@ -51,7 +51,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,
-                &mut Args::command(),
+                &mut help::command(),
                 "larkline",
                 &mut std::io::stdout(),
             );

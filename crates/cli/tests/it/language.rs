@@ -99,3 +99,16 @@ async fn the_demo_plays_in_chinese_with_the_buttons_of_its_chat() {
     let sums = told.lines().last().unwrap();
     assert!(sums.starts_with("收到      ") && sums.contains(" = 已回复 "), "{told}");
 }
+
+#[tokio::test]
+async fn help_is_chinese_for_commands_and_flags() {
+    let rig = Rig::new(ECHO).await;
+    let told = in_chinese(&rig, &["send", "--help"]).await;
+    assert!(told.starts_with("通过运行中的网关发送消息或文件，或提问"), "{told}");
+    assert!(told.contains("只发一次") && told.contains("配置文件；"), "{told}");
+    let told = in_chinese(&rig, &["--help"]).await;
+    assert!(told.contains("在前台运行网关"), "{told}");
+    let english = text(&rig.cli(&["--help"]).await.stdout);
+    assert!(english.contains("Run the gateway in the foreground"), "{english}");
+    assert!(!is_chinese(&english), "{english}");
+}
