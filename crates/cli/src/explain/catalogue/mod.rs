@@ -8,6 +8,7 @@ mod link;
 mod local;
 mod messages;
 mod network;
+mod refusals;
 
 use larkline_gateway::words::Lang;
 
@@ -43,6 +44,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Entry> {
     let parts = [
         network::ENTRIES,
         link::ENTRIES,
+        refusals::ENTRIES,
         api::ENTRIES,
         messages::ENTRIES,
         cards::ENTRIES,
