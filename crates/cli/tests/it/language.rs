@@ -112,3 +112,19 @@ async fn help_is_chinese_for_commands_and_flags() {
     assert!(english.contains("Run the gateway in the foreground"), "{english}");
     assert!(!is_chinese(&english), "{english}");
 }
+
+#[tokio::test]
+async fn the_policy_and_the_origins_of_values_are_chinese_and_the_log_is_not() {
+    let rig = Rig::new(ECHO).await;
+    configure(&rig, "zh");
+    let told = text(&rig.cli(&["config", "check"]).await.stdout);
+    assert!(told.starts_with("策略：1 条路由"), "{told}");
+    assert!(told.contains("全部会话，来自任何人，群聊需要 @ -> echo（echo）"), "{told}");
+    let told = text(&rig.cli(&["config", "show"]).await.stdout);
+    assert!(told.contains("# 默认") && told.contains("# 第 1 行"), "{told}");
+    let mut rig = rig;
+    rig.run(&[]).await;
+    rig.ready().await;
+    assert!(rig.log().contains("policy: 1 route"), "{}", rig.log());
+    assert!(!is_chinese(&rig.log()), "{}", rig.log());
+}
