@@ -4,6 +4,7 @@
 //! out the lane served longest ago, so a busy chat starves nobody. A row that has to be sent again
 //! carries the same `uuid`, by which the platform recognises it for an hour; then [`crate::look`].
 
+mod ack;
 mod after;
 mod call;
 
@@ -20,6 +21,7 @@ use larkline_proto::id::{LogId, MessageId};
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio_util::sync::CancellationToken;
 
+use crate::ack::Ack;
 use crate::at_work::AtWorkGuard;
 use crate::clock::{ms, now_ms};
 use crate::config::UnreadableHistory;
@@ -93,6 +95,10 @@ impl Delivery {
         failpoint!("rows_claimed");
         let settlement = match Op::from_body(&row.body) {
             Ok(op) => self.send(&row, &op).await,
+            Err(error) if let Ok(ack) = Ack::from_body(&row.body) => {
+                tracing::trace!(outbox_id = row.lease.row.0, "no message: {error}");
+                self.acknowledge(&row, &ack).await
+            }
             Err(error) => OutboxSettlement::Dead {
                 at_ms: now_ms(),
                 code: "body_unreadable".to_owned(),

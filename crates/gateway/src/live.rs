@@ -25,12 +25,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::card::{self, ANSWER, STATUS};
 use crate::clock::now_ms;
 use crate::governor::Hint;
-use crate::outgoing::{Destination, Op};
+use crate::outgoing::{CARD, Destination, Op};
 use crate::shared::{AppRuntime, Shared};
 use crate::words::{self, Lang};
 
-/// Part of the key of the row that sends the card.
-const CARD: &str = "card";
 /// Operations on one card are so far apart: the platform takes ten a second, and people read slower.
 const STREAM_EVERY: Duration = Duration::from_millis(200);
 /// The same where the whole card is sent each time: the platform takes five a second, and its users

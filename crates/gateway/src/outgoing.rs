@@ -21,6 +21,9 @@ const SHOWN_BYTES_MAX: usize = 200 * 1024;
 /// Bytes of one answer in that file: the row that holds it is one of a database.
 const WHOLE_BYTES_MAX: usize = 8 << 20;
 
+/// Part of the key of the row that sends the card of a turn.
+pub const CARD: &str = "card";
+
 /// One thing to do on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
@@ -258,7 +261,7 @@ impl Destination {
     /// a notice, `card` the card that grows): a second run of the same attempt makes the same
     /// keys, so nothing is said twice.
     pub fn key(&self, part: &str) -> String {
-        format!("{}/{}/{}/{part}", self.app, self.event_id, self.handler)
+        key(&self.app, &self.event_id, &self.handler, part)
     }
 
     /// Outbox rows for what is said, in order; `part` as in [`Self::key`], and `growing` the key of
@@ -341,6 +344,11 @@ impl Destination {
             None => Op::Send { to: ReceiveId::Chat(self.chat_id.clone()), message },
         }
     }
+}
+
+/// The key of a row of what a handler says to an event, as [`Destination::key`].
+pub fn key(app: &str, event: &EventId, handler: &str, part: &str) -> String {
+    format!("{app}/{event}/{handler}/{part}")
 }
 
 /// As much of an answer as cards show, and all of it, as far as one file goes, where that is less.

@@ -198,7 +198,7 @@ impl Agent {
                 .key("keep", "a conversation that is unused for so long is completed")
                 .within(days(30), Duration::from_hours(1)..=days(3650)),
             limits: AgentLimits::read(section.section("limits")),
-            common: Common::read(section, CONCURRENCY, "agents are heavy: some 300 MB each"),
+            common: Common::read_slow(section, CONCURRENCY, "agents are heavy: some 300 MB each"),
         };
         agent_settings.check(section);
         agent.and(argv).map(|_| agent_settings)
