@@ -26,8 +26,6 @@ pub const SOON: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_mins(10);
 /// Reactions that are remembered to be taken away; further messages get none.
 const OPEN_MAX: usize = 4096;
-/// Events of an earlier run that are looked at for reactions that it left.
-const LEFT_MAX: usize = 1000;
 
 /// What a row of the outbox does to a person's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,24 +148,6 @@ impl Acks {
         over.map(Added::remove).collect()
     }
 
-    /// Remembers what an earlier run has added and not taken away; what is over by now is returned.
-    ///
-    /// # Errors
-    /// [`StoreError`]; some may be remembered by then.
-    pub async fn recall(&self, store: &dyn Store) -> Result<Vec<NewOutbox>, StoreError> {
-        let mut over = Vec::new();
-        for event in store.oldest_waiting(LEFT_MAX).await? {
-            let event_id = EventId::new(event.event_id);
-            let Some(added) = left(store, &event.app, &event_id).await? else { continue };
-            self.added(event.id, added);
-            // It may have got its verdict since it was listed.
-            if is_over(store, event.id).await? {
-                over.extend(self.over(event.id).map(Added::remove));
-            }
-        }
-        Ok(over)
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<InboxId, Added>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +163,11 @@ pub async fn is_over(store: &dyn Store, inbox: InboxId) -> Result<bool, StoreErr
 }
 
 /// The reaction that an earlier run has added to the message of this event.
-async fn left(store: &dyn Store, app: &str, event: &EventId) -> Result<Option<Added>, StoreError> {
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn left(store: &dyn Store, app: &str, event: &str) -> Result<Option<Added>, StoreError> {
+    let event = &EventId::new(event);
     let Some(row) = store.outbox_by_key(key(app, event)).await? else { return Ok(None) };
     let (OutboxStage::Delivered, Some(reaction_id)) = (row.stage, row.message_id) else {
         return Ok(None);

@@ -104,7 +104,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
-    shared.recall().await;
+    crate::left::take_up(&shared).await;
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;
     let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;

@@ -26,6 +26,7 @@ pub mod instance;
 pub mod intake;
 pub mod jobs;
 pub mod judge;
+pub mod left;
 pub mod line;
 pub mod line_thread;
 pub mod link_watch;

@@ -149,7 +149,8 @@ impl Live {
         let words = say(*lang);
         let part = format!("restart/{attempt}");
         if self.growing().is_none() {
-            return self.say(&part, Outgoing::text(&words)).await;
+            let op = to.op(Outgoing::text(&words)).while_up(&shared.boot_id);
+            return self.enqueue(&part, &op).await;
         }
         let answer = markdown::growing(answer, SHOWN_CHARS_MAX);
         let op = Op::Update {
@@ -158,7 +159,8 @@ impl Live {
             message: card::grown(*lang, to.task.0, &answer, &words),
             otherwise: Some(Box::new(to.op(Outgoing::text(&words)))),
         };
-        self.enqueue(&part, &op).await
+        // The next run goes on with the card, and this must not come over what it shows.
+        self.enqueue(&part, &op.while_up(&shared.boot_id)).await
     }
 
     async fn enqueue(&self, part: &str, op: &Op) -> Result<(), StoreError> {

@@ -106,14 +106,6 @@ impl Shared {
         }
     }
 
-    /// Takes up what an earlier run has left in the chats; before anything works.
-    pub async fn recall(&self) {
-        match self.acks.recall(self.store.as_ref()).await {
-            Ok(over) => self.say(over).await,
-            Err(error) => self.store_health.failed("recall", &error),
-        }
-    }
-
     /// A settlement reached the disk; if it decided the verdict of events, that is the last line
     /// of each in the log.
     pub async fn settled(&self, concluded: Vec<Concluded>) {

@@ -8,7 +8,7 @@ use larkline_agent::Permission;
 use larkline_client::Secret;
 use larkline_proto::id::OpenId;
 
-use super::exposure::exposed;
+use super::exposure::{exposed, unusable};
 use super::field::choices;
 use super::handler::Common;
 use super::section::Section;
@@ -220,6 +220,9 @@ impl Agent {
         let inherited =
             || section.decoder.surroundings.variable("PATH").map(|(path, _)| path.to_owned());
         let path = own.or_else(inherited).unwrap_or_default();
+        if let Some((message, hint)) = unusable(self, &path) {
+            section.warn("env", message, hint);
+        }
         if let Some((message, hint)) = exposed(self, &path) {
             section.warn("env", message, hint);
         }
