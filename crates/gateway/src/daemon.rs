@@ -91,6 +91,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
         turns: Arc::default(),
+        acks: crate::ack::Acks::default(),
         asks: Arc::default(),
         grants: Arc::new(grants),
         cards: crate::cards::Cards::default(),
@@ -103,6 +104,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     shared.metrics.boots.set(boots.cast_signed());
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+    crate::left::take_up(&shared).await;
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;
     let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;
