@@ -117,6 +117,7 @@ impl Stages {
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
+        shared.alerts.restore(shared).await;
         stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;

@@ -21,6 +21,7 @@ mod condition;
 mod convert;
 mod decoder;
 mod destination;
+mod emoji;
 mod exposure;
 mod field;
 mod handler;
