@@ -29,6 +29,7 @@ mod listener;
 mod lists;
 mod llm;
 mod look;
+mod manager;
 mod mcp;
 mod probe;
 mod proof;

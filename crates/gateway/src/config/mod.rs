@@ -68,6 +68,7 @@ pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
 pub use units::{Bytes, parse_duration, parse_size};
@@ -123,6 +124,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is worth a person's attention.
     pub alerts: Alerts,
+    /// Files that hold secrets, as they are named, whole.
+    pub secret_files: Vec<PathBuf>,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -157,6 +160,7 @@ impl Config {
         let source = SourceFile { path, text: mask::masked(&text, &decoder.secret_spans.take()) };
         match config {
             Some(config) if decoder.problems.borrow().is_empty() => Ok(Self {
+                secret_files: decoder.secret_files.take().into_iter().collect(),
                 warnings: sorted(decoder.warnings.take()),
                 settings: decoder.settings.take(),
                 source,
@@ -271,6 +275,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         limits: Limits::read(root.section("limits")),
         alerts: Alerts::read(root.section("alerts")),
         store,
+        secret_files: Vec::new(),
         warnings: Vec::new(),
         settings: Vec::new(),
         source: SourceFile::default(),
