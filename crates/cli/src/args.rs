@@ -80,7 +80,11 @@ pub(crate) enum Command {
     /// MCP server of a running task: agents write, ask and send files to their own chat.
     Mcp,
     /// Ask the running gateway to read its configuration again.
-    Reload,
+    Reload {
+        /// Its socket, without a look at the configuration [default: as configured].
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
     /// Stop the running gateway in order, and wait for the next one's verified link.
     Restart {
         /// How long to wait, such as 90s or 5m [default: the longest stop and `link.startup_deadline`].

@@ -48,7 +48,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Send(send) => send::run(config, format, send).await,
         Command::Job { action } => job::run(config, format, action).await,
         Command::Mcp => mcp::run().await,
-        Command::Reload => send::reload(config).await,
+        Command::Reload { socket } => send::reload(config, socket).await,
         Command::Restart { timeout } => restart::run(config, timeout).await,
         Command::Service { action } => Box::pin(service::run(config, action)).await,
         Command::Config { action } => config::run(config, format, &action),

@@ -60,7 +60,11 @@ async fn a_manager_hears_of_the_start_the_links_a_reload_and_the_stop() {
     rig.until("STATUS", async || heard.place("STATUS=link of main verified").is_some()).await;
     rig.until("signs of life", async || heard.count("WATCHDOG=1") > 3).await;
 
-    assert!(rig.cli(&["reload"]).await.status.success());
+    // As the unit does it: without a look at the configuration, whose secrets it may not read.
+    let socket = rig.path("state/larkline.sock").display().to_string();
+    let mut reload = rig.command();
+    reload.env("LARKLINE_CONFIG", "/no/such/file").args(["reload", "--socket", &socket]);
+    assert!(reload.output().await.unwrap().status.success());
     rig.until("the reload's end", async || heard.count("READY=1") == 2).await;
     let lines = heard.lines();
     let reload = heard.place("RELOADING=1").unwrap();
@@ -126,6 +130,22 @@ async fn a_main_loop_that_is_stuck_gives_no_sign_of_life() {
     // The line goes on: an event is answered.
     rig.answered(&rig.say(&rig.owner, "hello")).await;
     silent(&mut rig, &heard).await;
+}
+
+#[tokio::test]
+async fn a_terminal_that_hangs_up_does_not_end_a_run_in_the_foreground() {
+    let rig = Rig::new(ECHO).await;
+    let mut foreground = rig.command();
+    foreground.arg("run").stderr(std::process::Stdio::piped()).kill_on_drop(true);
+    let mut foreground = foreground.spawn().unwrap();
+    rig.ready().await;
+    // Nobody reads any more, and the hangup is said.
+    drop(foreground.stderr.take());
+    let pid = rustix::process::Pid::from_raw(foreground.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    assert_eq!(rig.answered(&rig.say(&rig.owner, "still there?")).await, ["still there?"]);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(foreground.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]

@@ -54,19 +54,19 @@ fn head(plan: &Plan) -> String {
 }
 
 fn service(plan: &Plan) -> String {
-    let command = |word: &str| {
-        let config = plan.config.as_ref().map(|file| format!(" --config {}", argument(file)));
-        format!("{}{} {word}", argument(&plan.binary), config.unwrap_or_default())
-    };
-    let (run, reload) = (command("run"), command("reload"));
+    let binary = argument(&plan.binary);
+    let config = plan.config.as_ref().map(|file| format!(" --config {}", argument(file)));
+    let config = config.unwrap_or_default();
+    let socket = argument(&plan.socket);
     let mut text = format!(
         "\n[Service]\n\
          # Ready when it listens and serves; the state of the link is in the status line.\n\
          Type=notify\n\
          NotifyAccess=main\n\
          TimeoutStartSec={START_S}\n\
-         ExecStart={run}\n\
-         ExecReload={reload}\n\
+         ExecStart={binary}{config} run\n\
+         # By the socket alone: copies of secret files are given to the gateway, not to this.\n\
+         ExecReload={binary} reload --socket {socket}\n\
          WorkingDirectory={cwd}\n",
         cwd = setting(&plan.cwd.display().to_string()),
     );
