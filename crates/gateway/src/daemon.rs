@@ -23,8 +23,8 @@ use crate::clock::{self, now_ms};
 use crate::config::{Config, OURS};
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
-use crate::manager::Manager;
 use crate::run_error::RunError;
+use crate::service_manager::Manager;
 use crate::shared::Shared;
 use crate::signals::{Name, Signals};
 use crate::stages::Stages;
@@ -109,6 +109,20 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let mut manager = Manager::begin(&shared, stages.line(), options.wait);
     let inputs = Inputs { reload: &options.reload, signals: &mut signals, asked };
     let reason = main_loop(&shared, inputs, &mut manager, &mut stages).await;
+    stop(&shared, &reason, stages, &mut manager, &mut signals).await;
+    end_children(&shared.children).await;
+    farewell(&shared, &reason).await;
+    reason.result()
+}
+
+/// Ends the stages in order, or at a second signal at once.
+async fn stop(
+    shared: &Shared,
+    reason: &Reason,
+    stages: Stages,
+    manager: &mut Manager,
+    signals: &mut Signals,
+) {
     tracing::info!(
         reason = reason.word(),
         "stopping: intake first, then running work, then replies in hand"
@@ -118,15 +132,12 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let drain = shared.config.load().limits.drain;
     let deadline = Instant::now() + drain;
     tokio::select! {
-        () = stages.stop(&shared, deadline) => {}
+        () = stages.stop(shared, deadline) => {}
         never = manager.rounds() => match never {},
         again = signals.next_to_stop() => {
             tracing::warn!(signal = %again.name, "second signal, stopping now");
         }
     }
-    end_children(&shared.children).await;
-    farewell(&shared, &reason).await;
-    reason.result()
 }
 
 /// Where tasks find the gateway: the whole path, because their programs work elsewhere.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use http::Method;
 use larkline_gateway::status::Status;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ask::{self, Gateway};
 use super::status;
@@ -36,6 +37,8 @@ pub(crate) async fn run(
 ) -> Result<ExitStatus> {
     let gateway = Gateway::of(&ask::load(file)?);
     let terminal = std::io::stdout().is_terminal();
+    // One listener for all rounds: what is pressed during a call is not lost.
+    let mut pressed = signal(SignalKind::interrupt())?;
     let mut first = true;
     loop {
         let answer = gateway.call::<Status>(Method::GET, "/v1/status").await;
@@ -58,10 +61,7 @@ pub(crate) async fn run(
         first = false;
         tokio::select! {
             () = tokio::time::sleep(every.max(EVERY_MIN)) => {}
-            pressed = tokio::signal::ctrl_c() => {
-                pressed?;
-                return Ok(ExitStatus::Ok);
-            }
+            _ = pressed.recv() => return Ok(ExitStatus::Ok),
         }
     }
 }

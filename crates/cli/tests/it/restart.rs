@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use larkline_sim::{Answer, Fault};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::rig::{ECHO, Rig, WORK, read, text};
 
@@ -31,7 +32,7 @@ async fn restart_prints_the_verified_link_of_the_next_run() {
     // A platform that is away: it runs again, and its link is not verified.
     let busy = Answer::Code { status: 200, code: 1, msg: "busy".to_owned(), reset_s: None };
     rig.fault(Fault::Endpoint { answer: busy, times: 1000 });
-    let output = rig.cli(&["restart", "--timeout", "4s"]).await;
+    let output = rig.cli(&["restart", "--timeout", "10s"]).await;
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(said.contains("NOT VERIFIED") && said.contains("busy"), "{said}");
@@ -55,12 +56,19 @@ async fn a_plain_process_is_stopped_and_nobody_starting_it_is_said() {
     assert!(text(&output.stderr).contains("no gateway listens"), "{}", text(&output.stderr));
 }
 
+/// What the check after an upgrade says, as JSON.
+async fn report_of(rig: &Rig, args: &[&str]) -> Value {
+    let doctor = ["doctor", "--post-upgrade", "--format", "json"];
+    let output = rig.cli(&[&doctor, args].concat()).await;
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[tokio::test]
 async fn after_an_upgrade_version_link_queue_and_sessions_are_confirmed() {
     let mut rig = Rig::new("").await;
     rig.script("work", "touch begun; sleep 1000");
     rig.configure(WORK);
-    let absent = rig.json_anyway(&["doctor", "--post-upgrade", "--timeout", "0.1"]).await;
+    let absent = report_of(&rig, &["--timeout", "0.1"]).await;
     assert_eq!(absent["verdict"], "local fault");
     rig.run(&[]).await;
     rig.ready().await;
@@ -68,7 +76,7 @@ async fn after_an_upgrade_version_link_queue_and_sessions_are_confirmed() {
     rig.until("the program's begin", async || rig.path("begun").exists()).await;
     rig.kill9().await;
     rig.run(&[]).await;
-    let report = rig.json_anyway(&["doctor", "--post-upgrade"]).await;
+    let report = report_of(&rig, &[]).await;
     let check = |name: &str| {
         let checks = report["checks"].as_array().unwrap();
         let found = checks.iter().find(|check| check["name"] == name);

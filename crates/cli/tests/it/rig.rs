@@ -166,13 +166,6 @@ impl Rig {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The JSON of a command that may fail.
-    pub(crate) async fn json_anyway(&self, args: &[&str]) -> Value {
-        let output = self.cli(&[args, &["--format", "json"]].concat()).await;
-        let report = serde_json::from_slice(&output.stdout);
-        report.unwrap_or_else(|error| panic!("{args:?}: {error}: {}", text(&output.stderr)))
-    }
-
     /// `larkline status`, or nothing when no gateway answers.
     pub(crate) async fn status(&self) -> Option<Value> {
         let output = self.cli(&["status", "--format", "json"]).await;

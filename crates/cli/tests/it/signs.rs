@@ -2,7 +2,7 @@
 
 use larkline_sim::{Answer, Fault};
 
-use crate::rig::{ECHO, Rig, read, text};
+use crate::rig::{ECHO, PATIENCE, Rig, read, text};
 
 const BUSY: &str = "[link]\nprobe_interval = \"7s\"\npong_timeout = \"9s\"\n";
 
@@ -61,7 +61,8 @@ async fn watch_draws_again_over_a_restart_in_place_on_a_terminal_and_line_by_lin
     assert!(!read(&seen).contains('\x1b'));
     let pid = rustix::process::Pid::from_raw(plain.id().unwrap().cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(plain.wait().await.unwrap().code(), Some(0), "Ctrl-C is its end");
+    let end = tokio::time::timeout(PATIENCE, plain.wait()).await.unwrap().unwrap();
+    assert_eq!(end.code(), Some(0), "Ctrl-C is its end");
 
     // A terminal, by util-linux.
     let binary = env!("CARGO_BIN_EXE_larkline");

@@ -1,7 +1,5 @@
 //! The property list for launchd.
 
-use std::fmt::Write as _;
-
 use super::place::{LOG, MARK, SOCKET};
 use super::plan::Plan;
 
@@ -28,7 +26,7 @@ pub(super) fn plist(plan: &Plan) -> String {
         log = comment(&plan.log.as_ref().map(|log| log.display().to_string()).unwrap_or_default()),
     );
     let mut entry = |key: &str, value: &str| {
-        let _ = writeln!(text, "\t<key>{key}</key>\n\t{value}");
+        text += &format!("\t<key>{key}</key>\n\t{value}\n");
     };
     entry("Label", &string(&plan.label));
     entry("ProgramArguments", &format!("<array>{}</array>", argv.concat()));

@@ -52,7 +52,7 @@ async fn install(file: Option<PathBuf>, args: &InstallArgs) -> Result<ExitStatus
         return Ok(ExitStatus::Ok);
     }
     tools::manager_is_there(&place).await?;
-    plan.make_state_directory()?;
+    plan.make_folders()?;
     place.write(&text)?;
     let path = place.file().display().to_string();
     output::note(&say!(zh: "已写入 {path}", en: "wrote {path}"));

@@ -125,22 +125,29 @@ impl Plan {
         })
     }
 
-    /// Makes the state directory for its user: what is not there cannot be opened for writing.
-    pub(super) fn make_state_directory(&self) -> Result<()> {
-        let shown = self.state.display();
-        let failed =
-            || say!(zh: "无法创建状态目录 {shown}", en: "cannot make the state directory {shown}");
-        if self.state.is_dir() {
+    /// Makes the folders of state and log for its user: what is not there cannot be opened for writing.
+    pub(super) fn make_folders(&self) -> Result<()> {
+        self.make_folder(&self.state)?;
+        self.log.as_deref().and_then(Path::parent).map_or(Ok(()), |folder| self.make_folder(folder))
+    }
+
+    fn make_folder(&self, folder: &Path) -> Result<()> {
+        let shown = folder.display();
+        let failed = || say!(zh: "无法创建目录 {shown}", en: "cannot make the directory {shown}");
+        if folder.is_dir() {
             return Ok(());
         }
-        let mut made: Vec<&Path> = self.state.ancestors().take_while(|dir| !dir.exists()).collect();
+        let mut made: Vec<&Path> = folder.ancestors().take_while(|dir| !dir.exists()).collect();
         made.reverse();
         for dir in made {
             std::fs::DirBuilder::new().mode(0o700).create(dir).with_context(failed)?;
             if rustix::process::geteuid().is_root() && !self.account.is_root() {
                 let owner = Some(rustix::fs::Uid::from_raw(self.account.uid));
                 let group = Some(rustix::fs::Gid::from_raw(self.account.gid));
-                rustix::fs::chown(dir, owner, group).with_context(failed)?;
+                // In a folder of theirs others could put a link in its place meanwhile.
+                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::chownat(rustix::fs::CWD, dir, owner, group, flags)
+                    .with_context(failed)?;
             }
         }
         Ok(())

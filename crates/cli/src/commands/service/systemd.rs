@@ -1,6 +1,5 @@
 //! The unit for systemd.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use larkline_gateway::config::credential_name;
@@ -10,8 +9,8 @@ use super::plan::Plan;
 
 /// Starts in five minutes after which systemd gives up; `alerts.boots` speaks before that.
 const STARTS: u32 = 10;
-/// So long the gateway may give no sign of life. It gives four in that time; a machine that swaps is
-/// slow, and a restart makes it slower.
+/// So long the gateway may give no sign of life. It gives one a second; but a machine that swaps is slow,
+/// and a restart makes it slower.
 const PATIENCE_S: u32 = 60;
 /// A start reads, and may migrate, the store, and waits for nobody.
 const START_S: u32 = 300;
@@ -23,7 +22,7 @@ pub(super) fn unit(plan: &Plan) -> String {
     text += &limits(plan);
     text += &hardening(plan);
     let wanted_by = if plan.system { "multi-user.target" } else { "default.target" };
-    let _ = write!(text, "\n[Install]\nWantedBy={wanted_by}\n");
+    text += &format!("\n[Install]\nWantedBy={wanted_by}\n");
     text
 }
 
@@ -71,20 +70,20 @@ fn service(plan: &Plan) -> String {
         cwd = setting(&plan.cwd.display().to_string()),
     );
     if plan.system {
-        let _ = write!(text, "User={}\nRuntimeDirectory={}\n", plan.account.name, plan.name);
+        text += &format!("User={}\nRuntimeDirectory={}\n", plan.account.name, plan.name);
         if let Ok(below) = plan.state.strip_prefix("/var/lib")
             && below.components().count() > 0
         {
             let below = setting(&below.display().to_string());
-            let _ = write!(text, "StateDirectory={below}\nStateDirectoryMode=0700\n");
+            text += &format!("StateDirectory={below}\nStateDirectoryMode=0700\n");
         }
     }
     for (name, value) in &plan.env {
-        let _ = writeln!(text, "Environment={}", quoted(&format!("{name}={value}")));
+        text += &format!("Environment={}\n", quoted(&format!("{name}={value}")));
     }
     for file in &plan.credentials {
         let (name, path) = (credential_name(file), setting(&file.display().to_string()));
-        let _ = writeln!(text, "LoadCredential={name}:{path}");
+        text += &format!("LoadCredential={name}:{path}\n");
     }
     text
 }
@@ -139,7 +138,7 @@ fn hardening(plan: &Plan) -> String {
     text += "ProtectSystem=strict\n";
     for path in &plan.writable {
         // One that is not there yet must not keep the service from starting.
-        let _ = writeln!(text, "ReadWritePaths={}", quoted(&format!("-{}", path.display())));
+        text += &format!("ReadWritePaths={}\n", quoted(&format!("-{}", path.display())));
     }
     text += match plan.needs_homes {
         true => "# No ProtectHome: something that is needed lies below a home.\n",

@@ -1,12 +1,12 @@
 //! A service manager hears when the gateway is up, reloads, stops, and whether it still turns. The manager
 //! is a socket of the test's.
 
+use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larkline_sim::{Answer, Fault};
 use rustix::process::Signal;
-use tokio::net::UnixDatagram;
 
 use crate::rig::{ECHO, Rig, WORK, text};
 
@@ -42,9 +42,10 @@ async fn managed(rest: &str) -> (Rig, Heard) {
     rig.env.insert("WATCHDOG_USEC", PATIENCE_US.to_owned());
     let heard = Heard::default();
     let lines = heard.clone();
-    tokio::spawn(async move {
+    // It ends with the process of the test.
+    std::thread::spawn(move || {
         let mut bytes = [0; 4096];
-        while let Ok(length) = socket.recv(&mut bytes).await {
+        while let Ok(length) = socket.recv(&mut bytes) {
             let told = text(&bytes[..length]);
             lines.0.lock().unwrap().extend(told.lines().map(str::to_owned));
         }

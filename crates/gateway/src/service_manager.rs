@@ -20,7 +20,7 @@ use crate::words::{self, Lang};
 
 /// How often the line about the links is looked at.
 const ROUND: Duration = Duration::from_secs(1);
-/// So many signs of life come within the manager's patience: two may be late.
+/// At least so many signs of life come within the manager's patience: two may be late.
 const SIGNS: u32 = 4;
 /// However impatient it is.
 const ROUND_MIN: Duration = Duration::from_millis(10);
