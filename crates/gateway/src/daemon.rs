@@ -28,6 +28,7 @@ use crate::service_manager::Manager;
 use crate::shared::Shared;
 use crate::signals::{Name, Signals};
 use crate::stages::Stages;
+use crate::words::Lang;
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
@@ -92,6 +93,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         store_health: crate::shared::StoreHealth::default(),
         callbacks: crate::callback::Callbacks::default(),
         turns: Arc::default(),
+        acks: crate::ack::Acks::default(),
         asks: Arc::default(),
         grants: Arc::new(grants),
         cards: crate::cards::Cards::default(),
@@ -104,6 +106,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     shared.metrics.boots.set(shared.boot.count.cast_signed());
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+    crate::left::take_up(&shared).await;
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;
     let mut manager = Manager::begin(&shared, stages.line(), options.wait);
@@ -247,7 +250,7 @@ fn apply(
     let needs_restart = old.needs_restart(&new);
     stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
     failpoint!("reloading");
-    for line in new.policy_lines() {
+    for line in new.policy_lines(Lang::En) {
         tracing::info!("{line}");
     }
     for name in old.handlers.keys().filter(|name| !new.handlers.contains_key(*name)) {
@@ -318,7 +321,7 @@ async fn announce(
     );
     look_for_crash_loop(config, store).await;
     tracing::info!(mode = "long connection", reconnect = "always", "larkline listens");
-    for line in config.policy_lines() {
+    for line in config.policy_lines(Lang::En) {
         tracing::info!("{line}");
     }
     for warning in &config.warnings {

@@ -1,6 +1,7 @@
 //! The product as a library: from a delivery to an answer in the chat, every step safe to
 //! die after. `ARCHITECTURE.md` has the picture.
 
+pub mod ack;
 pub mod admin;
 pub mod ask;
 pub mod at_work;
@@ -27,6 +28,7 @@ pub mod instance;
 pub mod intake;
 pub mod jobs;
 pub mod judge;
+pub mod left;
 pub mod line;
 pub mod line_thread;
 pub mod link_watch;

@@ -20,6 +20,7 @@ mod command_line;
 mod condition;
 mod convert;
 mod decoder;
+mod emoji;
 mod exposure;
 mod field;
 mod handler;

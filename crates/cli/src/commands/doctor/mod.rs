@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use larkline_client::{Dialer, redacted_url};
 use larkline_gateway::status::{AppStatus, Status};
+use url::Url;
 
 use self::network::Side;
 use self::platform::Patient;
@@ -86,6 +87,13 @@ fn build() -> Check {
     )
 }
 
+/// Checks the way to the host of the long connection.
+async fn link_host(report: &mut Report, patient: &Patient<'_>, url: &Url) -> bool {
+    let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
+    report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
+    network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
+}
+
 fn skip_upgrade(report: &mut Report, why: &str) {
     report.add(Check::skip("upgrade", why));
 }
@@ -132,11 +140,7 @@ async fn examine(
         false => None,
     };
     let socket = match &endpoint {
-        Some(url) => {
-            let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
-            report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
-            network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
-        }
+        Some(url) => link_host(report, patient, url).await,
         None => false,
     };
     match (running, live) {
