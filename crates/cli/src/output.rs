@@ -20,6 +20,12 @@ pub(crate) fn data(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')));
 }
 
+/// Writes data, to whoever still reads it; `false` when nobody does.
+pub(crate) fn data_is_read(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).is_ok()
+}
+
 /// Writes a word to the person.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));

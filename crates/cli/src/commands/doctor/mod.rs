@@ -2,6 +2,7 @@
 //! the verdict last.
 //!
 //! The failure closest to this machine decides, because those further out follow from it.
+//! With `--post-upgrade` it asks the running gateway alone, whether all is as before the upgrade.
 //! Nothing is changed, no event is taken from a running gateway (see `link`), and no other
 //! program is asked. Its calls are metered: it is for a person, not for a timer.
 
@@ -11,6 +12,7 @@ mod local;
 mod network;
 mod platform;
 mod report;
+mod upgrade;
 mod verdict;
 
 use std::path::PathBuf;
@@ -40,6 +42,10 @@ pub(crate) async fn run(
     report.section(either("本机", "local"));
     report.add(build());
     let Some(config) = local::configuration(&mut report, file) else { return report.finish() };
+    if args.post_upgrade {
+        upgrade::check(&mut report, &config, args.timeout).await;
+        return report.finish();
+    }
     let live = local::machine(&mut report, &config).await;
     let dialer = match Dialer::new(&config.network.to_net_options()) {
         Ok(dialer) => dialer,
