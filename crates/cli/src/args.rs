@@ -1,11 +1,15 @@
 //! The command line.
 
+mod init;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use larkline_gateway::config;
+
+pub(crate) use self::init::{Answerer, Brand, InitArgs, Provider, brand, words};
 
 /// A self-hosted gateway for Feishu/Lark bots (unofficial).
 #[derive(Debug, Parser)]
@@ -34,6 +38,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Run the gateway in the foreground.
     Run(RunArgs),
+    /// Create or choose an app, choose what answers, write larkline.toml, see the link work.
+    Init(Box<InitArgs>),
     /// Simulator and gateway with one command, no account needed.
     Demo(DemoArgs),
     /// The platform simulator alone, for testing any bot.
@@ -136,6 +142,9 @@ pub(crate) struct DoctorArgs {
     /// Open no long connection, not even for a moment.
     #[arg(long)]
     pub(crate) no_link: bool,
+    /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// A positive number of seconds, a day at most.

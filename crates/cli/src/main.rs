@@ -9,6 +9,7 @@ mod commands;
 mod documented;
 mod exit;
 mod output;
+mod qr;
 mod words;
 
 use clap::Parser;

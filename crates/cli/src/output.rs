@@ -1,7 +1,8 @@
 //! Words on the screen: data to stdout, everything else to stderr, both without panics when
 //! the other end of a pipe has gone.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
@@ -21,6 +22,20 @@ pub(crate) fn data(text: &str) {
 /// Writes a word to the person.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Writes over the last line of progress; only where somebody watches. An empty text wipes it.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.is_terminal() {
+        drop(write!(stderr, "\r\u{1b}[2K{text}").and_then(|()| stderr.flush()));
+    }
+}
+
+/// A time as `1:05`.
+pub(crate) fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// Writes an error with its chain.

@@ -48,6 +48,7 @@ mod dial_error;
 mod dialer;
 pub mod link;
 mod proxy;
+pub mod registration;
 mod secret;
 mod tls;
 mod token;

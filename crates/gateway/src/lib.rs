@@ -32,6 +32,7 @@ pub mod live;
 pub mod log;
 pub mod look;
 pub mod metrics;
+pub mod needs;
 pub mod outgoing;
 pub mod pressure;
 pub mod pressure_watch;

@@ -21,6 +21,7 @@ mod doctor;
 mod equation;
 mod governor;
 mod guide;
+mod init;
 mod instance;
 mod jobs;
 mod language;
