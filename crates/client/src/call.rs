@@ -58,8 +58,12 @@ pub(crate) struct Call {
 pub(crate) enum Expects {
     Envelope,
     /// A JSON object whatever the status says, and no envelope: the caller reads what it means.
-    Object { bytes_max: u64 },
-    File { bytes_max: u64 },
+    Object {
+        bytes_max: u64,
+    },
+    File {
+        bytes_max: u64,
+    },
 }
 
 /// What a request carries.
@@ -163,7 +167,8 @@ impl Response {
             }
             Expects::Object { bytes_max } => {
                 let body = self.body(bytes_max).await?;
-                if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|v| v.is_object()) {
+                if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|v| v.is_object())
+                {
                     let status = self.inner.status().as_u16();
                     return Err(self.fail(ApiErrorKind::Http { status }));
                 }

@@ -71,7 +71,7 @@ impl Wanted {
 
     /// The list as the page takes it: base64url of gzip of JSON. Without the platform's preset, so that
     /// the app gets what is asked for and no more.
-    pub fn addons(&self) -> String {
+    fn addons(&self) -> String {
         let none: [&str; 0] = [];
         let json = json!({
             "preset": false,
@@ -298,7 +298,10 @@ impl Registrar {
         let expects = Expects::Object { bytes_max: ANSWER_BYTES_MAX };
         let payload = Payload::Form(fields);
         let call = Call { endpoint, method: Method::POST, url, payload, expects };
-        Ok(within(endpoint, self.timeout, call.send(&self.dialer, None)).await?.parse(endpoint)?.data)
+        Ok(within(endpoint, self.timeout, call.send(&self.dialer, None))
+            .await?
+            .parse(endpoint)?
+            .data)
     }
 }
 

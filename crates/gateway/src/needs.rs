@@ -198,7 +198,8 @@ pub fn hears_messages(granted: &[String]) -> bool {
 /// All that an app needs in the console for this configuration, no name twice.
 pub fn of(config: &Config, app: &App) -> Vec<Need> {
     let routes = || config.routes.iter().filter(|route| is_for(route, app));
-    let kinds: BTreeSet<&str> = routes().flat_map(|r| r.events.iter().map(String::as_str)).collect();
+    let kinds: BTreeSet<&str> =
+        routes().flat_map(|r| r.events.iter().map(String::as_str)).collect();
     let messages = kinds.contains(MESSAGE_RECEIVED);
     let mut needs = vec![SEND.need(true)];
     if messages {

@@ -38,8 +38,9 @@ impl Addons {
     /// Reads the parameter; a text says what is wrong with it.
     pub(crate) fn read(packed: &str) -> Result<Self, String> {
         let refuse = |what: &str, why: &dyn std::fmt::Display| format!("addons: {what}: {why}");
-        let bytes =
-            URL_SAFE_NO_PAD.decode(packed).map_err(|e| refuse("not base64url without padding", &e))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(packed)
+            .map_err(|e| refuse("not base64url without padding", &e))?;
         let mut json = String::new();
         let mut unpacked = GzDecoder::new(bytes.as_slice()).take(JSON_BYTES_MAX);
         unpacked.read_to_string(&mut json).map_err(|e| refuse("not gzip", &e))?;

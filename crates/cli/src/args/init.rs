@@ -174,7 +174,10 @@ mod tests {
         assert_eq!(answerer("agent:codex"), Ok(Answerer::Agent("codex")));
         let model = Some("deepseek-reasoner".to_owned());
         let provider = Provider::DeepSeek;
-        assert_eq!(answerer("llm:deepseek/deepseek-reasoner"), Ok(Answerer::Llm { provider, model }));
+        assert_eq!(
+            answerer("llm:deepseek/deepseek-reasoner"),
+            Ok(Answerer::Llm { provider, model })
+        );
         let argv = vec!["./answer".to_owned(), "--fast".to_owned()];
         assert_eq!(answerer("command:./answer --fast"), Ok(Answerer::Command(argv)));
         for wrong in ["", "agent:", "agent:gpt", "llm:", "command:", "echo:x"] {

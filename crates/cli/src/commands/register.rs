@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use larkline_client::registration::{
-    Offer, Registered, Registrar, RegistrationError, Wanted,
-};
-use larkline_client::{ApiError, ApiErrorKind};
+use larkline_client::registration::{Offer, Registered, Registrar, RegistrationError, Wanted};
 use larkline_gateway::needs::{Kind, Need};
 use larkline_proto::id::AppId;
 use tokio::time::{Instant, sleep};
@@ -52,7 +49,10 @@ pub(crate) async fn run(registrar: &Registrar, wanted: &Wanted) -> Result<Regist
         match answer {
             Err(RegistrationError::Expired { .. }) if nth < OFFERS_MAX => {
                 nth += 1;
-                output::note(either("这个码已过期，换一个新的：", "that code has expired; here is another:"));
+                output::note(either(
+                    "这个码已过期，换一个新的：",
+                    "that code has expired; here is another:",
+                ));
             }
             other => return other.map_err(failed),
         }
@@ -90,55 +90,48 @@ async fn count_down(offer: &Offer) -> std::convert::Infallible {
 
 /// What a failure means to the operator.
 fn failed(error: RegistrationError) -> Failed {
-    let (class, next) = match &error {
+    let by_hand = either(
+        "这是服务器的原话；请在开发者后台建应用，用 --app-id 和 --app-secret-file 填入",
+        "these are the server's own words; make the app in the console, and use --app-id and --app-secret-file",
+    );
+    let (class, what, next) = match error {
         RegistrationError::Denied => (
             Class::PlatformConfig,
+            either("对方拒绝了", "the person refused").to_owned(),
             either(
                 "再运行一次并在页面上同意；或者在开发者后台建好应用，用 --app-id 和 --app-secret-file",
                 "run it again and allow it on the page; or make the app in the console, and use --app-id and --app-secret-file",
             ),
         ),
-        RegistrationError::Expired { .. } => (
+        RegistrationError::Expired { last } => (
             Class::PlatformConfig,
+            match last {
+                None => either("没有人扫码", "nobody scanned a code").to_owned(),
+                Some(last) => say!(zh: "没有得到回答：{last}", en: "there was no answer: {last}"),
+            },
             either("准备好手机后再运行一次", "run it again when a phone is at hand"),
         ),
-        RegistrationError::Call(call) => (class_of(call), unreachable()),
-        _ => (
+        RegistrationError::Refused { error, description } => (
             Class::Platform,
+            say!(
+                zh: "服务器拒绝：{error}：{description}",
+                en: "the server refused: {error}: {description}"
+            ),
+            by_hand,
+        ),
+        RegistrationError::Call(call) => (
+            Class::of_api(&call),
+            say!(zh: "账号主机没有给出回答：{call}", en: "the host of accounts gave no answer: {call}"),
             either(
-                "这是服务器的原话；请在开发者后台建应用，用 --app-id 和 --app-secret-file 填入",
-                "these are the server's own words; make the app in the console, and use --app-id and --app-secret-file",
+                "请检查到账号主机的网络和代理（--proxy、--ca-file），或用 --app-id 和 --app-secret-file",
+                "check network and proxy to the host of accounts (--proxy, --ca-file), or use --app-id and --app-secret-file",
             ),
         ),
-    };
-    let what = match &error {
-        RegistrationError::Denied => either("对方拒绝了", "the person refused").to_owned(),
-        RegistrationError::Expired { last: None } => {
-            either("没有人扫码", "nobody scanned a code").to_owned()
-        }
-        RegistrationError::Expired { last: Some(last) } => {
-            say!(zh: "没有得到回答：{last}", en: "there was no answer: {last}")
-        }
-        RegistrationError::Refused { error, description } => say!(
-            zh: "服务器拒绝：{error}：{description}",
-            en: "the server refused: {error}: {description}"
+        other @ (RegistrationError::Unsupported { .. } | _) => (
+            Class::Platform,
+            say!(zh: "注册失败：{other}", en: "the registration failed: {other}"),
+            by_hand,
         ),
-        other => say!(zh: "注册失败：{other}", en: "the registration failed: {other}"),
     };
     Failed { class, what, next: next.to_owned() }
-}
-
-fn class_of(error: &ApiError) -> Class {
-    match &error.kind {
-        // A page without the flow's JSON: something else answers, or no such service is there.
-        ApiErrorKind::Unreadable { .. } => Class::Proxy,
-        _ => Class::of_api(error),
-    }
-}
-
-fn unreachable() -> &'static str {
-    either(
-        "请检查到账号主机的网络和代理（--proxy、--ca-file），或用 --app-id 和 --app-secret-file",
-        "check network and proxy to the host of accounts (--proxy, --ca-file), or use --app-id and --app-secret-file",
-    )
 }

@@ -113,7 +113,10 @@ fn subscribed(versions: &[Version]) -> Vec<String> {
 }
 
 /// The names of what is needed and not there, and a line on what each breaks.
-fn missing<'a>(needs: impl Iterator<Item = &'a Need>, has: &[String]) -> (Vec<&'a str>, Vec<String>) {
+fn missing<'a>(
+    needs: impl Iterator<Item = &'a Need>,
+    has: &[String],
+) -> (Vec<&'a str>, Vec<String>) {
     let missing: Vec<&Need> = needs.filter(|need| !need.is_met_by(has)).collect();
     let line = |need: &&Need| {
         let (name, what) = (need.name(), need.lost(lang()));

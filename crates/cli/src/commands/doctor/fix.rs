@@ -49,7 +49,10 @@ pub(super) async fn all(report: &mut Report, gaps: Vec<Gap>, limit: Duration) ->
         let registrar = Registrar::new(dialer, accounts, limit);
         match register::run(&registrar, &wanted).await {
             Ok(done) if done.app_id == app_id => {
-                report.add(Check::pass(NAME, say!(zh: "已加到 {app_id}：{list}", en: "added to {app_id}: {list}")));
+                report.add(Check::pass(
+                    NAME,
+                    say!(zh: "已加到 {app_id}：{list}", en: "added to {app_id}: {list}"),
+                ));
             }
             Ok(other) => {
                 allowed = false;

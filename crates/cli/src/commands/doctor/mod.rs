@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use larkline_client::{Dialer, redacted_url};
 use larkline_gateway::status::{AppStatus, Status};
+use url::Url;
 
 use self::console::Findings;
 use self::fix::Gap;
@@ -146,7 +147,39 @@ async fn examine(
         true => link::count(report, patient, running).await,
         false => None,
     };
-    let socket = match &endpoint {
+    let place = Place { live, running, no_link };
+    socket(report, patient, endpoint.as_ref(), others, &place).await;
+    if !admitted {
+        return None;
+    }
+    report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
+    let ours = u32::from(running.is_some_and(|a| a.link.verified));
+    let mut findings = console::check(report, patient).await;
+    findings.others = others.map(|online| online.saturating_sub(ours));
+    if let Some(app) = running {
+        console::silence(report, patient, app, &findings);
+        console::mentions(report, patient, app);
+    }
+    Some(findings)
+}
+
+/// What is known of a running gateway, and whether a link of ours may be opened.
+struct Place<'a> {
+    live: Option<&'a Status>,
+    running: Option<&'a AppStatus>,
+    no_link: bool,
+}
+
+/// The way to the link's host, and the running gateway's link or a moment of our own.
+async fn socket(
+    report: &mut Report,
+    patient: &Patient<'_>,
+    endpoint: Option<&Url>,
+    others: Option<u32>,
+    place: &Place<'_>,
+) {
+    let &Place { live, running, no_link } = place;
+    let socket = match endpoint {
         Some(url) => {
             let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
             report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
@@ -173,16 +206,4 @@ async fn examine(
         ),
         _ => link::own(report, patient).await,
     }
-    if !admitted {
-        return None;
-    }
-    report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
-    let ours = u32::from(running.is_some_and(|a| a.link.verified));
-    let mut findings = console::check(report, patient).await;
-    findings.others = others.map(|online| online.saturating_sub(ours));
-    if let Some(app) = running {
-        console::silence(report, patient, app, &findings);
-        console::mentions(report, patient, app);
-    }
-    Some(findings)
 }

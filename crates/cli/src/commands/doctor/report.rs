@@ -162,8 +162,9 @@ impl Report {
 
     /// The verdict in words, `word` being the stable one.
     fn sentence(&self, deciding: Option<&Check>, word: &'static str) -> String {
-        let shown =
-            deciding.and_then(|check| check.class).map_or(either("健康", word), Class::shown);
+        let shown = deciding
+            .and_then(|check| check.class)
+            .map_or_else(|| either("健康", word), Class::shown);
         if let Some(Check { name, detail, next, .. }) = deciding {
             let next = next.as_ref().map(|next| say!(zh: "；{next}", en: "; {next}"));
             let next = next.unwrap_or_default();

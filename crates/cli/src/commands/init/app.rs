@@ -35,8 +35,8 @@ pub(super) async fn find(
     draft: &mut Draft,
 ) -> Result<()> {
     let config = place.check_without_secret(&draft.text())?;
-    let dialer = Dialer::new(&config.network.to_net_options())
-        .map_err(|error| local(error.to_string()))?;
+    let dialer =
+        Dialer::new(&config.network.to_net_options()).map_err(|error| local(error.to_string()))?;
     match asker.way(args)? {
         Way::Scan => scan(args, place, draft, &config, dialer).await,
         Way::Known(app_id, secret) => {
@@ -50,14 +50,17 @@ pub(super) async fn find(
 }
 
 fn local(what: String) -> Failed {
-    let next = either("改正 --proxy 或 --ca-file 后再运行", "mend --proxy or --ca-file, and run it again");
+    let next =
+        either("改正 --proxy 或 --ca-file 后再运行", "mend --proxy or --ca-file, and run it again");
     Failed { class: Class::LocalFault, what, next: next.to_owned() }
 }
 
 /// The app that the draft is about; the environment may add others.
 fn main(config: &Config) -> Result<&App> {
     let main = config.apps.iter().find(|app| app.name == "main");
-    main.ok_or_else(|| Yours(either("配置中没有 app.main", "there is no app.main").to_owned()).into())
+    main.ok_or_else(|| {
+        Yours(either("配置中没有 app.main", "there is no app.main").to_owned()).into()
+    })
 }
 
 async fn scan(
@@ -81,7 +84,9 @@ async fn scan(
     let done = register::run(&registrar, &wanted).await?;
     if done.on_lark && draft.brand == Brand::Feishu {
         draft.brand = Brand::Lark;
-        output::note(&say!(zh: "扫码的人在 Lark 上：domain = \"lark\"（{LARK}）", en: "the person is on Lark: domain = \"lark\" ({LARK})"));
+        output::note(
+            &say!(zh: "扫码的人在 Lark 上：domain = \"lark\"（{LARK}）", en: "the person is on Lark: domain = \"lark\" ({LARK})"),
+        );
     }
     let path = place.write_secret(&done.app_secret)?;
     output::note(&say!(
@@ -93,7 +98,9 @@ async fn scan(
     if draft.owners.is_empty()
         && let Some(owner) = done.owner
     {
-        output::note(&say!(zh: "owner 是扫码的人：{owner}", en: "its owner is whoever scanned: {owner}"));
+        output::note(
+            &say!(zh: "owner 是扫码的人：{owner}", en: "its owner is whoever scanned: {owner}"),
+        );
         draft.owners.push(owner);
     }
     let config = place.check(&draft.text())?;

@@ -80,7 +80,10 @@ impl Draft {
                 "# 你自己的 open id：给机器人发一条消息，`larkline messages --format json` 里有",
                 "# your own open id: write to the bot, and the log shows it as sender=\"ou_…\"",
             ),
-            false => either("# 能用代理、命令和管理命令的人", "# who reaches agents, programs and commands of the bot"),
+            false => either(
+                "# 能用代理、命令和管理命令的人",
+                "# who reaches agents, programs and commands of the bot",
+            ),
         };
         vec![
             String::new(),
@@ -93,7 +96,10 @@ impl Draft {
             format!(
                 "domain = {}   {}",
                 quoted(domain),
-                either("# feishu、lark，或自有平台的地址", "# feishu, lark, or the address of a platform of your own")
+                either(
+                    "# feishu、lark，或自有平台的地址",
+                    "# feishu, lark, or the address of a platform of your own"
+                )
             ),
             format!("owners = [{}]   {owners_are}", owners.join(", ")),
         ]

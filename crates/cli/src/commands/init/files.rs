@@ -29,7 +29,7 @@ impl Place {
         let named = output.or(config).unwrap_or_else(|| PathBuf::from("larkline.toml"));
         let file = std::path::absolute(&named)
             .with_context(|| say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another"))?;
-        let dir = file.parent().unwrap_or(Path::new("/")).to_owned();
+        let dir = file.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         std::fs::create_dir_all(&dir).with_context(|| cannot_write(&dir))?;
         Ok(Self { file, dir })
     }

@@ -61,17 +61,20 @@ pub(super) async fn run(
     limit: Duration,
 ) -> Result<(Held, ExitStatus)> {
     let Some(app) = config.apps.iter().find(|app| app.name == "main") else {
-        return Ok((Held { verified: false, connections: None, calls: 0, heard: false }, ExitStatus::Ok));
+        return Ok((
+            Held { verified: false, connections: None, calls: 0, heard: false },
+            ExitStatus::Ok,
+        ));
     };
     let dialer = Dialer::new(&config.network.to_net_options())?;
     let (domain, secret) = (app.domain.clone(), app.app_secret.clone());
-    let api =
-        ApiClient::with_timeouts(dialer, domain, app.app_id.clone(), secret, limit, limit);
+    let api = ApiClient::with_timeouts(dialer, domain, app.app_id.clone(), secret, limit, limit);
     let mut gateway = Rehearsal::start(config, file)?;
     output::note(either("正在建立长连接……", "opening the long connection ..."));
-    gateway.verified(limit * STEPS).await?;
-    let watch = Watch { app, api, until: Instant::now() + wait };
-    let held = watch.run(&mut gateway).await;
+    let held = match gateway.verified(limit * STEPS).await {
+        Ok(()) => Watch { app, api, until: Instant::now() + wait }.run(&mut gateway).await,
+        Err(failed) => Err(failed.into()),
+    };
     gateway.stop().await;
     let held = held?;
     let exit = if held.heard { ExitStatus::Ok } else { ExitStatus::Found(Class::PlatformConfig) };
@@ -228,8 +231,18 @@ impl Watch<'_> {
 
     /// Asks the platform how many links it sees; a change is a line of its own.
     async fn count(&self, held: &mut Held) {
-        let Ok(answer) = self.api.connection_count().await else { return };
+        let answer = self.api.connection_count().await;
         held.calls += 1;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if held.calls == 1 => {
+                return output::note(&say!(
+                    zh: "平台没有告知长连接的数目：{error}",
+                    en: "the platform does not tell how many links it sees: {error}"
+                ));
+            }
+            Err(_) => return,
+        };
         if held.connections.replace(answer.data) != Some(answer.data) {
             let (n, calls) = (answer.data, held.calls);
             output::progress("");
@@ -237,6 +250,12 @@ impl Watch<'_> {
                 zh: "平台看到 {n} 条长连接（已调用 {calls} 次）",
                 en: "the platform sees {n} long connection(s) (calls made: {calls})"
             ));
+            if n > 1 {
+                output::note(either(
+                    "其中只有一条是我们的：另一个实例会分走一部分事件，请停掉它",
+                    "one of them is ours: another instance takes part of the events, stop it",
+                ));
+            }
         }
     }
 

@@ -119,7 +119,9 @@ fn checked(place: &Place, draft: &Draft) -> Result<(Config, String)> {
 fn written(place: &Place, text: &str) -> Result<()> {
     let copy = place.write(text)?;
     let file = place.file.display();
-    output::note(&say!(zh: "配置写入 {file}，已用加载器检查", en: "the configuration is in {file}, checked by the loader"));
+    output::note(
+        &say!(zh: "配置写入 {file}，已用加载器检查", en: "the configuration is in {file}, checked by the loader"),
+    );
     if let Some(copy) = copy {
         output::note(&say!(
             zh: "原来的文件是 {copy}",
@@ -138,23 +140,30 @@ fn warnings(config: &Config) {
 }
 
 fn next_steps(done: &Done) -> String {
-    let file = done.file.display();
-    let steps = either(
-        ["启动", "看收到什么", "检查", "查一条消息"],
-        ["start it", "see what comes in", "check all of it", "one message's story"],
+    // What is found without being named needs no flag.
+    let here = std::env::current_dir().is_ok_and(|dir| dir.join("larkline.toml") == done.file);
+    let config = if here { String::new() } else { format!(" --config {}", done.file.display()) };
+    let steps = [
+        ("run", "启动网关", "start the gateway"),
+        (
+            "messages",
+            "收到什么、发出什么、结果如何",
+            "what came in, what went out, what became of it",
+        ),
+        ("doctor", "从这台机器查到后台", "check everything, from this machine to the console"),
+    ];
+    let mut lines = vec![either("接下来：", "Next:").to_owned()];
+    lines.extend(
+        steps.map(|(command, zh, en)| {
+            format!("  larkline {command}{config}   # {}", either(zh, en))
+        }),
     );
-    let [run, messages, doctor, explain] = steps;
-    [
-        either("接下来：", "Next:").to_owned(),
-        format!("  larkline run --config {file}      # {run}"),
-        format!("  larkline messages --config {file} # {messages}"),
-        format!("  larkline doctor --config {file}   # {doctor}"),
-        format!("  larkline explain TEXT --config {file} # {explain}"),
+    lines.push(
         either(
-            "  长期运行（systemd）：docs/operations.md",
-            "  to keep it running (systemd): docs/operations.md",
+            "长期运行（systemd）见 docs/operations.md",
+            "To keep it running (systemd): docs/operations.md",
         )
         .to_owned(),
-    ]
-    .join("\n")
+    );
+    lines.join("\n")
 }

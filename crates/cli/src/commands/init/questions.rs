@@ -61,7 +61,10 @@ impl Asker {
         if !self.interactive {
             return Ok(Brand::Feishu);
         }
-        let own = either("自有平台或模拟器（地址）", "a platform of your own, or the simulator (its address)");
+        let own = either(
+            "自有平台或模拟器（地址）",
+            "a platform of your own, or the simulator (its address)",
+        );
         let names = [either("飞书", "Feishu"), "Lark", own];
         Ok(match self.choose(either("应用在哪里？", "Where is the app?"), &names, 0)? {
             0 => Brand::Feishu,
@@ -83,11 +86,19 @@ impl Asker {
             return Ok(Answerer::Echo);
         }
         let agent = |name: &str, program: &str| match on_path(program) {
-            Some(path) => say!(zh: "{name}（{path}）", en: "{name} ({path})", path = path.display()),
-            None => say!(zh: "{name}（PATH 上没有 {program}）", en: "{name} (no {program} on the PATH)"),
+            Some(path) => {
+                say!(zh: "{name}（{path}）", en: "{name} ({path})", path = path.display())
+            }
+            None => {
+                say!(zh: "{name}（PATH 上没有 {program}）", en: "{name} (no {program} on the PATH)")
+            }
         };
         let names = [
-            either("回声：原样重复，先看看通不通", "echo: repeats what is written, to see that it works").to_owned(),
+            either(
+                "回声：原样重复，先看看通不通",
+                "echo: repeats what is written, to see that it works",
+            )
+            .to_owned(),
             agent("Claude Code", "claude"),
             agent("Codex", "codex"),
             either("大模型（OpenAI 兼容接口）", "a language model (OpenAI-compatible)").to_owned(),

@@ -45,7 +45,9 @@ async fn one_code_adds_what_is_missing_and_the_verdict_is_healthy() {
     assert_eq!(code, 0, "{report}{said}");
     assert_eq!(report.lines().last(), Some("verdict: healthy"), "{report}");
     let added = report.lines().find(|line| line.contains("added to")).unwrap();
-    for name in ["im:message:send_as_bot", "im:message.group_at_msg:readonly", "im.message.receive_v1"] {
+    for name in
+        ["im:message:send_as_bot", "im:message.group_at_msg:readonly", "im.message.receive_v1"]
+    {
         assert!(added.contains(name), "{name}: {added}");
     }
     // Exactly what is missing: what was there is not asked for again.

@@ -69,13 +69,13 @@ impl Accounts {
                 _ => {
                     seen.lock().unwrap().push(Instant::now());
                     let mut left = answers.lock().unwrap();
-                    left.pop_front().unwrap_or(json!({"error": "authorization_pending"}))
+                    left.pop_front().unwrap_or_else(|| json!({"error": "authorization_pending"}))
                 }
             };
             async move { axum::Json(body) }
         };
-        let app = axum::Router::new()
-            .route("/oauth/v1/app/registration", axum::routing::post(answer));
+        let app =
+            axum::Router::new().route("/oauth/v1/app/registration", axum::routing::post(answer));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut server = tokio::task::JoinSet::new();
@@ -173,8 +173,7 @@ async fn silence_over_a_good_link_ends_in_advice() {
     let url = novice.rig.sim.url();
     let args = [&["init", "--domain", &url, "--wait", "1"], &DEMO[..]].concat();
     let secret = AppSpec::default().app_secret;
-    let (code, all) =
-        whole(&novice.command(&args).env("SECRET", secret).output().await.unwrap());
+    let (code, all) = whole(&novice.command(&args).env("SECRET", secret).output().await.unwrap());
     assert_eq!(code, 13, "{all}");
     for part in ["the link is verified", "no event came within 0:01", "larkline doctor --fix"] {
         assert!(all.contains(part), "{part}: {all}");
@@ -185,7 +184,8 @@ async fn silence_over_a_good_link_ends_in_advice() {
 #[tokio::test]
 async fn a_link_that_is_refused_is_told_with_its_class() {
     let novice = Novice::new().await;
-    let answer = Answer::Code { status: 200, code: 1_000_040_350, msg: "limit".to_owned(), reset_s: None };
+    let answer =
+        Answer::Code { status: 200, code: 1_000_040_350, msg: "limit".to_owned(), reset_s: None };
     novice.rig.fault(Fault::Endpoint { answer, times: 100_000 });
     let url = novice.rig.sim.url();
     let args = [&["init", "--domain", &url, "--wait", "1"], &DEMO[..]].concat();

@@ -94,10 +94,16 @@ async fn the_console_saves_the_subscription_only_while_there_is_a_link() {
 #[tokio::test]
 async fn the_code_asks_for_exactly_what_the_handler_needs() {
     let echo = Novice::new().await.asked_for("echo").await;
-    assert!(!echo.contains("cardkit:card:write") && !echo.contains("card.action.trigger"), "{echo}");
+    assert!(
+        !echo.contains("cardkit:card:write") && !echo.contains("card.action.trigger"),
+        "{echo}"
+    );
     assert!(echo.contains("im:message:send_as_bot") && echo.contains("im.message.receive_v1"));
     let agent = Novice::new().await.asked_for("agent:claude").await;
-    assert!(agent.contains("cardkit:card:write") && agent.contains("card.action.trigger"), "{agent}");
+    assert!(
+        agent.contains("cardkit:card:write") && agent.contains("card.action.trigger"),
+        "{agent}"
+    );
 }
 
 impl Novice {
@@ -118,7 +124,8 @@ impl Novice {
 
 #[tokio::test]
 async fn somebody_on_lark_is_followed_there_through_proxy_and_private_authority() {
-    let hosts = ["accounts.feishu.cn", "accounts.larksuite.com", "open.feishu.cn", "open.larksuite.com"];
+    let hosts =
+        ["accounts.feishu.cn", "accounts.larksuite.com", "open.feishu.cn", "open.larksuite.com"];
     let names = hosts.map(str::to_owned).to_vec();
     let authority = Authority::of("Test CA", CertificateParams::new(names).unwrap());
     let options = SimOptions { tls: authority.platform().tls, ..quick() };

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use larkline_sim::{AppSpec, Scan};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use tokio::process::Child;
 
 use super::Novice;
 use crate::rig::{PATIENCE, text};
 
 const ENTER: &str = "\r";
+/// What stands where something is typed that is not shown.
+const HIDDEN: &str = "(not shown): ";
 const DOWN: &str = "\u{1b}[B";
 
 /// A terminal with a program on it.
@@ -75,6 +77,19 @@ impl Terminal {
         self.read += seen(self).unwrap_or_default();
     }
 
+    /// Waits until what is typed is not shown.
+    async fn is_silent(&self) {
+        let echoes = || {
+            let modes = tcgetattr(&self.master).unwrap().local_modes;
+            modes.contains(LocalModes::ECHO)
+        };
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while echoes() {
+            assert!(tokio::time::Instant::now() < deadline, "{}", self.shown());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     fn types(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
@@ -99,16 +114,19 @@ async fn at_a_terminal_every_question_is_asked_and_the_secret_is_not_shown() {
         ("Model", ENTER.to_owned()),
         ("Which variable holds the key?", ENTER.to_owned()),
         ("Which app?", format!("{DOWN}{ENTER}")),
-        ("App ID", format!("{id}{ENTER}")),
+        ("App ID: ", format!("{id}{ENTER}")),
         // A wrong one is asked for again.
-        ("App secret", format!("not-the-secret{ENTER}")),
+        (HIDDEN, format!("not-the-secret{ENTER}")),
         ("copy app_secret again", String::new()),
-        ("App ID", format!("{id}{ENTER}")),
-        ("App secret", format!("{secret}{ENTER}")),
+        ("App ID: ", format!("{id}{ENTER}")),
+        (HIDDEN, format!("{secret}{ENTER}")),
         ("Your open id", format!("{}{ENTER}", novice.rig.owner)),
     ];
     for (question, keys) in answers {
         terminal.sees(question).await;
+        if question == HIDDEN {
+            terminal.is_silent().await;
+        }
         terminal.types(&keys);
     }
     terminal.sees("Next:").await;
@@ -127,13 +145,15 @@ async fn at_a_terminal_every_question_is_asked_and_the_secret_is_not_shown() {
 async fn a_code_is_drawn_with_white_around_it_and_the_time_left_runs() {
     let novice = Novice::new().await;
     let url = novice.rig.sim.url();
-    let args = ["init", "--lang", "zh", "--domain", &url, "--qr", "--handler", "echo", "--wait", "600"];
+    let args =
+        ["init", "--lang", "zh", "--domain", &url, "--qr", "--handler", "echo", "--wait", "600"];
     let mut terminal = Terminal::start(&novice, &args, 120);
     terminal.sees("user_code=").await;
     terminal.sees("此码还有").await;
     let shown = terminal.shown();
     assert!(shown.contains("\u{1b}[30;107m") && shown.contains('▀'), "{shown}");
-    let code = shown.split_whitespace().find(|word| word.contains("user_code=")).unwrap().to_owned();
+    let code =
+        shown.split_whitespace().find(|word| word.contains("user_code=")).unwrap().to_owned();
     let platform = novice.rig.sim.platform();
     platform.visit(&code, &novice.rig.owner, Scan::Allow).unwrap();
     terminal.sees("长连接已验证").await;
