@@ -63,10 +63,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<DeadAction>,
     },
-    /// One message's story, by event id, message id or a piece of its text.
+    /// One message's story, by event id, message id or a piece of its text; or what an error means.
     Explain {
-        /// What to look for.
-        key: String,
+        /// What to look for, or a code, a number, a line of a log.
+        text: String,
     },
     /// Conversations with agents and models.
     Sessions(SessionsArgs),
@@ -152,7 +152,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let fits = |n: &f64| (0.1..=86_400.0).contains(n);
     match text.parse::<f64>().ok().filter(fits) {
         Some(number) => Ok(Duration::from_secs_f64(number)),
-        None => Err("give a number of seconds, from 0.1 to 86400".to_owned()),
+        None => Err(say!(
+            zh: "请给出秒数，0.1 到 86400",
+            en: "give a number of seconds, from 0.1 to 86400"
+        )),
     }
 }
 
@@ -355,13 +358,14 @@ pub(crate) struct JobRunArgs {
 
 /// A time as the configuration has them.
 fn time(text: &str) -> Result<Duration, String> {
-    config::parse_duration(text).ok_or_else(|| "write a time as 90s, 10m or 2h".to_owned())
+    config::parse_duration(text)
+        .ok_or_else(|| say!(zh: "时间写作 90s、10m 或 2h", en: "write a time as 90s, 10m or 2h"))
 }
 
 /// A size as the configuration has them, in bytes.
 fn size(text: &str) -> Result<u64, String> {
     let bytes = config::parse_size(text).map(|bytes| bytes.0);
-    bytes.ok_or_else(|| "write a size as 512M or 2G".to_owned())
+    bytes.ok_or_else(|| say!(zh: "大小写作 512M 或 2G", en: "write a size as 512M or 2G"))
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,10 +8,13 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use larkline_gateway::config::ConfigErrors;
+use larkline_gateway::words::Lang;
 use serde::Serialize;
 
 use crate::args::Format;
-use crate::lang::either;
+use crate::exit::Failed;
+use crate::explain;
+use crate::lang::{either, lang};
 
 /// Writes data.
 pub(crate) fn data(text: &str) {
@@ -38,16 +41,33 @@ pub(crate) fn minutes(time: Duration) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// Writes an error with its chain.
+/// Writes an error with its chain, and what is known about it.
 pub(crate) fn error(error: &anyhow::Error) {
     // Problems of the configuration come as a report of their own.
     if error.is::<ConfigErrors>() {
         return note(error.to_string().trim_end());
     }
-    note(&format!("error: {error}"));
+    note(&say!(zh: "错误：{error}", en: "error: {error}"));
     for cause in error.chain().skip(1) {
-        note(&format!("  caused by: {cause}"));
+        note(&say!(zh: "  原因：{cause}", en: "  caused by: {cause}"));
     }
+    if !error.is::<Failed>() {
+        hint(&format!("{error:#}"));
+    }
+}
+
+/// The meaning and the next step of an error that does not name one itself, in the operator's language.
+fn hint(error: &str) {
+    let step = either("；", "; ");
+    if error.contains(step) {
+        return;
+    }
+    let Some(entry) = explain::find(error).into_iter().next() else { return };
+    let explain::Words { meaning, remedy } = entry.words(lang());
+    if lang() == Lang::Zh {
+        note(&format!("  含义：{meaning}"));
+    }
+    note(&say!(zh: "  下一步：{remedy}", en: "  next: {remedy}"));
 }
 
 /// Writes data as JSON, or through `human`.

@@ -80,6 +80,14 @@ impl ApiClient {
         Self { inner: Arc::new(inner) }
     }
 
+    pub(crate) fn domain(&self) -> &Url {
+        &self.inner.domain
+    }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.inner.dialer
+    }
+
     /// The app this client speaks for.
     pub fn app_id(&self) -> &AppId {
         &self.inner.app_id

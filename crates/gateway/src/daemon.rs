@@ -27,6 +27,7 @@ use crate::run_error::RunError;
 use crate::shared::Shared;
 use crate::signals::{Name, Signals};
 use crate::stages::Stages;
+use crate::words::Lang;
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
@@ -219,7 +220,7 @@ fn apply(
     let needs_restart = old.needs_restart(&new);
     stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
     failpoint!("reloading");
-    for line in new.policy_lines() {
+    for line in new.policy_lines(Lang::En) {
         tracing::info!("{line}");
     }
     for name in old.handlers.keys().filter(|name| !new.handlers.contains_key(*name)) {
@@ -290,7 +291,7 @@ async fn announce(
     );
     look_for_crash_loop(config, store).await;
     tracing::info!(mode = "long connection", reconnect = "always", "larkline listens");
-    for line in config.policy_lines() {
+    for line in config.policy_lines(Lang::En) {
         tracing::info!("{line}");
     }
     for warning in &config.warnings {

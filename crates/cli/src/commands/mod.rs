@@ -5,6 +5,7 @@ mod config;
 mod credentials;
 mod demo;
 mod doctor;
+mod explain;
 mod init;
 mod job;
 mod lists;
@@ -17,14 +18,15 @@ mod send;
 mod sessions;
 mod sim;
 mod status;
+mod story;
 mod task;
 mod version;
 
 use anyhow::Result;
-use clap::CommandFactory;
 
 use crate::args::{Args, Command};
 use crate::exit::ExitStatus;
+use crate::help;
 
 /// Runs the command.
 ///
@@ -43,7 +45,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Messages(messages) => lists::messages(config, format, messages).await,
         Command::Chats => lists::chats(config, format).await,
         Command::Dead { action } => lists::dead(config, format, action).await,
-        Command::Explain { key } => lists::explain(config, format, key).await,
+        Command::Explain { text } => explain::run(config, format, text).await,
         Command::Sessions(sessions) => sessions::run(config, format, sessions).await,
         Command::Send(send) => send::run(config, format, send).await,
         Command::Job { action } => job::run(config, format, action).await,
@@ -53,7 +55,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,
-                &mut Args::command(),
+                &mut help::command(),
                 "larkline",
                 &mut std::io::stdout(),
             );

@@ -19,6 +19,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod equation;
+mod explain;
 mod governor;
 mod guide;
 mod init;

@@ -270,14 +270,6 @@ pub(super) fn silence(report: &mut Report, patient: &Patient<'_>, app: &AppStatu
     let hears = f.scopes.as_deref().map(needs::hears_messages);
     let enabled = f.application.as_ref().and_then(|a| a.status).map(|status| status == 1);
     let alone = f.others.map(|others| others == 0);
-    let line = |n: usize, cause: &str, fine: Option<bool>, page: &str| {
-        let found = match fine {
-            Some(true) => either("已排除", "ruled out").to_owned(),
-            Some(false) => say!(zh: "发现：{page}", en: "FOUND: {page}"),
-            None => say!(zh: "无法询问，请查看：{page}", en: "cannot be asked, look: {page}"),
-        };
-        say!(zh: "{n}. {cause}：{found}", en: "{n}. {cause}: {found}")
-    };
     let (event, auth) = (patient.console("event"), patient.console("auth"));
     // The mode of events is not told; that of callbacks, set beside it, is a hint when wrong.
     let mode = mode.filter(|mode| *mode != "websocket").map(|_| false);
@@ -313,6 +305,16 @@ pub(super) fn silence(report: &mut Report, patient: &Patient<'_>, app: &AppStatu
         "write to the bot, or run `larkline probe`, and look again",
     );
     report.add(Check::warn(NAME, what).notes(causes).next(next));
+}
+
+/// One possible cause of silence, and what is known about it.
+fn line(n: usize, cause: &str, fine: Option<bool>, page: &str) -> String {
+    let found = match fine {
+        Some(true) => either("已排除", "ruled out").to_owned(),
+        Some(false) => say!(zh: "发现：{page}", en: "FOUND: {page}"),
+        None => say!(zh: "无法询问，请查看：{page}", en: "cannot be asked, look: {page}"),
+    };
+    say!(zh: "{n}. {cause}：{found}", en: "{n}. {cause}: {found}")
 }
 
 /// Groups that talk, and never to the bot.

@@ -102,6 +102,13 @@ fn build() -> Check {
     )
 }
 
+/// Checks the way to the host of the long connection.
+async fn link_host(report: &mut Report, patient: &Patient<'_>, url: &Url) -> bool {
+    let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
+    report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
+    network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
+}
+
 fn skip_upgrade(report: &mut Report, why: &str) {
     report.add(Check::skip("upgrade", why));
 }
@@ -180,11 +187,7 @@ async fn socket(
 ) {
     let &Place { live, running, no_link } = place;
     let socket = match endpoint {
-        Some(url) => {
-            let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
-            report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
-            network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
-        }
+        Some(url) => link_host(report, patient, url).await,
         None => false,
     };
     match (running, live) {

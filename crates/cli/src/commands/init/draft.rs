@@ -81,7 +81,7 @@ impl Draft {
                 "# your own open id: write to the bot, and the log shows it as sender=\"ou_…\"",
             ),
             false => either(
-                "# 能用代理、命令和管理命令的人",
+                "# 能用智能体、程序和管理命令的人",
                 "# who reaches agents, programs and commands of the bot",
             ),
         };
@@ -158,7 +158,7 @@ impl Draft {
             Answerer::Echo => vec![
                 "kind = \"echo\"".to_owned(),
                 either(
-                    "# 换成代理、大模型或程序：docs/agents.md、docs/llm.md、docs/handlers.md",
+                    "# 换成智能体、大模型或程序：docs/agents.md、docs/llm.md、docs/handlers.md",
                     "# an agent, a model or a program instead: docs/agents.md, docs/llm.md, docs/handlers.md",
                 )
                 .to_owned(),
