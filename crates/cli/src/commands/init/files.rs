@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use larkline_client::Secret;
 use larkline_gateway::config::{Config, Flag, Sources};
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
 use crate::commands::config;
 
@@ -58,6 +58,15 @@ impl Place {
         self.load(text, vec![Flag { flag, key, value }])
     }
 
+    /// Reads what was written.
+    ///
+    /// # Errors
+    /// Its problems.
+    pub(super) fn read(&self) -> Result<Config> {
+        let file = Some(self.file.clone());
+        Ok(Config::load(&Sources { file, ..config::sources(None)? })?)
+    }
+
     fn load(&self, text: &str, flags: Vec<Flag>) -> Result<Config> {
         let draft = self.beside(text)?;
         let file = Some(draft.path().to_owned());
@@ -95,7 +104,8 @@ impl Place {
 
     fn beside(&self, text: &str) -> Result<NamedTempFile> {
         let write = || -> std::io::Result<NamedTempFile> {
-            let mut file = NamedTempFile::new_in(&self.dir)?;
+            let mut file =
+                Builder::new().prefix(".larkline-draft-").suffix(".toml").tempfile_in(&self.dir)?;
             file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
             Ok(file)

@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::app;
 use crate::commands::ask::Gateway;
+use crate::commands::lists;
 use crate::exit::{Class, ExitStatus, Failed};
 use crate::lang::either;
 use crate::output;
@@ -209,6 +210,7 @@ impl Watch<'_> {
         self.greet().await;
         let mut held = Held { verified: true, connections: None, calls: 0, heard: false };
         let mut count_at = Instant::now();
+        let mut shown = String::new();
         while Instant::now() < self.until {
             gateway.running()?;
             if Instant::now() >= count_at {
@@ -222,7 +224,11 @@ impl Watch<'_> {
                 self.tell_message(gateway).await;
                 return Ok(held);
             }
-            self.timer(&held);
+            let timer = self.timer(&held);
+            if timer != shown {
+                output::progress(&timer);
+                shown = timer;
+            }
             sleep(LOOK_EVERY.min(self.until.saturating_duration_since(Instant::now()))).await;
         }
         output::progress("");
@@ -259,14 +265,14 @@ impl Watch<'_> {
         }
     }
 
-    fn timer(&self, held: &Held) {
+    fn timer(&self, held: &Held) -> String {
         let left = output::minutes(self.until.saturating_duration_since(Instant::now()));
         let count = held.connections.map_or_else(|| "?".to_owned(), |n| n.to_string());
         let calls = held.calls;
-        output::progress(&say!(
+        say!(
             zh: "还等 {left}；平台看到 {count} 条连接（已调用 {calls} 次）；还没有事件",
             en: "{left} left; the platform sees {count} connection(s) (calls made: {calls}); no event so far"
-        ));
+        )
     }
 
     /// The bot's own first message goes to its owner.
@@ -311,10 +317,12 @@ impl Watch<'_> {
             }
             sleep(LOOK_EVERY).await;
         }
-        let Some(Record { preview, outcome, why, sender, .. }) = last else { return };
+        let Some(record) = last else { return };
+        let outcome = lists::outcome(&record);
+        let Record { preview, sender, .. } = record;
         output::note(&say!(
-            zh: "消息“{preview}”，来自 {sender}：{outcome} {why}",
-            en: "message \"{preview}\" of {sender}: {outcome} {why}"
+            zh: "消息“{preview}”，来自 {sender}：{outcome}",
+            en: "message \"{preview}\" of {sender}: {outcome}"
         ));
         if self.app.owners.is_empty() {
             output::note(&say!(

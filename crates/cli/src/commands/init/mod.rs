@@ -69,8 +69,10 @@ pub(crate) async fn run(
     asker.details(&mut draft)?;
     app::find(&asker, &args, &place, &mut draft).await?;
     draft.owners = asker.owners(draft.owners)?;
-    let (config, text) = checked(&place, &draft)?;
+    let text = draft.text();
+    place.check(&text)?;
     written(&place, &text)?;
+    let config = place.read()?;
     warnings(&config);
     let mut done =
         Done { file: place.file.clone(), app_id: draft.app_id, owners: draft.owners, link: None };
@@ -106,14 +108,6 @@ fn owners(named: &[String]) -> Result<Vec<OpenId>> {
         ))
         .into()),
     }
-}
-
-/// The draft's text, and what the loader makes of it.
-fn checked(place: &Place, draft: &Draft) -> Result<(Config, String)> {
-    let text = draft.text();
-    let mut config = place.check(&text)?;
-    config.file = Some(place.file.clone());
-    Ok((config, text))
 }
 
 fn written(place: &Place, text: &str) -> Result<()> {

@@ -26,8 +26,8 @@ async fn a_refusal_of_the_person_ends_it_and_writes_nothing() {
 
 #[tokio::test]
 async fn an_expired_code_is_replaced_by_another_which_works() {
-    // A code works for a second here.
-    let mut novice = Novice::on(SimOptions { speed: 300.0, ..SimOptions::default() }).await;
+    // A code works for five seconds here.
+    let mut novice = Novice::on(SimOptions { speed: 120.0, ..SimOptions::default() }).await;
     novice.begin(&["--qr", "--no-link", "--handler", "echo"]);
     let second = novice.code(1).await;
     assert!(novice.said().contains("that code has expired"), "{}", novice.said());

@@ -15,9 +15,9 @@ use tokio::process::{Child, Command};
 
 use crate::rig::{PATIENCE, Rig, read, text};
 
-/// A platform whose codes are polled each second and work for ten.
+/// A platform whose codes are polled each second and work for half a minute.
 pub(crate) fn quick() -> SimOptions {
-    SimOptions { speed: 60.0, ..SimOptions::default() }
+    SimOptions { speed: 20.0, ..SimOptions::default() }
 }
 
 /// An empty folder, a platform, and the assistant at work.
