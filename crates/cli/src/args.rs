@@ -1,5 +1,6 @@
 //! The command line.
 
+mod init;
 mod service;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use larkline_gateway::config;
 
+pub(crate) use self::init::{Answerer, Brand, InitArgs, Provider, brand, words};
 pub(crate) use self::service::{InstallArgs, LogsArgs, ManagerKind, ServiceAction, ServiceTarget};
 
 /// A self-hosted gateway for Feishu/Lark bots (unofficial).
@@ -38,6 +40,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Run the gateway in the foreground.
     Run(RunArgs),
+    /// Create or choose an app, choose what answers, write larkline.toml, see the link work.
+    Init(Box<InitArgs>),
     /// Simulator and gateway with one command, no account needed.
     Demo(DemoArgs),
     /// The platform simulator alone, for testing any bot.
@@ -178,6 +182,9 @@ pub(crate) struct DoctorArgs {
     /// After an upgrade: is the new version up, its link verified, and all that waited still there?
     #[arg(long, conflicts_with = "no_link")]
     pub(crate) post_upgrade: bool,
+    /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// A positive number of seconds, a day at most.

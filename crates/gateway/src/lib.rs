@@ -38,6 +38,7 @@ pub mod log;
 pub mod look;
 pub mod mail;
 pub mod metrics;
+pub mod needs;
 pub mod outgoing;
 pub mod pressure;
 pub mod pressure_watch;

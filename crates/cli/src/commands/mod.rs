@@ -3,13 +3,16 @@
 mod alerts;
 mod ask;
 mod config;
+mod credentials;
 mod demo;
 mod doctor;
 mod explain;
+mod init;
 mod job;
 mod lists;
 mod mcp;
 mod probe;
+mod register;
 mod restart;
 mod run;
 mod scripted_agent;
@@ -37,6 +40,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
     let Args { config, format, command } = args;
     match command {
         Command::Run(run) => run::run(config, run).await,
+        Command::Init(init) => Box::pin(init::run(config, format, *init)).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Sim(sim) => sim::run(sim).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(config, format, doctor)).await,

@@ -23,6 +23,7 @@ mod equation;
 mod explain;
 mod governor;
 mod guide;
+mod init;
 mod instance;
 mod jobs;
 mod language;
