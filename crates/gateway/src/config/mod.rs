@@ -37,6 +37,7 @@ mod network;
 mod placeholder;
 mod policy;
 mod problem;
+mod reach;
 #[cfg(test)]
 mod reference;
 mod retry;
@@ -260,7 +261,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     if routes.iter().any(|route| route.handler == BUILT_IN) {
         handlers.entry(BUILT_IN.to_owned()).or_insert_with(Handler::built_in_echo);
     }
-    check_reach(decoder, &apps, &routes, &kinds);
+    reach::check(decoder, &apps, &routes, &kinds);
     let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
     let language =
@@ -373,31 +374,4 @@ fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
         );
     }
     Route { senders, ..Route::new("default", BUILT_IN) }
-}
-
-/// A route for owners of an app that has none reaches nobody.
-fn check_reach(
-    decoder: &Decoder,
-    apps: &[App],
-    routes: &[Route],
-    kinds: &BTreeMap<String, Option<&'static str>>,
-) {
-    for route in routes.iter().filter(|route| route.senders == Senders::Owners) {
-        let mut listening =
-            apps.iter().filter(|app| route.app.as_ref().is_none_or(|name| *name == app.name));
-        if let Some(app) = listening.find(|app| app.owners.is_empty()) {
-            let why = if is_closed(kinds, &route.handler) {
-                " (commands and agents are for owners only)"
-            } else {
-                ""
-            };
-            decoder.warn(
-                format!(
-                    "route `{}` is for owners{why}, and app `{}` has none: nobody reaches it there",
-                    route.name, app.name
-                ),
-                &format!("set app.{}.owners, or the route's senders", app.name),
-            );
-        }
-    }
 }
