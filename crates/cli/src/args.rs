@@ -1,11 +1,17 @@
 //! The command line.
 
+mod init;
+mod service;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use larkline_gateway::config;
+
+pub(crate) use self::init::{Answerer, Brand, InitArgs, Provider, brand, words};
+pub(crate) use self::service::{InstallArgs, LogsArgs, ManagerKind, ServiceAction, ServiceTarget};
 
 /// A self-hosted gateway for Feishu/Lark bots (unofficial).
 #[derive(Debug, Parser)]
@@ -34,6 +40,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Run the gateway in the foreground.
     Run(RunArgs),
+    /// Create or choose an app, choose what answers, write larkline.toml, see the link work.
+    Init(Box<InitArgs>),
     /// Simulator and gateway with one command, no account needed.
     Demo(DemoArgs),
     /// The platform simulator alone, for testing any bot.
@@ -47,6 +55,12 @@ pub(crate) enum Command {
         /// Only the exit code: 0 ready, 1 not ready.
         #[arg(long)]
         check: bool,
+        /// Again and again, in place on a terminal, until Ctrl-C.
+        #[arg(long, conflicts_with = "check")]
+        watch: bool,
+        /// How often, with --watch.
+        #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, requires = "watch")]
+        every: Duration,
     },
     /// What is wrong, who was told of it, and what was.
     Alerts {
@@ -79,7 +93,22 @@ pub(crate) enum Command {
     /// MCP server of a running task: agents write, ask and send files to their own chat.
     Mcp,
     /// Ask the running gateway to read its configuration again.
-    Reload,
+    Reload {
+        /// Its socket, without a look at the configuration [default: as configured].
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
+    /// Stop the running gateway in order, and wait for the next one's verified link.
+    Restart {
+        /// How long to wait, such as 90s or 5m [default: the longest stop and `link.startup_deadline`].
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        timeout: Option<Duration>,
+    },
+    /// Keep the gateway running with systemd or launchd.
+    Service {
+        #[command(subcommand)]
+        action: ServiceAction,
+    },
     /// Look at the configuration, offline.
     Config {
         #[command(subcommand)]
@@ -150,6 +179,12 @@ pub(crate) struct DoctorArgs {
     /// Open no long connection, not even for a moment.
     #[arg(long)]
     pub(crate) no_link: bool,
+    /// After an upgrade: is the new version up, its link verified, and all that waited still there?
+    #[arg(long, conflicts_with = "no_link")]
+    pub(crate) post_upgrade: bool,
+    /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// A positive number of seconds, a day at most.

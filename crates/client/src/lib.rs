@@ -49,6 +49,7 @@ mod dialer;
 pub mod link;
 mod proxy;
 mod reach;
+pub mod registration;
 mod secret;
 mod tls;
 mod token;

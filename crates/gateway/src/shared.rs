@@ -10,6 +10,7 @@ use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::outbox::NewOutbox;
+use larkline_store::record::BootRecord;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
@@ -36,6 +37,8 @@ pub struct Shared {
     pub boot_id: String,
     /// When it started, Unix ms.
     pub started_ms: i64,
+    /// What the start found in the store.
+    pub boot: BootRecord,
     /// The gateway's memory.
     pub store: Arc<dyn Store>,
     /// The configuration; a reload swaps it.

@@ -71,6 +71,7 @@ pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
 pub use units::{Bytes, parse_duration, parse_size};
@@ -130,6 +131,8 @@ pub struct Config {
     pub destinations: BTreeMap<String, Destination>,
     /// Mail servers, by name.
     pub smtp: BTreeMap<String, Smtp>,
+    /// Files that hold secrets, as they are named, whole.
+    pub secret_files: Vec<PathBuf>,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -164,6 +167,7 @@ impl Config {
         let source = SourceFile { path, text: mask::masked(&text, &decoder.secret_spans.take()) };
         match config {
             Some(config) if decoder.problems.borrow().is_empty() => Ok(Self {
+                secret_files: decoder.secret_files.take().into_iter().collect(),
                 warnings: sorted(decoder.warnings.take()),
                 settings: decoder.settings.take(),
                 source,
@@ -281,6 +285,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         destinations,
         smtp,
         store,
+        secret_files: Vec::new(),
         warnings: Vec::new(),
         settings: Vec::new(),
         source: SourceFile::default(),
