@@ -4,6 +4,8 @@ mod init;
 mod job;
 mod service;
 
+// tidy: long file: the whole command line, as its help shows it, in one place
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
