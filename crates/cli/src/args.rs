@@ -54,6 +54,11 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// What is wrong, who was told of it, and what was.
+    Alerts {
+        #[command(subcommand)]
+        action: Option<AlertsAction>,
+    },
     /// What came in and went out, newest first.
     Messages(MessagesArgs),
     /// Chats seen, ready to paste into a route.
@@ -102,6 +107,15 @@ pub(crate) enum Command {
     Version,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsAction {
+    /// Tell every destination, or one, that nothing is wrong; exit code 1 when one fails.
+    Test {
+        /// Its name; all by default.
+        destination: Option<String>,
+    },
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// Ask a running instance of the same app to drain and leave, then start.
@@ -145,6 +159,9 @@ pub(crate) struct DoctorArgs {
     /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Host at which apps are amended by QR code [default: the domain's own].
+    #[arg(long, value_name = "URL", requires = "fix")]
+    pub(crate) accounts: Option<url::Url>,
 }
 
 /// A positive number of seconds, a day at most.

@@ -88,6 +88,7 @@ const CHINESE: &[(&str, &str, &str)] = &[
     ("doctor", "timeout", "每一步最多用时，秒"),
     ("doctor", "no_link", "不打开长连接，片刻也不"),
     ("doctor", "fix", "每个应用给一个二维码，补上缺少的权限、事件和回调"),
+    ("doctor", "accounts", "扫码修改应用的主机 [默认：domain 自己的]"),
     ("probe", "", "在会话中发一个随机标记，测量相关事件返回的时间"),
     ("probe", "chat", "发到哪里（oc_…）；见 `larkline chats`"),
     ("probe", "app", "配置了多个应用时，用哪一个"),

@@ -1,7 +1,9 @@
 //! The product as a library: from a delivery to an answer in the chat, every step safe to
 //! die after. `ARCHITECTURE.md` has the picture.
 
+pub mod ack;
 pub mod admin;
+pub mod alert;
 pub mod ask;
 pub mod at_work;
 pub mod callback;
@@ -25,12 +27,14 @@ pub mod instance;
 pub mod intake;
 pub mod jobs;
 pub mod judge;
+pub mod left;
 pub mod line;
 pub mod line_thread;
 pub mod link_watch;
 pub mod live;
 pub mod log;
 pub mod look;
+pub mod mail;
 pub mod metrics;
 pub mod needs;
 pub mod outgoing;

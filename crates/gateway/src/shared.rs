@@ -9,9 +9,12 @@ use larkline_client::link::LinkHandle;
 use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::{Concluded, Decision, Ruling};
+use larkline_store::outbox::NewOutbox;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::ack::{Acks, Refusals};
+use crate::alert::{Alerts, Health};
 use crate::ask::Asks;
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
@@ -49,6 +52,10 @@ pub struct Shared {
     pub at_work: AtWork,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
+    /// What workers see in passing.
+    pub health: Health,
+    /// What is wrong, and who knows.
+    pub alerts: Alerts,
     /// Probes under way.
     pub probes: Probes,
     /// True while more waits than the bound allows: nothing more is acked.
@@ -59,6 +66,8 @@ pub struct Shared {
     pub callbacks: Callbacks,
     /// Turns of conversations that run.
     pub turns: Arc<Turns>,
+    /// Reactions that acknowledge messages without a verdict.
+    pub acks: Acks,
     /// Questions that turns have asked.
     pub asks: Arc<Asks>,
     /// What running tasks may do in their chats.
@@ -91,10 +100,28 @@ impl Shared {
         }
     }
 
+    /// A call of the platform's API ended with this code.
+    pub fn called(&self, app: &str, endpoint: &str, code: &str) {
+        self.metrics.call(app, endpoint, code);
+        self.health.call(app, code);
+    }
+
+    /// Puts rows into the outbox that nothing depends on.
+    pub async fn say(&self, rows: Vec<NewOutbox>) {
+        if rows.is_empty() {
+            return;
+        }
+        match self.store.enqueue(rows).await {
+            Ok(_) => self.delivery.notify_waiters(),
+            Err(error) => self.store_health.failed("enqueue", &error),
+        }
+    }
+
     /// A settlement reached the disk; if it decided the verdict of events, that is the last line
     /// of each in the log.
-    pub fn settled(&self, concluded: Vec<Concluded>) {
+    pub async fn settled(&self, concluded: Vec<Concluded>) {
         self.store_health.recovered();
+        self.say(self.acks.concluded(&concluded)).await;
         for Concluded { app, inbox, event_id, verdict, why } in concluded {
             tracing::info!(app, %event_id, inbox_id = inbox.0, verdict, why, "verdict");
         }
@@ -128,6 +155,8 @@ pub struct AppRuntime {
     pub groups: Groups,
     /// What the platform was asked for as proof that the link hears.
     pub proofs: Proofs,
+    /// What reactions met.
+    pub reactions: Refusals,
 }
 
 /// People's messages in groups since the start: many without a mention of the bot among them

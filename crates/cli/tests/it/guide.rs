@@ -193,6 +193,7 @@ fn the_shown_unit_starts_again_with_a_delay_and_a_limit_and_bounds_memory() {
         "StartLimitBurst=10",
         "KillMode=mixed",
         "Delegate=yes",
+        "OOMPolicy=continue",
         "MemoryMax=500M",
         "After=network-online.target",
     ] {

@@ -75,8 +75,12 @@ fn of_kind(kind: &str) -> Json {
         | "address"
         | "URL"
         | "level or directives"
+        | "chat id"
+        | "mail address"
+        | "part of a day"
         | "feishu, lark or a URL"
         | "system, none or a URL" => json!({ "type": "string" }),
+        "emoji name" => json!({ "type": "string", "pattern": "^[0-9A-Za-z_]*$" }),
         "app id" => json!({ "type": "string", "pattern": "^cli_[0-9a-f]{16}$" }),
         "true or false" => json!({ "type": "boolean" }),
         "integer" => json!({ "type": "integer" }),
