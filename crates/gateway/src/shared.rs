@@ -24,6 +24,7 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -128,6 +129,8 @@ pub struct AppRuntime {
     pub groups: Groups,
     /// What the platform was asked for as proof that the link hears.
     pub proofs: Proofs,
+    /// What each minute of the last day was like.
+    pub pulse: Pulse,
 }
 
 /// People's messages in groups since the start: many without a mention of the bot among them

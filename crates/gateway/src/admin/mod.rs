@@ -17,6 +17,8 @@
 //! | `POST /v1/probe`, `GET /v1/probe/{app}/{nonce}` | socket | a nonce out, and its return |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
 //!
+//! The TCP listener has the dashboard too ([`crate::dashboard`]), and under `/api` the lists.
+//!
 //! Running tasks have a socket of their own, [`crate::task_api`].
 //!
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
@@ -33,6 +35,7 @@ mod sessions;
 
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendFileQuery, SendRequest};
-pub(crate) use server::Refusal;
+pub(crate) use lists::parse_item;
+pub(crate) use server::{Refusal, lists_to_read};
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};
 pub use sessions::SessionStory;

@@ -9,6 +9,12 @@ use super::problem::Origin;
 const ORIGIN_COLUMN: usize = 60;
 
 impl Config {
+    /// Key, value and origin of all that is set or has a default; secrets show as `***`.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, String, String)> {
+        let set = self.settings.iter().filter(|setting| !setting.value.is_null());
+        set.map(|s| (s.path.as_str(), s.value.to_string(), s.origin.to_string()))
+    }
+
     /// All keys, one a line as `key = value  # origin`, or as a JSON array of
     /// `{key, value, origin}`. Secrets show as `***`; keys that are not set and have no
     /// default are left out of the text and `null` in the JSON.
@@ -21,9 +27,9 @@ impl Config {
             Some(file) => format!("# {}\n", file.display()),
             None => "# no file\n".to_owned(),
         };
-        for setting in self.settings.iter().filter(|setting| !setting.value.is_null()) {
-            let line = format!("{} = {}", setting.path, setting.value);
-            text.push_str(&format!("{line:ORIGIN_COLUMN$} # {}\n", setting.origin));
+        for (key, value, origin) in self.shown() {
+            let line = format!("{key} = {value}");
+            text.push_str(&format!("{line:ORIGIN_COLUMN$} # {origin}\n"));
         }
         text
     }
