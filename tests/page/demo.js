@@ -14,7 +14,7 @@ const FLAGS = [
 ];
 
 /** Longest wait for anything; far more than a loaded machine needs. */
-export const PATIENCE_MS = 40_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE ?? 40_000);
 
 /** Starts `larkline <args>` and waits for the page's address. Its stdin stays open until `stop`. */
 export async function start(program, args, address) {

@@ -117,6 +117,7 @@ export class Watched {
 
   say = (text, more = {}) => this.sim_("say", { user: this.owner, text, ...more });
   touch = (file) => writeFile(join(this.dir, file), "");
+  unmend = () => rm(join(this.dir, "mended"), { force: true });
 
   async page(options = {}, path = "/", there = "#main") {
     const opened = await open(this.browser, `${this.url}${path}`, options, there);

@@ -128,7 +128,7 @@ impl<'l> Shown<'l> {
         let (s, words) = (&look.status, words::of(lang));
         let app = |(a, day): (&'l AppStatus, &Vec<_>)| App {
             a,
-            state: said::link_state(lang, &a.link.state),
+            state: state_word(lang, &a.link.state),
             strip: Strip::of(day, s.at_ms, lang),
         };
         let governor = &look.config.governor;
@@ -257,6 +257,19 @@ fn lanes(look: &Look) -> Vec<Lane> {
         },
     );
     configured.chain(others).collect()
+}
+
+/// Where a link is. Its English words elsewhere are those of the log; here nobody is to look them up.
+fn state_word(lang: Lang, state: &str) -> &str {
+    let english = match state {
+        "resolving" => "looking up",
+        "dialing" => "dialling",
+        "upgraded" => "not verified yet",
+        "stale" => "in doubt",
+        "backoff" => "down, retrying",
+        other => other,
+    };
+    lang.either(said::link_state(lang, state), english)
 }
 
 /// As a value in an address.

@@ -84,7 +84,8 @@ words! {
     no_socket: "没有打开的连接", "no connection is open";
     fault: "上一次故障", "Last fault";
     next_try: "下一次尝试", "Next attempt";
-    attempt: "第几次尝试", "Attempt";
+    attempt_before: "第 ", "attempt ";
+    attempt_after: " 次尝试", "";
     connects: "验证过的连接数", "Connections verified";
     misses: "未应答的 ping", "Pings unanswered";
     recovery: "上一次恢复用时", "Last recovery took";
