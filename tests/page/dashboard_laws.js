@@ -181,7 +181,7 @@ async function a_phone_has_all_of_it_without_scrolling_sideways(stage) {
   }
 }
 
-async function it_speaks_chinese_and_english(stage) {
+async function the_dashboard_speaks_chinese_and_english(stage) {
   const page = await stage.page();
   await verdict(page, /Well|Needs attention/);
   await page.getByRole("link", { name: "切换到中文" }).click();
@@ -222,7 +222,7 @@ async function contrast_and_names_are_good_in_every_state(stage) {
 }
 
 async function with_a_token_there_is_a_login(stage) {
-  const guarded = await Watched.start(stage.program, stage.browser, 'token = "a-long-token-for-the-page"\n');
+  const guarded = await Watched.start(stage.program, stage.browser, "a-long-token-for-the-page");
   try {
     for (const colorScheme of ["light", "dark"]) {
       const page = await guarded.page({ colorScheme }, "/", "#token");
@@ -255,7 +255,7 @@ export const LAWS = [
   everything_is_there_without_a_script,
   everything_works_by_keyboard_alone,
   a_phone_has_all_of_it_without_scrolling_sideways,
-  it_speaks_chinese_and_english,
+  the_dashboard_speaks_chinese_and_english,
   contrast_and_names_are_good_in_every_state,
   with_a_token_there_is_a_login,
   a_lost_link_and_a_gone_gateway_are_said_loudly,

@@ -27,7 +27,7 @@ case $in in
 *slow*) while [ ! -e done ]; do sleep 0.1; done; echo done at last;;
 esac`;
 
-const settings = (url, owner, dir, port, more) => `language = "en"
+const settings = (url, owner, dir, port, token) => `language = "en"
 
 [app.main]
 app_id = "${APP.app_id}"
@@ -64,34 +64,36 @@ path = "${dir}/state"
 [link]
 probe_interval = "1s"
 probe_timeout = "1s"
+backoff_first = "500ms"
+backoff_max = "1s"
 
 [network]
 proxy = "none"
 
 [server]
 http = "127.0.0.1:${port}"
-${more}
+${token && `token = "${token}"`}
 `;
 
-/** Starts all of it; `more` are keys of `[server]`. */
+/** All of it, started; with a token the dashboard asks for it. */
 export class Watched {
   pages = [];
 
-  static async start(program, browser, more = "") {
+  static async start(program, browser, token = "") {
     const self = new Watched();
     const sim = await simulator(program);
     const [dir, port] = [await mkdtemp(join(tmpdir(), "larkline-page-")), await freePort()];
-    Object.assign(self, { program, browser, sim, dir, url: `http://127.0.0.1:${port}` });
+    Object.assign(self, { program, browser, sim, dir, token, url: `http://127.0.0.1:${port}` });
     self.owner = (await self.sim_("users", { name: "owner" })).open_id;
     self.guest = (await self.sim_("users", { name: "guest" })).open_id;
     self.group = (await self.sim_("groups", { name: "the print shop", members: [self.owner, self.guest] })).chat_id;
     await writeFile(join(dir, "work"), `#!/bin/sh\n${SCRIPT}`, { mode: 0o755 });
-    await writeFile(join(dir, "larkline.toml"), settings(sim.url, self.owner, dir, port, more));
+    await writeFile(join(dir, "larkline.toml"), settings(sim.url, self.owner, dir, port, token));
     await self.run();
     return self;
   }
 
-  /** Starts the gateway and waits until it answers. */
+  /** Starts the gateway and waits until its link is verified. */
   async run() {
     const env = { ...process.env, LARKLINE_LOCK_DIR: join(this.dir, "locks") };
     this.log = "";
@@ -99,7 +101,8 @@ export class Watched {
     this.gateway.stderr.on("data", (bytes) => { this.log += bytes; });
     this.ended = new Promise((done) => this.gateway.once("exit", done));
     const end = Date.now() + PATIENCE_MS;
-    while (!(await fetch(`${this.url}/live`).catch(() => null))?.ok) {
+    const headers = { Authorization: `Bearer ${this.token}` };
+    while (!(await fetch(`${this.url}/ready`, { headers }).catch(() => null))?.ok) {
       if (Date.now() > end) throw new Error(`no gateway:\n${this.log}`);
       await pause(50);
     }

@@ -9,12 +9,20 @@ use crate::words::Lang;
 
 /// A minute in milliseconds.
 const MINUTE_MS: i64 = 60_000;
-/// The least width of trouble, in minutes: one of 1440 would be half a pixel.
-const SEEN_MIN: usize = 6;
+/// What a strip may show, in minutes: the least that holds the record, so that a young one is seen.
+const WINDOWS: [usize; 3] = [60, 6 * 60, MINUTES];
+/// The least width of trouble, as a part of the strip: a minute of a day would be half a pixel.
+const SEEN_PART: usize = 240;
 
-/// A strip of 1440 minutes.
+/// A strip of the last day, or of the hours that are known.
 #[derive(Serialize)]
 pub(super) struct Strip {
+    /// How many minutes it shows.
+    window: usize,
+    /// What it shows, and when it begins and has its middle.
+    name: &'static str,
+    from: &'static str,
+    middle: &'static str,
     /// In the order of drawing, trouble last: it lies on top.
     bars: Vec<Bar>,
     /// The same as a sentence.
@@ -34,16 +42,43 @@ struct Bar {
 impl Strip {
     /// Of the day that ends now.
     pub(super) fn of(day: &[Run], now_ms: i64, lang: Lang) -> Self {
-        let mut runs: Vec<&Run> = day.iter().collect();
+        let since = day.iter().find(|run| run.mark != Mark::Off).map_or(MINUTES, |run| run.first);
+        let window = WINDOWS.into_iter().find(|window| since + window >= MINUTES);
+        let window = window.unwrap_or(MINUTES);
+        let mut runs: Vec<&Run> =
+            day.iter().filter(|run| run.first + run.minutes > MINUTES - window).collect();
         runs.sort_by_key(|run| run.mark);
+        let [name, from, middle] = names(window, lang);
         Self {
-            bars: runs.iter().map(|run| bar(run, now_ms, lang)).collect(),
+            window,
+            name,
+            from,
+            middle,
+            bars: runs.iter().map(|run| bar(run, window, now_ms, lang)).collect(),
             said: said(day, now_ms, lang),
         }
     }
 }
 
-fn bar(run: &Run, now_ms: i64, lang: Lang) -> Bar {
+/// What a window shows, when it begins, and its middle.
+fn names(window: usize, lang: Lang) -> [&'static str; 3] {
+    match window {
+        60 => lang.either(
+            ["过去 1 小时", "1 小时前", "30 分钟前"],
+            ["The last hour", "1 h ago", "30 min ago"],
+        ),
+        360 => lang.either(
+            ["过去 6 小时", "6 小时前", "3 小时前"],
+            ["The last 6 hours", "6 h ago", "3 h ago"],
+        ),
+        _ => lang.either(
+            ["过去 24 小时", "24 小时前", "12 小时前"],
+            ["The last 24 hours", "24 h ago", "12 h ago"],
+        ),
+    }
+}
+
+fn bar(run: &Run, window: usize, now_ms: i64, lang: Lang) -> Bar {
     // Height tells what colour tells.
     let (kind, y, zh, en) = match run.mark {
         Mark::Off => ("off", 27, "没有记录", "no record"),
@@ -51,13 +86,16 @@ fn bar(run: &Run, now_ms: i64, lang: Lang) -> Bar {
         Mark::Suspect => ("suspect", 5, "可疑", "suspicion"),
         Mark::Down => ("down", 0, "断开", "down"),
     };
+    let before = MINUTES - window;
+    let (first, end) = (run.first.max(before), run.first + run.minutes);
     let trouble = matches!(run.mark, Mark::Suspect | Mark::Down);
-    let width = if trouble { run.minutes.max(SEEN_MIN) } else { run.minutes };
+    let least = if trouble { window / SEEN_PART } else { 0 };
+    let width = (end - first).max(least);
     let word = lang.either(zh, en);
-    let (from, to) = (moment(run.first, now_ms), moment(run.first + run.minutes, now_ms));
+    let (from, to) = (moment(run.first, now_ms), moment(end, now_ms));
     Bar {
         kind,
-        x: run.first.min(MINUTES - width.min(MINUTES)),
+        x: (first - before).min(window - width),
         width,
         y,
         height: 30 - y,
@@ -117,12 +155,27 @@ mod tests {
         ];
         let strip = Strip::of(&day, 1_700_000_000_000, Lang::En);
         assert!(strip.said.starts_with("down 1×, in 2 of the minutes, suspicion in 1 min, recorded since"));
+        assert_eq!((strip.window, strip.from), (MINUTES, "24 h ago"));
         let last = strip.bars.last().unwrap();
-        assert_eq!((last.kind, last.x, last.width, last.height), ("down", 1400, SEEN_MIN, 30));
+        assert_eq!((last.kind, last.x, last.width, last.height), ("down", 1400, 6, 30));
         let all = Strip::of(&[run(Mark::Verified, 0, MINUTES)], 0, Lang::Zh);
         assert_eq!(all.said, "全程已验证，过去 24 小时");
-        let edge = Strip::of(&[run(Mark::Verified, 0, 1439), run(Mark::Down, 1439, 1)], 0, Lang::En);
+        let edge = [run(Mark::Verified, 0, 1439), run(Mark::Down, 1439, 1)];
+        let edge = Strip::of(&edge, 0, Lang::En);
         assert_eq!(edge.bars[1].x + edge.bars[1].width, MINUTES, "nothing beyond the edge");
-        assert!(Strip::of(&[run(Mark::Off, 0, MINUTES)], 0, Lang::En).said.contains("no record"));
+        let none = Strip::of(&[run(Mark::Off, 0, MINUTES)], 0, Lang::En);
+        assert!(none.said.contains("no record"));
+    }
+
+    #[test]
+    fn a_young_record_is_shown_at_its_size() {
+        let run = |mark, first, minutes| Run { mark, first, minutes };
+        let day = [run(Mark::Off, 0, 1400), run(Mark::Down, 1400, 1), run(Mark::Verified, 1401, 39)];
+        let strip = Strip::of(&day, 0, Lang::En);
+        assert_eq!((strip.window, strip.from, strip.middle), (60, "1 h ago", "30 min ago"));
+        let bars: Vec<_> = strip.bars.iter().map(|bar| (bar.kind, bar.x, bar.width)).collect();
+        assert_eq!(bars, [("off", 0, 20), ("verified", 21, 39), ("down", 20, 1)]);
+        let hours = [run(Mark::Off, 0, 1300), run(Mark::Verified, 1300, 140)];
+        assert_eq!(Strip::of(&hours, 0, Lang::En).window, 360);
     }
 }

@@ -70,9 +70,6 @@ words! {
     last_frame: "上一帧", "Last frame";
     last_pong: "上一次 pong", "Last pong";
     last_event: "上一个事件", "Last event";
-    day: "过去 24 小时", "The last 24 hours";
-    day_ago: "24 小时前", "24 h ago";
-    half_day_ago: "12 小时前", "12 h ago";
     now_word: "现在", "now";
     legend_verified: "已验证", "verified";
     legend_suspect: "可疑", "suspicion";

@@ -26,7 +26,7 @@ pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
     // One order at a time: a second press while the first is carried out says so.
     let (kills, mut ordered) = mpsc::channel(1);
     let platform = Arc::clone(rig.sim.platform());
-    platform.set_gateway(Arc::new(Behind::new(rig.socket(), kills)));
+    platform.set_gateway(Arc::new(Behind::new(rig.socket(), rig.dashboard(), kills)));
     greet(rig);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut terminated = signal(SignalKind::terminate()).context("cannot receive signals")?;
@@ -62,7 +62,8 @@ pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
 fn greet(rig: &Rig) {
     output::note("simulator and gateway run; the link is verified.");
     output::note(&format!("chat page: {}", rig.sim.url()));
-    output::note("Open it, or type a message to the bot here (try `date`, `/card`, `/stream`).");
+    output::note(&format!("dashboard: {}", rig.dashboard()));
+    output::note("Open them, or type a message to the bot here (try `date`, `/card`, `/stream`).");
     output::note(
         "`!kill` kills the gateway with -9, `!cut` cuts the line, `!status` shows the verdicts;",
     );
