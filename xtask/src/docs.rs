@@ -10,7 +10,8 @@ use crate::workspace::{self, Workspace};
 /// Tells the tests to write.
 const WRITE: &str = "LARKLINE_WRITE_DOCS";
 /// Tests that know how, by package and the start of their names.
-const WRITERS: [(&str, &str); 1] = [("larkline-gateway", "config::reference")];
+const WRITERS: [(&str, &str); 2] =
+    [("larkline-gateway", "config::reference"), ("larkline-gateway", "alert::rule")];
 
 /// Rewrites every generated part.
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {
@@ -19,6 +20,6 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         cargo.args(["test", "--locked", "--quiet", "--lib", "-p", package, tests]);
         workspace::output(cargo.env(WRITE, "1"))?;
     }
-    println!("docs: docs/configuration.md and docs/larkline.schema.json are what the code says");
+    println!("docs: docs/configuration.md, docs/larkline.schema.json and docs/alerts.md are what the code says");
     Ok(())
 }

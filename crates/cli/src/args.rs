@@ -48,6 +48,11 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// What is wrong, who was told of it, and what was.
+    Alerts {
+        #[command(subcommand)]
+        action: Option<AlertsAction>,
+    },
     /// What came in and went out, newest first.
     Messages(MessagesArgs),
     /// Chats seen, ready to paste into a route.
@@ -94,6 +99,15 @@ pub(crate) enum Command {
     },
     /// Versions of the binary, the protocol and the libraries that matter.
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsAction {
+    /// Tell every destination, or one, that nothing is wrong; exit code 1 when one fails.
+    Test {
+        /// Its name; all by default.
+        destination: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]

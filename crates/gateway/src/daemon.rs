@@ -85,6 +85,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
         unanswered: crate::unanswered::Unanswered::default(),
+        health: crate::alert::Health::default(),
+        alerts: crate::alert::Alerts::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
@@ -101,6 +103,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     });
     shared.metrics.boots.set(boots.cast_signed());
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
+    shared.alerts.restore(&shared).await;
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;

@@ -2,6 +2,7 @@
 //! die after. `ARCHITECTURE.md` has the picture.
 
 pub mod admin;
+pub mod alert;
 pub mod ask;
 pub mod at_work;
 pub mod callback;
@@ -32,6 +33,7 @@ pub mod link_watch;
 pub mod live;
 pub mod log;
 pub mod look;
+pub mod mail;
 pub mod metrics;
 pub mod outgoing;
 pub mod pressure;

@@ -78,6 +78,13 @@ pub struct AlertLabel {
     pub alert: &'static str,
 }
 
+/// A rule of alerts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RuleLabel {
+    /// Its name.
+    pub rule: &'static str,
+}
+
 /// The gateway's instruments.
 #[derive(Debug)]
 pub struct Metrics {
@@ -92,6 +99,10 @@ pub struct Metrics {
     pub link_verified: Family<AppLabel, Gauge>,
     /// Sockets that were verified since the start.
     pub link_connects: Family<AppLabel, Gauge>,
+    /// Closes by the other side since the start.
+    pub link_closes: Family<AppLabel, Gauge>,
+    /// Pings and probes without an answer in time since the start.
+    pub link_heartbeat_timeouts: Family<AppLabel, Gauge>,
     /// Frames that could not be read since the start.
     pub link_malformed: Family<AppLabel, Gauge>,
     /// Seconds since the last frame; -1 before there was one.
@@ -126,6 +137,8 @@ pub struct Metrics {
     pub session_resumes: Family<AttemptLabel, Counter>,
     /// Alerts that are raised, by what they are about.
     pub alerts: Family<AlertLabel, Gauge>,
+    /// Alerts that fire, by rule.
+    pub alerts_firing: Family<RuleLabel, Gauge>,
     /// Starts since the store was made.
     pub boots: Gauge,
     /// When this run started, Unix seconds.
@@ -145,6 +158,8 @@ impl Default for Metrics {
             queue_items: Family::default(),
             link_verified: Family::default(),
             link_connects: Family::default(),
+            link_closes: Family::default(),
+            link_heartbeat_timeouts: Family::default(),
             link_malformed: Family::default(),
             link_last_frame_age: Family::default(),
             link_last_pong_age: Family::default(),
@@ -162,6 +177,7 @@ impl Default for Metrics {
             api_calls: Family::default(),
             session_resumes: Family::default(),
             alerts: Family::default(),
+            alerts_firing: Family::default(),
             boots: Gauge::default(),
             start_time_seconds: Gauge::default(),
             store_writable: Gauge::default(),
@@ -195,6 +211,7 @@ impl Metrics {
         r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
         r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
         r.register("alerts", "Alerts that are raised", self.alerts.clone());
+        r.register("alerts_firing", "Alerts that fire", self.alerts_firing.clone());
         r.register("boots", "Starts since the store was made", self.boots.clone());
         r.register(
             "start_time_seconds",
@@ -218,6 +235,16 @@ impl Metrics {
         let r = &mut self.registry;
         r.register("link_verified", "1 while the link is verified", self.link_verified.clone());
         r.register("link_connects", "Sockets verified since the start", self.link_connects.clone());
+        r.register(
+            "link_closes",
+            "Closes by the other side since the start",
+            self.link_closes.clone(),
+        );
+        r.register(
+            "link_heartbeat_timeouts",
+            "Pings without an answer in time since the start",
+            self.link_heartbeat_timeouts.clone(),
+        );
         r.register(
             "link_malformed_frames",
             "Unreadable frames since the start",

@@ -1,6 +1,6 @@
 //! The worker that reads what the gateway and its children use, and says when it is too much.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,7 @@ impl PressureWatch {
     /// Watches until aborted.
     pub async fn run(&self) {
         let (mut watch, mut times) = (Watch::default(), Times::default());
+        let mut raised = BTreeMap::new();
         loop {
             let alerts = self.shared.config.load().alerts.clone();
             sleep((alerts.after / 4).clamp(ROUND_MIN, ROUND)).await;
@@ -48,7 +49,14 @@ impl PressureWatch {
             let readings = times.readings(&alerts, own, &usage);
             for change in watch.look(Instant::now(), &readings, alerts.after) {
                 say(&change);
+                match change {
+                    Change::Raised { subject, value, limit } => {
+                        raised.insert(subject, (value, limit));
+                    }
+                    Change::Over(subject) => drop(raised.remove(&subject)),
+                }
             }
+            self.shared.health.pressure(raised.clone());
             for what in ["memory", "cpu"] {
                 self.shared.metrics.alert(what, watch.raised(what));
             }

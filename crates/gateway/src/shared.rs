@@ -12,6 +12,7 @@ use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::alert::{Alerts, Health};
 use crate::ask::Asks;
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
@@ -50,6 +51,10 @@ pub struct Shared {
     pub at_work: AtWork,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
+    /// What workers see in passing.
+    pub health: Health,
+    /// What is wrong, and who knows.
+    pub alerts: Alerts,
     /// Probes under way.
     pub probes: Probes,
     /// True while more waits than the bound allows: nothing more is acked.
@@ -90,6 +95,12 @@ impl Shared {
         if notices {
             self.delivery.notify_waiters();
         }
+    }
+
+    /// A call of the platform's API ended with this code.
+    pub fn called(&self, app: &str, endpoint: &str, code: &str) {
+        self.metrics.call(app, endpoint, code);
+        self.health.call(app, code);
     }
 
     /// A settlement reached the disk; if it decided the verdict of events, that is the last line

@@ -1,5 +1,7 @@
 //! The workers of a running gateway, grouped by when they stop.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,13 +118,8 @@ impl Stages {
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
         stages.watch("pulse", shared, |shared, app| PulseWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
-        let cancel = stages.service.cancel_token();
-        stages.service.spawn("pressure", move || {
-            let (pressure, cancel) = (Arc::clone(&pressure), cancel.clone());
-            async move {
-                cancel.run_until_cancelled_owned(async { pressure.run().await }).await.unwrap_or(())
-            }
-        });
+        stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
+        stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -296,6 +293,7 @@ impl Stages {
             apps: Arc::clone(&self.apps),
             commands,
             state_dir: self.resources.state_dir.clone(),
+            post: Arc::new(self.post(shared)),
         };
         let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
             RunError::Listen { address: config.server.socket.display().to_string(), source }

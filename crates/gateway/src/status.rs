@@ -9,6 +9,7 @@ use larkline_store::StoreError;
 use larkline_store::record::{Depths, LastHandled, Tally};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{FiringAlert, Rule};
 use crate::clock::{ms, now_ms};
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
@@ -58,6 +59,9 @@ pub struct Status {
     pub last_handled: Option<LastHandled>,
     /// Messages of people that are late, oldest first.
     pub unanswered: Vec<UnansweredMessage>,
+    /// Alerts that fire, longest first.
+    #[serde(default)]
+    pub alerts: Vec<FiringAlert>,
     /// File descriptors and sockets of this process.
     pub descriptors: Descriptors,
 }
@@ -140,6 +144,9 @@ pub struct LinkView {
     pub shed: u64,
     /// Pings that were not answered in time.
     pub misses: u64,
+    /// Closes by the other side since the start.
+    #[serde(default)]
+    pub closes: u64,
 }
 
 impl LinkView {
@@ -176,6 +183,7 @@ impl LinkView {
             malformed: s.counters.malformed + s.counters.unknown_methods,
             shed: s.counters.shed,
             misses: s.counters.misses,
+            closes: s.counters.closes.values().sum(),
         }
     }
 }
@@ -206,6 +214,7 @@ impl Status {
             children: shared.children.running(),
             last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
+            alerts: shared.alerts.firing(),
             descriptors: Descriptors::count(),
         };
         status.not_ready = status.reasons(Lang::En);
@@ -258,6 +267,8 @@ impl Status {
             let label = crate::metrics::AppLabel { app: app.name.clone() };
             m.link_verified.get_or_create(&label).set(i64::from(app.link.verified));
             m.link_connects.get_or_create(&label).set(app.link.connects.cast_signed());
+            m.link_closes.get_or_create(&label).set(app.link.closes.cast_signed());
+            m.link_heartbeat_timeouts.get_or_create(&label).set(app.link.misses.cast_signed());
             m.link_malformed.get_or_create(&label).set(app.link.malformed.cast_signed());
             for (gauge, at) in [
                 (&m.link_last_frame_age, app.link.last_frame_at_ms),
@@ -269,6 +280,11 @@ impl Status {
             }
         }
         m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
+        for rule in Rule::ALL {
+            let firing = self.alerts.iter().filter(|alert| alert.rule == rule).count();
+            let label = crate::metrics::RuleLabel { rule: rule.name() };
+            m.alerts_firing.get_or_create(&label).set(i64::try_from(firing).unwrap_or(i64::MAX));
+        }
         m.open_descriptors.set(self.descriptors.open.cast_signed());
         m.open_sockets.set(self.descriptors.sockets.cast_signed());
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();

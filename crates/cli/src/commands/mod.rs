@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod alerts;
 mod ask;
 mod config;
 mod demo;
@@ -36,6 +37,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Doctor(doctor) => Box::pin(doctor::run(config, format, doctor)).await,
         Command::Probe(probe) => probe::run(config, format, probe).await,
         Command::Status { check } => status::run(config, format, check).await,
+        Command::Alerts { action } => alerts::run(config, format, action).await,
         Command::Messages(messages) => lists::messages(config, format, messages).await,
         Command::Chats => lists::chats(config, format).await,
         Command::Dead { action } => lists::dead(config, format, action).await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::alert::FiringAlert;
 use larkline_gateway::handler::children::{ChildInfo, Isolation};
 use larkline_gateway::proof::Standing;
 use larkline_gateway::status::{AppStatus, LinkView, Status};
@@ -53,6 +54,7 @@ fn human(s: &Status) -> String {
     store_lines(s, &mut out);
     out.push(equation(&s.tally));
     out.extend(unanswered(s));
+    out.extend(s.alerts.iter().map(alert));
     let d = &s.descriptors;
     let open = say!(
         zh: "{open} 个文件描述符，其中套接字 {sockets} 个",
@@ -100,6 +102,13 @@ fn store_lines(s: &Status, out: &mut Vec<String>) {
         dead = d.dead, oldest = oldest.unwrap_or_default()
     );
     out.push(labelled("等待", "waiting", &waiting));
+}
+
+/// An alert that fires; `larkline alerts` says more.
+fn alert(a: &FiringAlert) -> String {
+    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.in_lang(lang()));
+    let text = say!(zh: "{rule}，自 {since}：{what}", en: "{rule} since {since}: {what}");
+    labelled("告警", "ALERT", &text)
 }
 
 /// One running child, with what it uses.

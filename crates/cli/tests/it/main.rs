@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod alerting;
 mod alerts;
 mod alive;
 mod banner;

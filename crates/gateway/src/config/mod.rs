@@ -20,6 +20,7 @@ mod command_line;
 mod condition;
 mod convert;
 mod decoder;
+mod destination;
 mod exposure;
 mod field;
 mod handler;
@@ -55,9 +56,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
-pub use alerts::Alerts;
+pub use alerts::{Alerts, Heartbeat, Quiet, RuleSettings};
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
+pub use destination::{Destination, Hook, HookFormat, MailTls, Smtp, Way};
 pub use exposure::{SCRUB, can_scrub};
 pub use handler::{Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, SessionBy};
 pub use jobs::Jobs;
@@ -123,6 +125,10 @@ pub struct Config {
     pub limits: Limits,
     /// What is worth a person's attention.
     pub alerts: Alerts,
+    /// Where alerts go, by name.
+    pub destinations: BTreeMap<String, Destination>,
+    /// Mail servers, by name.
+    pub smtp: BTreeMap<String, Smtp>,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -250,6 +256,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         handlers.entry(BUILT_IN.to_owned()).or_insert_with(Handler::built_in_echo);
     }
     check_reach(decoder, &apps, &routes, &kinds);
+    let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
     let language =
         Lang::of_environment(|name| decoder.surroundings.variable(name).map(|(text, _)| text));
@@ -270,6 +277,8 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         server: Server::read(root.section("server"), &store),
         limits: Limits::read(root.section("limits")),
         alerts: Alerts::read(root.section("alerts")),
+        destinations,
+        smtp,
         store,
         warnings: Vec::new(),
         settings: Vec::new(),
