@@ -65,7 +65,7 @@ path = "${dir}/state"
 probe_interval = "1s"
 probe_timeout = "1s"
 backoff_first = "500ms"
-backoff_max = "1s"
+backoff_max = "2s"
 
 [network]
 proxy = "none"

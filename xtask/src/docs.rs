@@ -20,6 +20,8 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         cargo.args(["test", "--locked", "--quiet", "--lib", "-p", package, tests]);
         workspace::output(cargo.env(WRITE, "1"))?;
     }
-    println!("docs: docs/configuration.md, docs/larkline.schema.json and docs/alerts.md are what the code says");
+    println!(
+        "docs: docs/configuration.md, docs/larkline.schema.json and docs/alerts.md are what the code says"
+    );
     Ok(())
 }

@@ -36,9 +36,9 @@ mod server;
 mod sessions;
 
 pub use alerts::TestRequest;
+pub(crate) use lists::parse_item;
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendFileQuery, SendRequest};
-pub(crate) use lists::parse_item;
-pub(crate) use server::{Refusal, lists_to_read};
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};
+pub(crate) use server::{Refusal, lists_to_read};
 pub use sessions::SessionStory;

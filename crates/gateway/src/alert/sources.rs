@@ -206,10 +206,12 @@ impl Seen<'_> {
             return Some(unknown(Rule::PongMissing, app));
         }
         let age_s = age_ms / 1000;
-        Some(bad(Rule::PongMissing, app, |lang| say_in!(lang,
-            zh: "应用 {app}：{age_s} 秒没有收到心跳应答",
-            en: "app {app}: no answer to a ping for {age_s} s"
-        )))
+        Some(bad(Rule::PongMissing, app, |lang| {
+            say_in!(lang,
+                zh: "应用 {app}：{age_s} 秒没有收到心跳应答",
+                en: "app {app}: no answer to a ping for {age_s} s"
+            )
+        }))
     }
 
     fn deaf(&self, proofs: &[Proof]) -> Option<Reading> {

@@ -148,7 +148,9 @@ mod tests {
         for host in ["localhost:7080", "127.0.0.1", "[::1]:7080", "127.9.9.9:1"] {
             assert!(!refused(post, false, &[("host", host)]), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "[::2]", "10.0.0.1"] {
+        for host in
+            ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "[::2]", "10.0.0.1"]
+        {
             assert!(refused(get, false, &[("host", host)]), "{host}");
             assert!(!refused(get, true, &[("host", host)]), "{host}: the token decides");
         }

@@ -72,8 +72,7 @@ pub(super) async fn logout(
         return stale_form();
     }
     let config = dashboard.admin.shared.config.load_full();
-    let cookie =
-        format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", cookie_name(&config));
+    let cookie = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", cookie_name(&config));
     home(query.lang(&config), &config, Some(cookie))
 }
 

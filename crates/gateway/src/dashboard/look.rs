@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::page::Part;
 use crate::admin::Admin;
+use crate::alert::AlertsView;
 use crate::config::Config;
 use crate::pulse::Run;
 use crate::status::Status;
@@ -35,6 +36,8 @@ pub(super) struct Look {
     pub(super) records: Vec<Record>,
     pub(super) dead: Vec<DeadLetter>,
     pub(super) sessions: Vec<Session>,
+    /// What fires, and who is told.
+    pub(super) alerts: AlertsView,
     /// Tasks that wait, by handler.
     pub(super) waiting: Vec<(String, u64)>,
     /// The last day of each app.
@@ -84,10 +87,12 @@ impl Look {
         let query = MessageQuery { limit: RECORDS_READ, ..MessageQuery::default() };
         let sessions = SessionQuery { limit: SESSIONS_MAX, ..SessionQuery::default() };
         let chats = store.chats().await?.into_iter().filter(|chat| !chat.name.is_empty());
+        let config = shared.config.load_full();
         Ok(Self {
+            alerts: shared.alerts.view(&config),
             days: admin.apps.iter().map(|app| app.pulse.runs(status.at_ms)).collect(),
             status,
-            config: shared.config.load_full(),
+            config,
             records: store.records(query).await?,
             dead: store.dead(DEAD_MAX).await?,
             sessions: store.sessions(sessions).await?,

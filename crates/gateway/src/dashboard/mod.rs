@@ -19,8 +19,8 @@ mod feed;
 mod files;
 mod flow;
 mod guard;
-mod look;
 mod login;
+mod look;
 mod page;
 mod seal;
 mod shown;
@@ -30,10 +30,10 @@ mod words;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
-use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};

@@ -10,10 +10,10 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
 
+use super::Dashboard;
 use super::look::Look;
 use super::shown::{Configuration, Shown, moment};
 use super::words::{self, Words};
-use super::Dashboard;
 use crate::admin::Refusal;
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -30,13 +30,27 @@ macro_rules! templates {
 }
 
 /// All templates; `.html` has whatever is put into one escaped.
-const TEMPLATES: [(&str, &str); 15] = templates![
-    "base.html", "bits.html", "page.html", "story.html", "story_page.html", "config.html",
-    "config_page.html", "login.html", "verdict.html", "links.html", "work.html", "flow.html",
-    "dead.html", "messages.html", "sessions.html",
+const TEMPLATES: [(&str, &str); 16] = templates![
+    "base.html",
+    "bits.html",
+    "page.html",
+    "story.html",
+    "story_page.html",
+    "config.html",
+    "config_page.html",
+    "login.html",
+    "verdict.html",
+    "links.html",
+    "work.html",
+    "flow.html",
+    "dead.html",
+    "messages.html",
+    "sessions.html",
+    "alerts.html",
 ];
 /// Parts of the page that change by themselves.
-const PARTS: [&str; 7] = ["verdict", "links", "dead", "messages", "sessions", "flow", "work"];
+const PARTS: [&str; 8] =
+    ["verdict", "alerts", "links", "dead", "messages", "sessions", "flow", "work"];
 
 /// One part, as the feed sends it.
 pub(super) struct Part {

@@ -86,7 +86,9 @@ mod tests {
         assert!(!is_session(&other, &value, 1000), "another token");
         let longer = value.replacen("605800", "905800", 1);
         assert_ne!(longer, value);
-        for forged in [longer.as_str(), "", ".", "605800", "605800.", "x.y", "99999999999999999999.a"] {
+        for forged in
+            [longer.as_str(), "", ".", "605800", "605800.", "x.y", "99999999999999999999.a"]
+        {
             assert!(!is_session(&token, forged, 1000), "{forged}");
         }
         assert!(!value.contains("sesame"));

@@ -12,6 +12,7 @@ use super::look::Look;
 use super::strip::Strip;
 use super::verdict::Verdict;
 use super::words::{self, Words};
+use crate::alert::{self, FiringAlert, Severity};
 use crate::clock::local_exact;
 use crate::config::OURS;
 use crate::handler::children::ChildInfo;
@@ -40,6 +41,8 @@ pub(super) struct Shown<'l> {
     late: Vec<Late<'l>>,
     children: Vec<Child<'l>>,
     rates: Rates,
+    alerts: Vec<Alert<'l>>,
+    told: Vec<Told<'l>>,
     messages: Vec<Message<'l>>,
     dead: Vec<Dead<'l>>,
     sessions: Vec<Conversation<'l>>,
@@ -101,6 +104,28 @@ struct Rates {
 }
 
 #[derive(Serialize)]
+struct Alert<'l> {
+    rule: &'static str,
+    subject: &'l str,
+    critical: bool,
+    severity: &'static str,
+    since_ms: i64,
+    what: &'l str,
+    meaning: &'l str,
+    next: &'l str,
+}
+
+/// Who is told of alerts: a destination, or the heartbeat outward.
+#[derive(Serialize)]
+struct Told<'l> {
+    name: &'l str,
+    kind: &'l str,
+    success_ms: Option<i64>,
+    error: Option<&'l str>,
+    waits: bool,
+}
+
+#[derive(Serialize)]
 struct Message<'l> {
     r: &'l Record,
     verdict: &'l str,
@@ -149,6 +174,8 @@ impl<'l> Shown<'l> {
                 chat: governor.chat.points,
                 chat_window: said::duration(lang, governor.chat.window),
             },
+            alerts: look.alerts.firing.iter().map(|alert| Alert::of(alert, lang)).collect(),
+            told: look.told(words),
             messages: look.messages(lang),
             dead: look.dead.iter().map(|letter| look.letter(letter)).collect(),
             sessions: look
@@ -177,6 +204,24 @@ impl Look {
                 story: escaped(&r.event_id),
             })
             .collect()
+    }
+
+    fn told(&self, words: &'static Words) -> Vec<Told<'_>> {
+        let destinations = self.alerts.destinations.iter().map(|to| Told {
+            name: &to.name,
+            kind: &to.kind,
+            success_ms: to.last_success_ms,
+            error: to.error.as_deref().filter(|_| to.failures > 0),
+            waits: to.waits,
+        });
+        let heartbeat = self.alerts.heartbeat.iter().map(|beat| Told {
+            name: words.heartbeat,
+            kind: "http",
+            success_ms: beat.last_success_ms,
+            error: beat.error.as_deref().filter(|_| beat.failures > 0),
+            waits: false,
+        });
+        destinations.chain(heartbeat).collect()
     }
 
     fn late<'l>(&'l self, late: &'l crate::unanswered::UnansweredMessage) -> Late<'l> {
@@ -226,6 +271,21 @@ impl Look {
     }
 }
 
+impl<'l> Alert<'l> {
+    fn of(alert: &'l FiringAlert, lang: Lang) -> Self {
+        Self {
+            rule: alert.rule.name(),
+            subject: &alert.subject,
+            critical: alert.severity == Severity::Critical,
+            severity: alert::words::severity(lang, alert.severity),
+            since_ms: alert.since_ms,
+            what: alert.what.in_lang(lang),
+            meaning: alert.meaning.in_lang(lang),
+            next: alert.next.in_lang(lang),
+        }
+    }
+}
+
 fn queues(s: &Status, words: &Words) -> Vec<Queue> {
     let d = &s.depths;
     [
@@ -248,14 +308,15 @@ fn lanes(look: &Look) -> Vec<Lane> {
         at_once: Some(handler.common().concurrency),
         known: true,
     });
-    let others = waiting.iter().filter(|(name, _)| !handlers.contains_key(**name)).map(
-        |(name, waiting)| Lane {
-            handler: (*name).to_owned(),
-            waiting: *waiting,
-            at_once: None,
-            known: OURS.contains(name),
-        },
-    );
+    let others =
+        waiting.iter().filter(|(name, _)| !handlers.contains_key(**name)).map(|(name, waiting)| {
+            Lane {
+                handler: (*name).to_owned(),
+                waiting: *waiting,
+                at_once: None,
+                known: OURS.contains(name),
+            }
+        });
     configured.chain(others).collect()
 }
 

@@ -154,7 +154,11 @@ mod tests {
             run(Mark::Verified, 1403, 37),
         ];
         let strip = Strip::of(&day, 1_700_000_000_000, Lang::En);
-        assert!(strip.said.starts_with("down 1×, in 2 of the minutes, suspicion in 1 min, recorded since"));
+        assert!(
+            strip
+                .said
+                .starts_with("down 1×, in 2 of the minutes, suspicion in 1 min, recorded since")
+        );
         assert_eq!((strip.window, strip.from), (MINUTES, "24 h ago"));
         let last = strip.bars.last().unwrap();
         assert_eq!((last.kind, last.x, last.width, last.height), ("down", 1400, 6, 30));
@@ -170,7 +174,8 @@ mod tests {
     #[test]
     fn a_young_record_is_shown_at_its_size() {
         let run = |mark, first, minutes| Run { mark, first, minutes };
-        let day = [run(Mark::Off, 0, 1400), run(Mark::Down, 1400, 1), run(Mark::Verified, 1401, 39)];
+        let day =
+            [run(Mark::Off, 0, 1400), run(Mark::Down, 1400, 1), run(Mark::Verified, 1401, 39)];
         let strip = Strip::of(&day, 0, Lang::En);
         assert_eq!((strip.window, strip.from, strip.middle), (60, "1 h ago", "30 min ago"));
         let bars: Vec<_> = strip.bars.iter().map(|bar| (bar.kind, bar.x, bar.width)).collect();

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::look::Look;
 use super::words::Words;
+use crate::alert::Rule;
 use crate::say_in;
 use crate::words::Lang;
 
@@ -96,6 +97,8 @@ impl Look {
                 en: "{dead} dead letters wait for a decision: retry or drop them"
             )),
         }
+        let fires = self.alerts.firing.iter().filter(|alert| !is_said_elsewhere(alert.rule));
+        cares.extend(fires.map(|alert| alert.what.in_lang(lang).to_owned()));
         let held = self.status.apps.iter().filter(|app| app.governor.wait_ms > HELD_UP_MS);
         cares.extend(held.map(|app| {
             let (name, seconds) = (&app.name, app.governor.wait_ms / 1000);
@@ -106,6 +109,19 @@ impl Look {
         }));
         cares
     }
+}
+
+/// Alerts about what the verdict says already, or will say again by itself.
+fn is_said_elsewhere(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::LinkDown
+            | Rule::Deaf
+            | Rule::Unanswered
+            | Rule::QueueFull
+            | Rule::DeadLetters
+            | Rule::StoreRefuses
+    )
 }
 
 /// With a capital and a full stop.

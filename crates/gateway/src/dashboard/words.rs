@@ -87,6 +87,15 @@ words! {
     misses: "未应答的 ping", "Pings unanswered";
     recovery: "上一次恢复用时", "Last recovery took";
 
+    alerts: "告警", "Alerts";
+    no_alerts: "没有告警。", "None fires.";
+    heartbeat: "对外心跳", "heartbeat outward";
+    next_step: "下一步", "Next";
+    told: "通知去向", "Who is told";
+    nobody_told: "没有配置通知去向：告警只在日志和这里。", "No destination is configured: alerts are in the log and here.";
+    last_told: "上次成功", "last told";
+    to_be_told: "有待发送", "something waits to be told";
+
     flow: "消息去向", "What became of messages";
     received: "收到", "received";
     flow_none: "还没有收到消息。", "Nothing was received yet.";

@@ -84,19 +84,31 @@ async fn hostile_requests_are_refused_and_change_nothing() {
         format!("BREW / HTTP/1.1\r\n{host}\r\n"),
         format!("POST / HTTP/1.1\r\n{host}Content-Length: 0\r\n\r\n"),
         format!("POST {drop} HTTP/1.1\r\n{host}Content-Length: 0\r\n\r\n"),
-        format!("POST {drop} HTTP/1.1\r\n{host}{form}Content-Length: {}\r\n\r\nmark={long}", long.len() + 5),
+        format!(
+            "POST {drop} HTTP/1.1\r\n{host}{form}Content-Length: {}\r\n\r\nmark={long}",
+            long.len() + 5
+        ),
         format!("POST {drop} HTTP/1.1\r\n{host}{form}Content-Length: 7\r\n\r\nmark=\u{0}x"),
-        format!("POST {drop} HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{{\"mark\":\"x\"}} "),
-        format!("POST /dashboard/dead/t99999999999999999999/drop HTTP/1.1\r\n{host}{form}Content-Length: 6\r\n\r\nmark=x"),
+        format!(
+            "POST {drop} HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{{\"mark\":\"x\"}} "
+        ),
+        format!(
+            "POST /dashboard/dead/t99999999999999999999/drop HTTP/1.1\r\n{host}{form}Content-Length: 6\r\n\r\nmark=x"
+        ),
         format!("POST /api/messages HTTP/1.1\r\n{host}Content-Length: 0\r\n\r\n"),
-        format!("POST /v1/stop HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{{\"reason\":\"x\"}}"),
+        format!(
+            "POST /v1/stop HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{{\"reason\":\"x\"}}"
+        ),
         format!("GET /?{long} HTTP/1.1\r\n{host}\r\n"),
         format!("GET / HTTP/1.1\r\n{host}X-Long: {long}\r\n\r\n"),
         format!("GET / HTTP/1.1\r\n{host}{}\r\n", "X-Many: 1\r\n".repeat(500)),
-        format!("POST {drop} HTTP/1.1\r\n{host}{form}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\nzzzz\r\n"),
+        format!(
+            "POST {drop} HTTP/1.1\r\n{host}{form}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\nzzzz\r\n"
+        ),
         format!("GET / HTTP/1.1\r\n{host}Content-Length: 4\r\nContent-Length: 5\r\n\r\nzzzz\r\n"),
         "GET / HTTP/1.0\r\n\r\n".to_owned(),
-        "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".to_owned(),
+        "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+            .to_owned(),
         "\u{16}\u{3}\u{1} no http at all\r\n\r\n".to_owned(),
     ];
     for request in &requests {

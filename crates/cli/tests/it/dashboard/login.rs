@@ -55,8 +55,14 @@ async fn beyond_loopback_the_dashboard_asks_for_the_token() {
     let page = page.text().await.unwrap();
     let until = session.split(['=', '.']).nth(1).unwrap();
     let later = (until.parse::<i64>().unwrap() + 1).to_string();
-    for forged in [session.replace(until, &later), format!("{session}0"), session.replace("larkline_", "x_")] {
-        assert_eq!(with(Method::GET, "/", &forged).await.status(), StatusCode::UNAUTHORIZED, "{forged}");
+    for forged in
+        [session.replace(until, &later), format!("{session}0"), session.replace("larkline_", "x_")]
+    {
+        assert_eq!(
+            with(Method::GET, "/", &forged).await.status(),
+            StatusCode::UNAUTHORIZED,
+            "{forged}"
+        );
     }
     let bearer = site.request(Method::GET, "/api/status").bearer_auth(TOKEN);
     assert_eq!(bearer.send().await.unwrap().status(), StatusCode::OK);
@@ -75,7 +81,13 @@ async fn no_secret_is_on_any_page() {
     let site = Site::start("").await;
     site.dead().await;
     let secret = larkline_sim::AppSpec::default().app_secret;
-    let paths = ["/", "/dashboard/config", "/dashboard/config?part=true&lang=zh", "/api/status", "/api/dead"];
+    let paths = [
+        "/",
+        "/dashboard/config",
+        "/dashboard/config?part=true&lang=zh",
+        "/api/status",
+        "/api/dead",
+    ];
     for path in paths {
         let page = site.page(path).await;
         for secret in [secret.as_str(), "very-secret-printer-key"] {

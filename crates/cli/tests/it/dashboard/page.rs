@@ -35,26 +35,32 @@ async fn the_page_says_whether_it_is_well_without_a_script_in_both_languages() {
         assert!(row.starts_with(&format!("proof proof-{standing}")), "{proof}: {row}");
     }
     let chinese = site.page("/?lang=zh").await;
-    for shown in ["lang=\"zh-CN\"", "运行良好", "已验证", "上一个事件", "消息去向"] {
+    for shown in ["lang=\"zh-CN\"", "运行良好", "已验证", "上一个事件", "消息去向"]
+    {
         assert!(chinese.contains(shown), "{shown} in {chinese}");
     }
     let story = site.page(&format!("/dashboard/story?key={}", said.message_id)).await;
     for step in ["received", "on disk", "acknowledged", "routed", "delivered", "verdict"] {
         assert!(story.contains(&format!("<b>{step}</b>")), "{step} in {story}");
     }
-    assert_eq!(site.get("/dashboard/story?key=nothing-like-it").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        site.get("/dashboard/story?key=nothing-like-it").await.status(),
+        StatusCode::NOT_FOUND
+    );
     let messages: serde_json::Value = site.get("/api/messages?limit=9").await.json().await.unwrap();
     assert_eq!(messages[0]["preview"], "only talking");
 }
 
 #[tokio::test]
-async fn a_lost_link_is_the_verdict_and_stays_in_the_strip() {
+async fn a_lost_link_is_the_verdict_an_alert_and_stays_in_the_strip() {
     let site = Site::start("").await;
     site.rig.fault(larkline_sim::Fault::Offline);
     site.rig.fault(larkline_sim::Fault::Rst);
     site.rig
         .until("the verdict", async || site.page("/").await.contains("<span>Not well</span>"))
         .await;
+    let alert = async || site.page("/").await.contains("<code>link_down</code>");
+    site.rig.until("the alert", alert).await;
     site.rig.fault(larkline_sim::Fault::Clear);
     site.rig.until("well", async || site.page("/").await.contains("<span>Well</span>")).await;
     let page = site.page("/").await;
@@ -74,7 +80,8 @@ async fn a_dead_letter_is_retried_and_dropped_from_the_page() {
     };
     std::fs::write(site.rig.path("mended"), "").unwrap();
     let letters = site.rig.json(&["dead"]).await;
-    let retried = letters.as_array().unwrap().iter().find(|l| format!("t{}", l["item"]["task"]) == first);
+    let retried =
+        letters.as_array().unwrap().iter().find(|l| format!("t{}", l["item"]["task"]) == first);
     let message = retried.unwrap()["message_id"].as_str().unwrap().to_owned();
     let answer = deed(&first, "retry").await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);

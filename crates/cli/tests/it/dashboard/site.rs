@@ -38,7 +38,8 @@ impl Site {
         drop(rustls::crypto::ring::default_provider().install_default());
         let port = crate::listener::free_port();
         let server = format!("[server]\nhttp = \"{address}:{port}\"\n{server}\n");
-        let link = "[link]\nbackoff_first = \"300ms\"\nbackoff_max = \"1s\"\n";
+        let link =
+            "[link]\nbackoff_first = \"300ms\"\nbackoff_max = \"2s\"\nrecovery_target = \"1s\"\n";
         let mut rig = Rig::new(&format!("{FAILING}{ECHO}\n{server}{link}")).await;
         rig.script("printer", "cat > /dev/null; [ -e mended ] && { echo mended; exit; }; exit 3");
         rig.run(&[]).await;
