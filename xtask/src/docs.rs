@@ -9,19 +9,23 @@ use crate::workspace::{self, Workspace};
 
 /// Tells the tests to write.
 const WRITE: &str = "LARKLINE_WRITE_DOCS";
-/// Tests that know how, by package and the start of their names.
-const WRITERS: [(&str, &str); 2] =
-    [("larkline-gateway", "config::reference"), ("larkline-gateway", "alert::rule")];
+/// Tests that know how: package, where its tests are, the start of their names.
+const WRITERS: [(&str, &str, &str); 3] = [
+    ("larkline-gateway", "--lib", "config::reference"),
+    ("larkline-gateway", "--lib", "alert::rule"),
+    ("larkline-cli", "--bins", "explain::reference"),
+];
 
 /// Rewrites every generated part.
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {
-    for (package, tests) in WRITERS {
+    for (package, target, tests) in WRITERS {
         let mut cargo = workspace.cargo();
-        cargo.args(["test", "--locked", "--quiet", "--lib", "-p", package, tests]);
+        cargo.args(["test", "--locked", "--quiet", target, "-p", package, tests]);
         workspace::output(cargo.env(WRITE, "1"))?;
     }
     println!(
-        "docs: docs/configuration.md, docs/larkline.schema.json and docs/alerts.md are what the code says"
+        "docs: docs/configuration.md, docs/larkline.schema.json, docs/alerts.md and \
+         docs/errors/strings.md are what the code says"
     );
     Ok(())
 }

@@ -88,14 +88,15 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     found().context("chromium was installed and is not on the path; put it there")
 }
 
-/// Valgrind on the path. It finds its own parts by where it was installed, so it is not unpacked.
-pub(crate) fn valgrind() -> Result<()> {
-    let found = || succeeds(Command::new("valgrind").arg("--version"));
+/// A program on the path, or its Debian package installed. For one that finds its own parts by where
+/// it was installed, so that it cannot be unpacked elsewhere.
+pub(crate) fn on_the_path(program: &str, package: &str) -> Result<()> {
+    let found = || succeeds(Command::new(program).arg("--version"));
     if !found() {
-        apt_install(&["valgrind"])?;
+        apt_install(&[package])?;
     }
     if !found() {
-        bail!("valgrind was installed and does not run; `valgrind --version` says why");
+        bail!("{package} was installed and does not run; `{program} --version` says why");
     }
     Ok(())
 }
@@ -143,7 +144,7 @@ pub(crate) fn sandbox(workspace: &Workspace) -> Option<PathBuf> {
 }
 
 /// The files of a Debian package, in `.cache/`.
-fn unpacked(workspace: &Workspace, package: &str) -> Result<PathBuf> {
+pub(crate) fn unpacked(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let home = workspace.cache().join("debian").join(package);
     if home.join("usr").exists() {
         return Ok(home);

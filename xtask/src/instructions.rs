@@ -25,7 +25,7 @@ const RUNS: [u64; 2] = [200, 1200];
 pub(crate) fn run(workspace: &Workspace, write: bool) -> Result<Tally> {
     let path = workspace.root.join(BASELINE);
     let baseline = fs::read_to_string(&path)?;
-    installed::valgrind()?;
+    installed::on_the_path("valgrind", "valgrind")?;
     let program =
         sdk::built(workspace, &["--release", "-p", "larkline-store", "--example", "instructions"])?;
     let (mut tally, mut found) = (Tally::default(), String::new());

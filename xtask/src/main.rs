@@ -14,6 +14,7 @@ mod deps;
 mod docs;
 mod installed;
 mod instructions;
+mod kernel;
 mod page;
 mod process;
 mod proof;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{agents, deps, instructions, page, process, proof, proxy, sdk, tidy};
+use crate::{agents, deps, instructions, kernel, page, process, proof, proxy, sdk, tidy};
 
 /// Longest time for one call of cargo, building from nothing on two slow cores included. A single
 /// hanging test is ended much sooner, by `.config/nextest.toml`.
@@ -47,12 +47,13 @@ const STATIC: [Step; 6] = [
     ("instructions", |workspace, _| instructions::run(workspace, false)),
 ];
 /// Checks of behaviour.
-const DYNAMIC: [Step; 6] = [
+const DYNAMIC: [Step; 7] = [
     ("tests", tests),
     ("doctests", doctests),
     ("sdk", sdk::run),
     ("proxy", proxy::run),
     ("page", page::run),
+    ("kernel", kernel::run),
     ("agents", agents::run),
 ];
 

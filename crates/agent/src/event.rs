@@ -125,6 +125,10 @@ pub struct Question {
     pub options: Vec<(String, String)>,
     /// Whether more than one may be chosen.
     pub many: bool,
+    /// Further answers, which are left out here.
+    pub options_left: usize,
+    /// Further questions after it, which are not asked.
+    pub questions_left: usize,
 }
 
 /// What may be answered to an [`Ask`].

@@ -8,10 +8,13 @@ mod commands;
 #[cfg(test)]
 mod documented;
 mod exit;
+mod explain;
+mod help;
 mod output;
+mod qr;
 mod words;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::args::{Args, Command};
 use crate::exit::ExitStatus;
@@ -21,7 +24,8 @@ fn main() -> std::process::ExitCode {
     // A second installation is refused, which is as good: it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
     lang::begin();
-    let args = Args::parse();
+    let read = help::command().get_matches();
+    let args = Args::from_arg_matches(&read).unwrap_or_else(|error| error.exit());
     lang::written_as(args.format);
     if matches!(args.command, Command::Run(_))
         && let Err(error) = larkline_gateway::signals::hold()
@@ -34,7 +38,8 @@ fn main() -> std::process::ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&anyhow::Error::new(error).context("cannot start the async runtime"));
+            let what = say!(zh: "无法启动异步运行时", en: "cannot start the async runtime");
+            output::error(&anyhow::Error::new(error).context(what));
             return ExitStatus::Ours.into();
         }
     };

@@ -1,16 +1,20 @@
 //! Words on the screen: data to stdout, everything else to stderr, both without panics when
 //! the other end of a pipe has gone.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use larkline_gateway::config::ConfigErrors;
+use larkline_gateway::words::Lang;
 use serde::Serialize;
 
 use crate::args::Format;
-use crate::lang::either;
+use crate::exit::Failed;
+use crate::explain;
+use crate::lang::{either, lang};
 
 /// Writes data.
 pub(crate) fn data(text: &str) {
@@ -18,21 +22,58 @@ pub(crate) fn data(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')));
 }
 
+/// Writes data, to whoever still reads it; `false` when nobody does.
+pub(crate) fn data_is_read(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).is_ok()
+}
+
 /// Writes a word to the person.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
-/// Writes an error with its chain.
+/// Writes over the last line of progress; only where somebody watches. An empty text wipes it.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.is_terminal() {
+        drop(write!(stderr, "\r\u{1b}[2K{text}").and_then(|()| stderr.flush()));
+    }
+}
+
+/// A time as `1:05`.
+pub(crate) fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// Writes an error with its chain, and what is known about it.
 pub(crate) fn error(error: &anyhow::Error) {
     // Problems of the configuration come as a report of their own.
     if error.is::<ConfigErrors>() {
         return note(error.to_string().trim_end());
     }
-    note(&format!("error: {error}"));
+    note(&say!(zh: "错误：{error}", en: "error: {error}"));
     for cause in error.chain().skip(1) {
-        note(&format!("  caused by: {cause}"));
+        note(&say!(zh: "  原因：{cause}", en: "  caused by: {cause}"));
     }
+    if !error.is::<Failed>() {
+        hint(&format!("{error:#}"));
+    }
+}
+
+/// The meaning and the next step of an error that does not name one itself, in the operator's language.
+fn hint(error: &str) {
+    let step = either("；", "; ");
+    if error.contains(step) {
+        return;
+    }
+    let Some(entry) = explain::find(error).into_iter().next() else { return };
+    let explain::Words { meaning, remedy } = entry.words(lang());
+    if lang() == Lang::Zh {
+        note(&format!("  含义：{meaning}"));
+    }
+    note(&say!(zh: "  下一步：{remedy}", en: "  next: {remedy}"));
 }
 
 /// Writes data as JSON, or through `human`.

@@ -80,6 +80,14 @@ impl ApiClient {
         Self { inner: Arc::new(inner) }
     }
 
+    pub(crate) fn domain(&self) -> &Url {
+        &self.inner.domain
+    }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.inner.dialer
+    }
+
     /// The app this client speaks for.
     pub fn app_id(&self) -> &AppId {
         &self.inner.app_id
@@ -111,7 +119,10 @@ impl ApiClient {
     async fn authorized(&self, call: &Call) -> Result<Answer<Received>, ApiError> {
         let limit = match (&call.payload, call.expects) {
             (Payload::Upload(_), _) | (_, Expects::File { .. }) => self.inner.transfer_timeout,
-            (Payload::None | Payload::Json(_), Expects::Envelope) => self.inner.call_timeout,
+            (
+                Payload::None | Payload::Form(_) | Payload::Json(_),
+                Expects::Envelope | Expects::Object { .. },
+            ) => self.inner.call_timeout,
         };
         let result = within(call.endpoint, limit, self.inner.twice(call)).await;
         result.inspect_err(|error| {
@@ -192,7 +203,7 @@ fn json_payload(endpoint: Endpoint, body: &impl Serialize) -> Result<Payload, Ap
     })
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     endpoint: Endpoint,
     limit: Duration,
     work: impl Future<Output = Result<T, ApiError>>,

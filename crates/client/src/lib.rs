@@ -48,6 +48,8 @@ mod dial_error;
 mod dialer;
 pub mod link;
 mod proxy;
+mod reach;
+pub mod registration;
 mod secret;
 mod tls;
 mod token;
@@ -63,5 +65,6 @@ pub use dial_error::{
 };
 pub use dialer::{Connection, Dialer, Io, NetOptions, ProxyEnv};
 pub use proxy::ProxyChoice;
+pub use reach::Reach;
 pub use secret::{Secret, SecretUrl, redacted_url};
 pub use tls::{TlsPeer, Trust};

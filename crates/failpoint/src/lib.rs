@@ -44,6 +44,7 @@ pub const POINTS: &[Point] = &[
     point("rows_claimed", "outgoing messages are leased and not sent"),
     point("permit_taken", "a message may go out now and has not"),
     point("call_answered", "the platform has the message, we have not noted it"),
+    point("reaction_added", "a message is acknowledged by a reaction, we have not noted it"),
     point("row_settled", "the message is noted as delivered"),
     point("late_answer_read", "a later answer was received and is not on disk"),
     point("late_answer_stored", "a later answer is on disk, its sender does not know"),

@@ -17,6 +17,9 @@ pub const STATUS: &str = "status";
 /// The member of a button's value by which the gateway knows its own.
 pub const OURS: &str = "larkline";
 
+/// Of small words below.
+const NOTE_SIZE: &str = "notation";
+
 /// One button.
 #[derive(Clone, Debug)]
 pub struct Button {
@@ -95,6 +98,17 @@ pub fn settled(title: &str, body: Option<&Part>, result: &str) -> Value {
     head(title, "grey", elements, title)
 }
 
+/// A card with a question that nobody waits for any more: what was sent, without its buttons and the
+/// small words below them, and what became of it. Nothing when that is no such card.
+pub fn closed(sent: &str, result: &str) -> Option<Outgoing> {
+    let mut card: Value = serde_json::from_str(sent).ok()?;
+    card["header"].as_object_mut()?.insert("template".to_owned(), json!("grey"));
+    let elements = card["body"]["elements"].as_array_mut()?;
+    elements.retain(|element| element["tag"] != "button" && element["text_size"] != NOTE_SIZE);
+    elements.push(said(result));
+    Some(Outgoing::card(&card))
+}
+
 /// A card of one word of the gateway's own.
 pub fn word(markdown: &str) -> Outgoing {
     card(vec![json!({ "tag": "markdown", "content": markdown })], &markdown::summary(markdown))
@@ -135,7 +149,7 @@ fn note_unless_empty(content: &str) -> Option<Value> {
 }
 
 fn note(content: &str) -> Value {
-    json!({ "tag": "markdown", "text_size": "notation", "content": content })
+    json!({ "tag": "markdown", "text_size": NOTE_SIZE, "content": content })
 }
 
 fn button(button: &Button) -> Value {

@@ -72,6 +72,7 @@ pub fn connect(
         TRANSFER_TIMEOUT,
     );
     let runtime = AppRuntime {
+        reactions: crate::ack::Refusals::default(),
         name: app.name.clone(),
         app_id: app.app_id.clone(),
         api,

@@ -4,6 +4,7 @@
 //! out the lane served longest ago, so a busy chat starves nobody. A row that has to be sent again
 //! carries the same `uuid`, by which the platform recognises it for an hour; then [`crate::look`].
 
+mod ack;
 mod after;
 mod call;
 
@@ -20,6 +21,7 @@ use larkline_proto::id::{LogId, MessageId};
 use larkline_store::outbox::{ClaimedOutbox, OutboxClaim, OutboxSettlement};
 use tokio_util::sync::CancellationToken;
 
+use crate::ack::Ack;
 use crate::at_work::AtWorkGuard;
 use crate::clock::{ms, now_ms};
 use crate::config::UnreadableHistory;
@@ -27,6 +29,7 @@ use crate::governor::Hint;
 use crate::look::{self, Seen};
 use crate::outgoing::{Op, stable_uuid};
 use crate::shared::{AppRuntime, Shared};
+use crate::words::Lang;
 use crate::worker;
 
 /// Chats served at the same time. The platform's 50 calls a second at 200 ms a call need 10.
@@ -92,7 +95,15 @@ impl Delivery {
     async fn work(self: Arc<Self>, (row, _at_work): (ClaimedOutbox, AtWorkGuard)) {
         failpoint!("rows_claimed");
         let settlement = match Op::from_body(&row.body) {
+            Ok(Op::WhileUp { boot_id, .. }) if boot_id != self.shared.boot_id => {
+                tracing::debug!(outbox_id = row.lease.row.0, boot_id, "true no more, not said");
+                nothing_to_change()
+            }
             Ok(op) => self.send(&row, &op).await,
+            Err(error) if let Ok(ack) = Ack::from_body(&row.body) => {
+                tracing::trace!(outbox_id = row.lease.row.0, "no message: {error}");
+                self.acknowledge(&row, &ack).await
+            }
             Err(error) => OutboxSettlement::Dead {
                 at_ms: now_ms(),
                 code: "body_unreadable".to_owned(),
@@ -108,7 +119,7 @@ impl Delivery {
 
     async fn send(&self, row: &ClaimedOutbox, op: &Op) -> OutboxSettlement {
         // A card in place of another may be put there again.
-        if !matches!(op, Op::Update { .. }) && self.window_is_over(row, op) {
+        if !op.is_update() && self.window_is_over(row, op) {
             return self.look(row, op).await;
         }
         let permit = tokio::select! {
@@ -141,6 +152,10 @@ impl Delivery {
                 self.impossible(row, op, code, detail)
             }
         }
+    }
+
+    fn lang(&self) -> Lang {
+        self.shared.config.load().language
     }
 
     /// Whether the platform may have forgotten the row's `uuid` before a call made now arrives.
@@ -184,7 +199,7 @@ impl Delivery {
             Seen::Absent { log_id } => {
                 looked(None, "absent".to_owned(), "no earlier attempt is there: sent again", log_id)
             }
-            Seen::Later(error) => after(row, op, &error),
+            Seen::Later(error) => after(row, op, &error, self.lang()),
             Seen::Closed { code, detail, log_id } if hold => OutboxSettlement::Dead {
                 at_ms,
                 code: "history_unreadable".to_owned(),
@@ -234,7 +249,7 @@ impl Delivery {
             code,
             "not sent as it is: {error}"
         );
-        match op.simpler() {
+        match op.simpler(self.lang()) {
             Some(simpler) => OutboxSettlement::Replace {
                 at_ms,
                 code: code.to_owned(),
@@ -243,7 +258,7 @@ impl Delivery {
                 body: simpler.to_body(),
                 uuid: stable_uuid(&format!("{}/{code}", row.uuid)),
             },
-            None if matches!(op, Op::Update { .. }) => nothing_to_change(),
+            None if op.is_update() => nothing_to_change(),
             None => OutboxSettlement::Dead {
                 at_ms,
                 code: code.to_owned(),
@@ -263,7 +278,7 @@ impl Delivery {
     ) -> OutboxSettlement {
         let code = error.code();
         self.shared.called(&self.app.name, endpoint, &code);
-        let settlement = after(row, op, error);
+        let settlement = after(row, op, error, self.lang());
         let wait_ms = match &settlement {
             OutboxSettlement::Retry { at_ms, due_ms, .. } => Some(due_ms - at_ms),
             OutboxSettlement::Delivered { .. }
@@ -281,6 +296,7 @@ impl Delivery {
             code = %code,
             log_id = error.log_id.as_ref().map(tracing::field::display),
             wait_ms,
+            path = op.path().map(|path| tracing::field::display(path.display())),
             "send failed: {error}"
         );
         if matches!(settlement, OutboxSettlement::Dead { .. }) {

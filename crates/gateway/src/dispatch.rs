@@ -60,7 +60,10 @@ impl Dispatch {
     pub async fn run(self: Arc<Self>) {
         let claim = |now, running| self.claim(now, running);
         let work = |(task, at_work)| Arc::clone(&self).work(task, at_work);
-        worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work).await;
+        tokio::select! {
+            () = worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work) => {}
+            never = self.line.watch(&self.shared, &self.name) => match never {},
+        }
     }
 
     async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
@@ -69,8 +72,8 @@ impl Dispatch {
             return Vec::new();
         }
         let limit = self.common.concurrency.saturating_sub(running);
+        self.line.full(limit == 0);
         if limit == 0 {
-            self.line.tell(&self.shared, &self.name, now).await;
             return Vec::new();
         }
         let claim = TaskClaim {

@@ -14,8 +14,10 @@ use larkline_proto::id::{EventId, OpenId};
 use larkline_proto::rate::nanos;
 use larkline_store::inbox::{Decision, InboxId, Ruling};
 use larkline_store::outbox::NewOutbox;
+use larkline_store::task::NewTask;
 use tokio::time::Instant;
 
+use crate::ack;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::inbound::Inbound;
@@ -60,8 +62,9 @@ impl Judge {
                 Ruling { at_ms, decision, notice: self.notice(event, why) }
             }
             Routed::Tasks(tasks) => {
-                let decision = Decision::Queue(tasks);
-                Ruling { at_ms, decision, notice: self.crowd_notice(event) }
+                // Who hears in words that his message waits needs no sign of it.
+                let notice = self.crowd_notice(event).or_else(|| self.ack(event, &tasks));
+                Ruling { at_ms, decision: Decision::Queue(tasks), notice }
             }
         }
     }
@@ -129,6 +132,16 @@ impl Judge {
         }
         let text = words::crowded(self.shared.config.load().language, waiting);
         outgoing::notice(&self.app.name, event, "crowded", &text, now_ms())
+    }
+
+    /// The sign that a message was heard, where its handler gives one.
+    fn ack(&self, event: &Event, tasks: &[NewTask]) -> Option<NewOutbox> {
+        let config = self.shared.config.load();
+        let (handler, emoji) = tasks.iter().find_map(|task| {
+            let emoji = config.handlers.get(&task.handler)?.common().reaction.as_ref()?;
+            Some((&task.handler, emoji))
+        })?;
+        ack::add(&self.app.name, event, handler, emoji).filter(|_| !self.app.reactions.are_recent())
     }
 
     /// True when a sender over the limit is to be told.

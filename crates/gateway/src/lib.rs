@@ -1,6 +1,7 @@
 //! The product as a library: from a delivery to an answer in the chat, every step safe to
 //! die after. `ARCHITECTURE.md` has the picture.
 
+pub mod ack;
 pub mod admin;
 pub mod alert;
 pub mod ask;
@@ -18,15 +19,18 @@ pub mod dashboard;
 pub mod delivery;
 pub mod descriptors;
 pub mod dispatch;
+pub mod drain;
 pub mod governor;
 pub mod grants;
 pub mod handler;
+pub mod host;
 pub mod identity;
 pub mod inbound;
 pub mod instance;
 pub mod intake;
 pub mod jobs;
 pub mod judge;
+pub mod left;
 pub mod line;
 pub mod line_thread;
 pub mod link_watch;
@@ -35,6 +39,7 @@ pub mod log;
 pub mod look;
 pub mod mail;
 pub mod metrics;
+pub mod needs;
 pub mod outgoing;
 pub mod pressure;
 pub mod pressure_watch;
@@ -46,6 +51,7 @@ pub mod recent;
 pub mod router;
 pub mod routing;
 pub mod run_error;
+mod service_manager;
 pub mod shared;
 pub mod signals;
 pub mod stages;

@@ -4,10 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larkline_client::link::LinkStatus;
+use larkline_client::Reach;
+use larkline_client::link::{LinkStatus, Stage};
 
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
+
+/// How long plain HTTPS may take to answer before an alarm is raised without it.
+const REACH_WAIT: Duration = Duration::from_secs(5);
+/// What is left when it works.
+const HTTPS_WORKS: &str = "so the network is there: look for a proxy, a VPN or a firewall that lets no WebSocket \
+                           through or inspects it, and at the platform's own words";
+/// What is left when it does not.
+const HTTPS_FAILS: &str = "so the network is not there: a VPN that is down or takes the route, a hotspot or public \
+                           network that wants a login, a home router or its DNS, a firewall that lets no outbound 443 \
+                           through, a proxy that has to be set";
 
 /// Watches the link of one app.
 #[derive(Clone)]
@@ -32,7 +43,7 @@ impl LinkWatch {
                     tracing::info!(app = self.app.name, "the link is back");
                 }
             } else {
-                alarmed = self.alarm(&status, alarmed);
+                alarmed = self.alarm(&status, alarmed).await;
             }
             if status.next_retry_ms.is_some() && status.next_retry_ms != retry_ms {
                 self.observe_wait(&status);
@@ -50,18 +61,33 @@ impl LinkWatch {
     }
 
     /// Says once that the link fails again and again; reconnecting goes on all the same.
-    fn alarm(&self, status: &LinkStatus, alarmed: bool) -> bool {
+    async fn alarm(&self, status: &LinkStatus, alarmed: bool) -> bool {
         let after = self.shared.config.load().link.alarm_after;
         if alarmed || status.attempt < after {
             return alarmed;
         }
         let fault = status.last_fault.as_ref().map_or_else(String::new, ToString::to_string);
+        let hint = self.hint(status).await;
         tracing::error!(
             app = self.app.name,
             attempts = status.attempt,
-            "the link fails again and again, reconnecting goes on: {fault}; see `larkline status`"
+            "the link fails again and again, reconnecting goes on: {fault}; {hint}; see `larkline status`"
         );
         true
+    }
+
+    /// Whether plain HTTPS to the host that fails works, and what that leaves as cause.
+    async fn hint(&self, status: &LinkStatus) -> String {
+        // The link's own host, once discovery has named it; before that the platform's.
+        let dialled =
+            status.last_fault.as_ref().is_some_and(|fault| fault.stage != Stage::Discovery);
+        let host = Some(status.host.as_str()).filter(|host| dialled && !host.is_empty());
+        let (host, reach) = self.app.api.reach(host, REACH_WAIT).await;
+        let causes = match &reach {
+            Reach::Answers { .. } => HTTPS_WORKS,
+            Reach::Fails { .. } => HTTPS_FAILS,
+        };
+        format!("plain HTTPS to {host} {reach}, {causes}")
     }
 
     fn observe_wait(&self, status: &LinkStatus) {

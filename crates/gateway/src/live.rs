@@ -25,12 +25,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::card::{self, ANSWER, STATUS};
 use crate::clock::now_ms;
 use crate::governor::Hint;
-use crate::outgoing::{Destination, Op};
+use crate::outgoing::{CARD, Destination, Op};
 use crate::shared::{AppRuntime, Shared};
 use crate::words::{self, Lang};
 
-/// Part of the key of the row that sends the card.
-const CARD: &str = "card";
 /// Operations on one card are so far apart: the platform takes ten a second, and people read slower.
 const STREAM_EVERY: Duration = Duration::from_millis(200);
 /// The same where the whole card is sent each time: the platform takes five a second, and its users
@@ -151,7 +149,8 @@ impl Live {
         let words = say(*lang);
         let part = format!("restart/{attempt}");
         if self.growing().is_none() {
-            return self.say(&part, Outgoing::text(&words)).await;
+            let op = to.op(Outgoing::text(&words)).while_up(&shared.boot_id);
+            return self.enqueue(&part, &op).await;
         }
         let answer = markdown::growing(answer, SHOWN_CHARS_MAX);
         let op = Op::Update {
@@ -160,7 +159,8 @@ impl Live {
             message: card::grown(*lang, to.task.0, &answer, &words),
             otherwise: Some(Box::new(to.op(Outgoing::text(&words)))),
         };
-        self.enqueue(&part, &op).await
+        // The next run goes on with the card, and this must not come over what it shows.
+        self.enqueue(&part, &op.while_up(&shared.boot_id)).await
     }
 
     async fn enqueue(&self, part: &str, op: &Op) -> Result<(), StoreError> {

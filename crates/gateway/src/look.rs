@@ -64,7 +64,7 @@ pub async fn look(shared: &Shared, app: &AppRuntime, row: &ClaimedOutbox, op: &O
     let strictly_ms = row.first_attempt_ms - ms(SKEW);
     let since_ms = match op {
         Op::Reply { .. } => row.first_attempt_ms - ms(SKEW_OF_ANSWERS),
-        Op::Send { .. } | Op::File { .. } | Op::Update { .. } => strictly_ms,
+        Op::Send { .. } | Op::File { .. } | Op::Update { .. } | Op::WhileUp { .. } => strictly_ms,
     };
     let container = match container(app, op).await {
         Ok(Some(container)) => container,
@@ -126,7 +126,7 @@ async fn container(app: &AppRuntime, op: &Op) -> Result<Option<Container>, ApiEr
         Op::Send { to: ReceiveId::Chat(chat_id), .. } => Ok(Some(of_chat(chat_id))),
         // A file is looked for where its message would be; a card in the place of another is put
         // there again, and not looked for.
-        Op::File { to, .. } => Box::pin(container(app, to)).await,
+        Op::File { to: op, .. } | Op::WhileUp { op, .. } => Box::pin(container(app, op)).await,
         Op::Send { .. } | Op::Update { .. } => Ok(None),
     }
 }
@@ -166,6 +166,7 @@ fn says(message: &RestMessage, op: &Op) -> bool {
             let is_file = matches!(message.msg_type.as_str(), "file" | "image");
             return is_file && says(message, &to.with_message(as_sent));
         }
+        Op::WhileUp { op, .. } => return says(message, op),
         Op::Send { .. } | Op::Update { .. } => None,
     };
     let words = match (text(&wanted.content), text(&message.content)) {

@@ -5,6 +5,7 @@
 //! state) are copied here when somebody scrapes, so that metrics, `status` and the store
 //! cannot disagree.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +124,14 @@ pub struct Metrics {
     pub open_descriptors: Gauge,
     /// Sockets among them.
     pub open_sockets: Gauge,
+    /// Resident memory of this process.
+    pub resident_bytes: Gauge,
+    /// Processor time of this process since its start.
+    pub cpu_seconds: Gauge<f64, AtomicU64>,
+    /// Load average of the machine over a minute.
+    pub host_load: Gauge<f64, AtomicU64>,
+    /// What programs could still get of the machine's memory.
+    pub host_memory_available_bytes: Gauge,
     /// Tasks of the runtime: workers, connections, work in hand.
     pub tasks: Gauge,
     /// From the frame's arrival to its ack handed to the socket.
@@ -170,6 +179,10 @@ impl Default for Metrics {
             unanswered_messages: Gauge::default(),
             open_descriptors: Gauge::default(),
             open_sockets: Gauge::default(),
+            resident_bytes: Gauge::default(),
+            cpu_seconds: Gauge::default(),
+            host_load: Gauge::default(),
+            host_memory_available_bytes: Gauge::default(),
             tasks: Gauge::default(),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
@@ -185,6 +198,7 @@ impl Default for Metrics {
         };
         m.register();
         m.register_link();
+        m.register_machine();
         m
     }
 }
@@ -228,6 +242,18 @@ impl Metrics {
             "worker_restarts",
             "Workers started over after a failure",
             self.worker_restarts.clone(),
+        );
+    }
+
+    fn register_machine(&mut self) {
+        let r = &mut self.registry;
+        r.register("resident_bytes", "Resident memory", self.resident_bytes.clone());
+        r.register("cpu_seconds", "Processor time since the start", self.cpu_seconds.clone());
+        r.register("host_load", "Load average over a minute", self.host_load.clone());
+        r.register(
+            "host_memory_available_bytes",
+            "Memory of the machine that programs could still get",
+            self.host_memory_available_bytes.clone(),
         );
     }
 

@@ -1,6 +1,8 @@
 //! What an outbox row asks for, as JSON in its body.
 
-use std::path::PathBuf;
+// tidy: long file: one operation with each of its forms, side by side
+
+use std::path::{Path, PathBuf};
 
 use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
@@ -15,11 +17,15 @@ use uuid::Uuid;
 
 use crate::card;
 use crate::config::{Common, ReplyStyle};
+use crate::words::{self, Lang};
 
 /// Bytes of one answer that become cards, some ten of them; a longer one is a file besides.
 const SHOWN_BYTES_MAX: usize = 200 * 1024;
 /// Bytes of one answer in that file: the row that holds it is one of a database.
 const WHOLE_BYTES_MAX: usize = 8 << 20;
+
+/// Part of the key of the row that sends the card of a turn.
+pub const CARD: &str = "card";
 
 /// One thing to do on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +69,14 @@ pub enum Op {
         message: Outgoing,
         /// What is done when there is no such card, or it cannot be changed; nothing by default.
         otherwise: Option<Box<Self>>,
+    },
+    /// What is true only while this run of the gateway lasts; a later one leaves it out.
+    WhileUp {
+        /// The id of the run.
+        boot_id: String,
+        /// What to do.
+        #[serde(rename = "what")]
+        op: Box<Self>,
     },
 }
 
@@ -134,7 +148,27 @@ impl Op {
             Self::Reply { message, .. }
             | Self::Send { message, .. }
             | Self::Update { message, .. } => message,
-            Self::File { to, .. } => to.message(),
+            Self::File { to: op, .. } | Self::WhileUp { op, .. } => op.message(),
+        }
+    }
+
+    /// Whether it puts a card in the place of another.
+    pub fn is_update(&self) -> bool {
+        match self {
+            Self::Update { .. } => true,
+            Self::WhileUp { op, .. } => op.is_update(),
+            Self::Reply { .. } | Self::Send { .. } | Self::File { .. } => false,
+        }
+    }
+
+    /// Where the file lies that it sends.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { source: Source::Path(path), .. } => Some(path),
+            Self::WhileUp { op, .. } => op.path(),
+            Self::Reply { .. } | Self::Send { .. } | Self::Update { .. } | Self::File { .. } => {
+                None
+            }
         }
     }
 
@@ -152,13 +186,20 @@ impl Op {
             }),
             // The card to be changed is what is gone.
             Self::Update { otherwise, .. } => otherwise.as_deref().cloned(),
+            Self::WhileUp { boot_id, op } => Some(op.unquoted()?.while_up(boot_id)),
             Self::Send { .. } => None,
         }
     }
 
+    /// The same, for as long as this run lasts.
+    #[must_use]
+    pub fn while_up(self, boot_id: &str) -> Self {
+        Self::WhileUp { boot_id: boot_id.to_owned(), op: Box::new(self) }
+    }
+
     /// The same in a plainer form: out of the thread, then card, post, text, and the text as a
     /// file. `None` when this is as plain as it gets.
-    pub fn simpler(&self) -> Option<Self> {
+    pub fn simpler(&self, lang: Lang) -> Option<Self> {
         match self {
             Self::Reply { message_id, chat_id, in_thread: true, message } => Some(Self::Reply {
                 message_id: message_id.clone(),
@@ -171,12 +212,12 @@ impl Op {
                 None => self.as_file(),
             },
             Self::Update { otherwise, .. } => otherwise.as_deref().cloned(),
+            Self::WhileUp { boot_id, op } => Some(op.simpler(lang)?.while_up(boot_id)),
             // What could not be sent as a text was tried before it became a file.
             Self::File { source: Source::Text(_), .. } => None,
-            Self::File { to, name, source: Source::Path(path) } => {
-                let words =
-                    format!("📎 {name}: not sent, the platform refuses it; {}", path.display());
-                Some(to.with_message(Outgoing::text(&words)))
+            // Where it lies is the operator's business, and not the chat's.
+            Self::File { to, name, source: Source::Path(_) } => {
+                Some(to.with_message(Outgoing::text(&words::file_not_sent(lang, name))))
             }
         }
     }
@@ -199,6 +240,7 @@ impl Op {
             | Self::Send { message, .. }
             | Self::Update { message, .. } => *message = new,
             Self::File { to, .. } => return to.with_message(new),
+            Self::WhileUp { op, .. } => **op = op.with_message(new),
         }
         op
     }
@@ -208,7 +250,7 @@ impl Op {
         match self {
             Self::Reply { chat_id, .. } | Self::Update { chat_id, .. } => chat_id.as_str(),
             Self::Send { to, .. } => to.as_str(),
-            Self::File { to, .. } => to.lane(),
+            Self::File { to: op, .. } | Self::WhileUp { op, .. } => op.lane(),
         }
     }
 
@@ -258,7 +300,7 @@ impl Destination {
     /// a notice, `card` the card that grows): a second run of the same attempt makes the same
     /// keys, so nothing is said twice.
     pub fn key(&self, part: &str) -> String {
-        format!("{}/{}/{}/{part}", self.app, self.event_id, self.handler)
+        key(&self.app, &self.event_id, &self.handler, part)
     }
 
     /// Outbox rows for what is said, in order; `part` as in [`Self::key`], and `growing` the key of
@@ -341,6 +383,11 @@ impl Destination {
             None => Op::Send { to: ReceiveId::Chat(self.chat_id.clone()), message },
         }
     }
+}
+
+/// The key of a row of what a handler says to an event, as [`Destination::key`].
+pub fn key(app: &str, event: &EventId, handler: &str, part: &str) -> String {
+    format!("{app}/{event}/{handler}/{part}")
 }
 
 /// As much of an answer as cards show, and all of it, as far as one file goes, where that is less.

@@ -76,8 +76,15 @@ impl Pulse {
             State::Verified if doubted || missed => Mark::Suspect,
             State::Verified => Mark::Verified,
             State::Stale => Mark::Suspect,
-            _ if starting => Mark::Off,
-            _ => Mark::Down,
+            State::Resolving
+            | State::Dialing
+            | State::Upgraded
+            | State::Backoff
+            | State::Closing
+            | State::Stopped => match starting {
+                true => Mark::Off,
+                false => Mark::Down,
+            },
         };
         record.put(now_ms / MINUTE_MS, mark);
     }

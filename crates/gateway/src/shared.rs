@@ -9,9 +9,12 @@ use larkline_client::link::LinkHandle;
 use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::{Concluded, Decision, Ruling};
+use larkline_store::outbox::NewOutbox;
+use larkline_store::record::BootRecord;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::ack::{Acks, Refusals};
 use crate::alert::{Alerts, Health};
 use crate::ask::Asks;
 use crate::at_work::AtWork;
@@ -35,6 +38,8 @@ pub struct Shared {
     pub boot_id: String,
     /// When it started, Unix ms.
     pub started_ms: i64,
+    /// What the start found in the store.
+    pub boot: BootRecord,
     /// The gateway's memory.
     pub store: Arc<dyn Store>,
     /// The configuration; a reload swaps it.
@@ -65,6 +70,8 @@ pub struct Shared {
     pub callbacks: Callbacks,
     /// Turns of conversations that run.
     pub turns: Arc<Turns>,
+    /// Reactions that acknowledge messages without a verdict.
+    pub acks: Acks,
     /// Questions that turns have asked.
     pub asks: Arc<Asks>,
     /// What running tasks may do in their chats.
@@ -103,10 +110,22 @@ impl Shared {
         self.health.call(app, code);
     }
 
+    /// Puts rows into the outbox that nothing depends on.
+    pub async fn say(&self, rows: Vec<NewOutbox>) {
+        if rows.is_empty() {
+            return;
+        }
+        match self.store.enqueue(rows).await {
+            Ok(_) => self.delivery.notify_waiters(),
+            Err(error) => self.store_health.failed("enqueue", &error),
+        }
+    }
+
     /// A settlement reached the disk; if it decided the verdict of events, that is the last line
     /// of each in the log.
-    pub fn settled(&self, concluded: Vec<Concluded>) {
+    pub async fn settled(&self, concluded: Vec<Concluded>) {
         self.store_health.recovered();
+        self.say(self.acks.concluded(&concluded)).await;
         for Concluded { app, inbox, event_id, verdict, why } in concluded {
             tracing::info!(app, %event_id, inbox_id = inbox.0, verdict, why, "verdict");
         }
@@ -142,6 +161,8 @@ pub struct AppRuntime {
     pub proofs: Proofs,
     /// What each minute of the last day was like.
     pub pulse: Pulse,
+    /// What reactions met.
+    pub reactions: Refusals,
 }
 
 /// People's messages in groups since the start: many without a mention of the bot among them

@@ -4,12 +4,17 @@
 //! stable, for programs; the sentences may change. Order is by the wall clock and, within a
 //! millisecond, by cause; a clock that was set back shows as such.
 
+mod step;
+
+pub use step::Step;
+
 use larkline_store::job::JOB;
 use larkline_store::record::{History, LogEntry, OutboxFacts, Record, TaskFacts};
 use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::reason;
+use crate::words::Lang;
 
 /// One event from arrival to outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,49 +42,6 @@ pub struct Story {
     /// Other events that what was asked for may mean, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Record>,
-}
-
-/// One thing that happened. What does not apply is empty, and absent from JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// When, Unix ms.
-    pub at_ms: i64,
-    /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
-    /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
-    /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`,
-    /// `merged`, `withdrawn`, `verdict`.
-    pub step: String,
-    /// The same as a sentence.
-    pub text: String,
-    /// The task (`t7`) or outgoing message (`o7`).
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub item: String,
-    /// Name of the route.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub route: String,
-    /// Name of the handler.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub handler: String,
-    /// Which attempt of the item, or which redelivery.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub attempt: u32,
-    /// How long the attempt took.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub took_ms: Option<i64>,
-    /// The code of a failure, or the verdict's reason.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub code: String,
-    /// The platform's log id, to be named to its support.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub log_id: String,
-    /// The platform's id of the message that was sent.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub message_id: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 /// The story of what `key` means: an event id, a message id (also of an answer), or words. Of
@@ -121,37 +83,6 @@ impl Story {
     }
 }
 
-impl Step {
-    fn new(at_ms: i64, step: &str, text: impl Into<String>) -> Self {
-        Self { at_ms, step: step.to_owned(), text: text.into(), ..Self::default() }
-    }
-
-    /// The order of cause among steps of one millisecond: arrival (an event is decided about and then
-    /// journaled with that), handling, sending, verdict;
-    /// attempt by attempt; begun before ended, decided by hand last.
-    fn place(&self) -> (u8, u32, u8) {
-        let part = match (self.step.as_str(), self.item.bytes().next()) {
-            ("routed", _) => 0,
-            ("verdict", _) => 3,
-            (_, Some(b't')) => 1,
-            (_, Some(b'o')) => 2,
-            (_, Some(_) | None) => 0,
-        };
-        let attempt = if matches!(self.step.as_str(), "retried" | "dropped") {
-            u32::MAX
-        } else {
-            self.attempt
-        };
-        let rank = match self.step.as_str() {
-            "received" | "queued" | "attempt" | "send" => 0,
-            "routed" | "attempt_failed" | "send_failed" | "promised" | "looked" => 1,
-            "journaled" | "handled" | "delivered" | "dead" => 2,
-            _ => 3,
-        };
-        (part, attempt, rank)
-    }
-}
-
 fn arrival(history: &History) -> Vec<Step> {
     let Record { at_ms, app, kind, boot_id, .. } = &history.record;
     let text = format!("{kind} arrived for app {app}, run {boot_id}");
@@ -185,6 +116,7 @@ fn logged(history: &History, entry: &LogEntry) -> Vec<Step> {
     let is_send = entry.outbox.is_some();
     let ended = Step {
         text: sentence(entry, &item, &handler),
+        detail: entry.detail.clone(),
         item: item.clone(),
         handler: handler.clone(),
         attempt: entry.attempt,
@@ -293,6 +225,7 @@ fn handling(history: &History, task: &TaskFacts) -> Vec<Step> {
         attempt: *attempts,
         took_ms,
         code: task.code.clone(),
+        detail: task.error.clone(),
         ..Step::new(at_ms, step, text)
     });
     steps
@@ -302,7 +235,8 @@ fn sending(row: &OutboxFacts) -> Vec<Step> {
     let item = format!("o{}", row.id.0);
     let words = if row.preview.is_empty() { String::new() } else { format!(": {}", row.preview) };
     let text = format!("{item} for {} is in the outbox{words}", row.lane);
-    let mut steps = vec![Step { item: item.clone(), ..Step::new(row.created_ms, "queued", text) }];
+    let queued = Step::new(row.created_ms, "queued", text);
+    let mut steps = vec![Step { item: item.clone(), detail: row.preview.clone(), ..queued }];
     steps.extend(row.claimed_ms.map(|at_ms| begin(at_ms, true, &item, "", row.attempts)));
     let Some(at_ms) = row.ended_ms else { return steps };
     let (step, text) = match row.state.as_str() {
@@ -318,6 +252,7 @@ fn sending(row: &OutboxFacts) -> Vec<Step> {
         code: row.code.clone(),
         log_id: row.log_id.clone(),
         message_id: row.message_id.clone(),
+        detail: row.error.clone(),
         ..Step::new(at_ms, step, text)
     });
     steps
@@ -325,7 +260,7 @@ fn sending(row: &OutboxFacts) -> Vec<Step> {
 
 fn verdict(history: &History) -> Option<Step> {
     let Record { outcome, why, .. } = &history.record;
-    let text = match (why.as_str(), reason::sentence(why)) {
+    let text = match (why.as_str(), reason::sentence(Lang::En, why)) {
         ("", _) => outcome.clone(),
         (why, None) => format!("{outcome}, {why}"),
         (why, Some(reason)) => format!("{outcome}, {why}: {reason}"),

@@ -266,6 +266,16 @@ messages! {
         zh: "最后 {options} 个选项没有按钮，不能在这里选择。",
         en: "The last {options} have no button and cannot be chosen here."
     }
+    /// Under the answers of a question that has far too many.
+    options_left(options: usize) {
+        zh: "另有 {options} 个选项未列出。",
+        en: "{options} more answers were left out."
+    }
+    /// Under the last question where there are too many.
+    questions_left(questions: usize) {
+        zh: "另有 {questions} 个问题未提出。",
+        en: "{questions} more questions were left out."
+    }
     /// Under the answers of a question to which several may be chosen.
     only_one() {
         zh: "这个问题可以多选，但这里只能选一个。",
@@ -290,6 +300,16 @@ messages! {
     }
     /// The question was taken back.
     withdrawn() { zh: "已撤回，无需回答。", en: "Taken back; no answer is needed any more." }
+    /// A question that a restart of the service left behind.
+    ask_left() {
+        zh: "🔄 服务已重启，这个问题不再有效；仍需回答的会重新询问。",
+        en: "🔄 No longer open: the service was restarted. What is still needed is asked again."
+    }
+    /// A file that the platform does not take.
+    file_not_sent(name: &str) {
+        zh: "📎 {name}：未能发送，平台拒绝了这个文件。",
+        en: "📎 {name}: not sent, the platform refuses it."
+    }
     /// A pressed button whose question is over.
     ask_over() { zh: "这个问题已经结束。", en: "This question is over." }
     /// A pressed button of somebody who may not.
@@ -422,8 +442,8 @@ messages! {
     }
     /// The list of commands.
     help() {
-        zh: "**命令**\n- `/new` 开始新对话\n- `/stop` 停止正在进行的工作\n- `/status` 状态与用量\n- `/resume [编号]` 列出或返回之前的对话\n- `/retry` 重做上一条消息\n- `/cd [目录]` 查看或更改工作目录\n- `/model [名称]` 查看或更改模型\n- `/jobs` 后台任务\n- `/help` 本说明",
-        en: "**Commands**\n- `/new` begins a new conversation\n- `/stop` ends the running work\n- `/status` shows state and use\n- `/resume [N]` lists earlier conversations, or goes back to one\n- `/retry` does the last message again\n- `/cd [DIR]` shows or changes the working directory\n- `/model [NAME]` shows or changes the model\n- `/jobs` lists jobs\n- `/help` shows this"
+        zh: "**命令**\n- `/new` 开始新对话\n- `/stop` 停止正在进行的工作\n- `/status` 状态与用量\n- `/resume [编号]` 列出或返回之前的对话\n- `/retry` 重做上一条消息\n- `/cd [目录]` 查看或更改工作目录\n- `/model [名称]` 查看或更改模型，`/model 默认` 恢复\n- `/jobs` 后台任务\n- `/help` 本说明",
+        en: "**Commands**\n- `/new` begins a new conversation\n- `/stop` ends the running work\n- `/status` shows state and use\n- `/resume [N]` lists earlier conversations, or goes back to one\n- `/retry` does the last message again\n- `/cd [DIR]` shows or changes the working directory\n- `/model [NAME]` shows or changes the model, `default` goes back\n- `/jobs` lists jobs\n- `/help` shows this"
     }
     /// A file that was too large to fetch.
     file_too_large(name: &str) { zh: "[文件过大，未下载：{name}]", en: "[too large, not fetched: {name}]" }

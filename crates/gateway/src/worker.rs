@@ -91,7 +91,7 @@ pub async fn settle<Write, Written>(
     let mut pause = PAUSE.0;
     loop {
         match write().await {
-            Ok(concluded) => return shared.settled(concluded),
+            Ok(concluded) => return shared.settled(concluded).await,
             Err(error) if error.is_refusal() => {
                 tracing::warn!(during, code = error.code(), "result dropped: {error}");
                 return;

@@ -32,7 +32,8 @@ use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDe
 use job::{JobQuery, JobRecord};
 use larkline_proto::id::EventId;
 use outbox::{
-    ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
+    ClaimedOutbox, MadeFor, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
+    OutboxState,
 };
 use record::{
     BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
@@ -41,7 +42,7 @@ use record::{
 use session::{
     NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep, Utterance,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SCHEMA, SqliteOptions, SqliteStore};
 use task::{
     AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement, WaitingTask,
 };
@@ -191,6 +192,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The row with this key, and what became of it.
     fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>>;
+
+    /// The rows made for an event, in order of their numbers; the first thousand.
+    fn made_for(&self, event: InboxId) -> StoreFuture<'_, Vec<MadeFor>>;
 
     /// Those of the platform's message ids that rows of the outbox are known to have become.
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>>;

@@ -107,6 +107,21 @@ pub struct OutboxState {
     pub body: Vec<u8>,
 }
 
+/// A row that was made for an event: what was said about it so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFor {
+    /// Its key.
+    pub key: String,
+    /// Name of the app.
+    pub app: String,
+    /// Its lane.
+    pub lane: String,
+    /// The task that made it, when one did.
+    pub task: Option<TaskId>,
+    /// What to do, in the gateway's own form.
+    pub body: Vec<u8>,
+}
+
 /// How a send attempt ended.
 #[derive(Clone, Debug)]
 pub enum OutboxSettlement {

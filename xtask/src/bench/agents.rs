@@ -90,7 +90,8 @@ pub(super) fn crowd(tools: &Tools, _: usize) -> Result<Vec<Row>> {
 /// What is asked: an answer in a few pieces.
 const WORDS: &str = "[[say one two three four five six seven eight]][[chunks 4]][[delay 0.05]]";
 
-fn handler(tools: &Tools, concurrency: usize) -> Result<String> {
+/// A handler with that agent.
+pub(super) fn handler(tools: &Tools, concurrency: usize) -> Result<String> {
     // A JSON string is a TOML string.
     let program = serde_json::to_string(&tools.larkline.display().to_string())?;
     Ok(format!(

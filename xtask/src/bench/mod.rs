@@ -4,6 +4,7 @@
 //! interleaved rounds. Nothing here is a test: a machine that is busy gives other numbers, not a
 //! failure. What the numbers mean is in `notes.txt`, which the page repeats.
 
+mod ack;
 mod agents;
 mod crowd;
 mod figure;
@@ -30,7 +31,7 @@ const NOTES: &str = include_str!("notes.txt");
 type Measure = (&'static str, fn(&Tools, usize) -> Result<Vec<Row>>);
 
 /// In the order of the page.
-const MEASURES: [Measure; 14] = [
+const MEASURES: [Measure; 15] = [
     ("received", speed::received),
     ("path", speed::path),
     ("pace", speed::pace),
@@ -41,6 +42,7 @@ const MEASURES: [Measure; 14] = [
     ("waiting", life::waiting),
     ("burst", life::burst),
     ("token", life::token),
+    ("ack", ack::acknowledged),
     ("turn", agents::turn),
     ("crowd", agents::crowd),
     ("size", life::size),

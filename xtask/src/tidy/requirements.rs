@@ -99,6 +99,7 @@ fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
     let declared = |line: &str| match path.rsplit('.').next() {
         Some("rs") => line.contains(&format!("fn {name}(")),
         Some("py") => line.starts_with(&format!("def {name}(")),
+        Some("sh") => line.starts_with(&format!("{name}() {{ # law")),
         _ => false,
     };
     let found = match path.ends_with(".md") {
@@ -123,6 +124,7 @@ mod tests {
             (PATH, &table),
             ("crates/x/tests/it/link.rs", "#[test]\nfn stays_up() {}\nasync fn closes() {}"),
             ("tests/sdk/laws.py", "def reconnects(bot):\n    def inner():"),
+            ("tests/kernel/laws.sh", "holds() { # law\nhelps() {\n"),
             ("docs/run.md", "## Stop, and start!\n"),
         ]))
         .join("\n")
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(
             problems(
                 "| C3 | by a test and words | `crates/x/tests/it/link.rs#closes`, \
-                 `tests/sdk/laws.py#reconnects`, `docs/run.md#stop-and-start` |"
+                 `tests/sdk/laws.py#reconnects`, `tests/kernel/laws.sh#holds`, `docs/run.md#stop-and-start` |"
             ),
             ""
         );
@@ -152,6 +154,9 @@ mod tests {
                 .contains("has no")
         );
         assert!(problems("| W-01 | it is met so | `tests/sdk/laws.py#inner` |").contains("has no"));
+        assert!(
+            problems("| W-01 | it is met so | `tests/kernel/laws.sh#helps` |").contains("has no")
+        );
         assert!(problems("| W-01 | it is met so | `docs/run.md#pause` |").contains("has no"));
     }
 

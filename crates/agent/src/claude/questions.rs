@@ -6,7 +6,7 @@ use crate::event::Question;
 
 use super::gist;
 
-/// The program asks four at most, with four answers each.
+/// The program asks four at most, with four answers each. What is beyond is counted and said.
 const QUESTIONS_MAX: usize = 8;
 const OPTIONS_MAX: usize = 16;
 /// What fits on a card with room for the others.
@@ -31,7 +31,13 @@ impl Questions {
     /// Those of a tool's input that can be asked.
     pub(super) fn read(input: &Value) -> Self {
         let questions = input["questions"].as_array().map_or(&[][..], Vec::as_slice);
-        Self(questions.iter().filter_map(asked).take(QUESTIONS_MAX).collect())
+        let mut asked: Vec<Asked> = questions.iter().filter_map(asked).collect();
+        let left = asked.len().saturating_sub(QUESTIONS_MAX);
+        asked.truncate(QUESTIONS_MAX);
+        if let Some(last) = asked.last_mut() {
+            last.question.questions_left = left;
+        }
+        Self(asked)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,11 +84,12 @@ impl Asked {
 fn asked(question: &Value) -> Option<Asked> {
     let whole = question["question"].as_str().filter(|text| !text.trim().is_empty())?;
     let options = question["options"].as_array().map_or(&[][..], Vec::as_slice);
-    let options: Vec<_> = options
+    let mut options: Vec<_> = options
         .iter()
         .filter_map(|option| Some((option["label"].as_str()?, &option["description"])))
-        .take(OPTIONS_MAX)
         .collect();
+    let options_left = options.len().saturating_sub(OPTIONS_MAX);
+    options.truncate(OPTIONS_MAX);
     if options.is_empty() {
         return None;
     }
@@ -98,6 +105,8 @@ fn asked(question: &Value) -> Option<Asked> {
                 })
                 .collect(),
             many: question["multiSelect"] == true,
+            options_left,
+            questions_left: 0,
         },
         whole: whole.to_owned(),
         labels: options.iter().map(|(label, _)| (*label).to_owned()).collect(),

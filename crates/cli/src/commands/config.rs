@@ -51,7 +51,7 @@ pub(crate) fn run(
         }
         (ConfigAction::Show, _) => {
             warn(&config, color);
-            output::data(&config.show(json));
+            output::data(&config.show(json, lang::lang()));
         }
     }
     Ok(ExitStatus::Ok)
@@ -73,7 +73,7 @@ fn warn(config: &Config, color: bool) {
 
 /// The policy that would be in force, and a verdict.
 fn checked(config: &Config) -> String {
-    let mut lines = config.policy_lines();
+    let mut lines = config.policy_lines(lang::lang());
     lines.push(match &config.file {
         Some(file) => format!("ok: {}", file.display()),
         None => say!(zh: "ok：没有配置文件，全部来自环境变量", en: "ok: no file, everything from the environment"),

@@ -1,4 +1,4 @@
-//! `messages`, `chats`, `dead`, `explain`: from the running gateway, or from its store when
+//! `messages`, `chats`, `dead`: from the running gateway, or from its store when
 //! none runs.
 
 use std::path::PathBuf;
@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use http::Method;
 use larkline_gateway::status::Status;
-use larkline_gateway::story::{self, Story};
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
 
 use super::ask::Source;
 use crate::args::{DeadAction, Format, MessagesArgs};
-use crate::exit::{ExitStatus, Yours};
+use crate::exit::ExitStatus;
 use crate::lang::either;
 use crate::{output, words};
 
@@ -152,43 +151,8 @@ async fn give_up(source: Source, handler: &str) -> Result<ExitStatus> {
     Ok(ExitStatus::Ok)
 }
 
-/// `larkline explain KEY`
-pub(crate) async fn explain(
-    config: Option<PathBuf>,
-    format: Format,
-    key: String,
-) -> Result<ExitStatus> {
-    let story: Story = match Source::open(config).await? {
-        Source::Gateway(gateway) => gateway.get("/v1/story", &[("key", &key)]).await?,
-        Source::Store(store) => story::find(store.as_ref(), &key).await?.ok_or_else(|| {
-            Yours(say!(
-                zh: "没有与 {key:?} 匹配的事件、消息或文字；见 `larkline messages`",
-                en: "no event, message or text matches {key:?}; see `larkline messages`"
-            ))
-        })?,
-    };
-    output::show(format, &story, tell)?;
-    Ok(ExitStatus::Ok)
-}
-
-pub(crate) fn tell(story: &Story) -> String {
-    let s = story;
-    let head = format!("{}  {} {}\n{}\n", s.event_id, s.kind, s.message_id, s.preview);
-    let steps =
-        s.steps.iter().map(|l| vec![output::precise_time(l.at_ms), l.step.clone(), l.text.clone()]);
-    let told = head + &output::table(&["TIME", "STEP", ""], steps);
-    if s.others.is_empty() {
-        return told;
-    }
-    let others = s.others.iter().map(|r| {
-        vec![output::local_time(r.at_ms), r.message_id.clone(), outcome(r), r.preview.clone()]
-    });
-    let others = output::table(&["TIME", "MESSAGE", "OUTCOME", "TEXT"], others);
-    format!("{told}\n\nThis was the newest of {}. The others:\n{others}", s.others.len() + 1)
-}
-
 /// A verdict or state with its reason.
-fn outcome(record: &Record) -> String {
+pub(super) fn outcome(record: &Record) -> String {
     match record.why.as_str() {
         "" => words::outcome(&record.outcome).to_owned(),
         why => format!("{} ({why})", words::outcome(&record.outcome)),

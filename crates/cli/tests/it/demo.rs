@@ -9,7 +9,7 @@ use crate::rig::{PATIENCE, text};
 
 #[tokio::test]
 async fn demo_once_plays_the_whole_real_path_and_exits_0() {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = demo();
     command.args(["demo", "--once"]).stdin(Stdio::null());
     let output = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -47,7 +47,7 @@ fn undated(transcript: &str) -> String {
 #[tokio::test]
 async fn what_was_typed_before_the_end_of_the_input_is_answered() {
     use tokio::io::AsyncWriteExt;
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = demo();
     command.arg("demo").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut demo = command.spawn().unwrap();
     // Written at once and closed: the demo reads it when it is ready.
@@ -55,6 +55,13 @@ async fn what_was_typed_before_the_end_of_the_input_is_answered() {
     let output = tokio::time::timeout(PATIENCE, demo.wait_with_output()).await.unwrap().unwrap();
     assert!(output.status.success());
     assert_eq!(text(&output.stdout), "bot → hello\n");
+}
+
+/// The binary in this process's environment, in English whatever its locale.
+fn demo() -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+    command.env_remove("LARKLINE__LANGUAGE").env("LC_ALL", "C");
+    command
 }
 
 /// A demo that runs until it is interrupted, and what its page is told.
@@ -68,7 +75,7 @@ struct Page {
 
 impl Page {
     async fn open() -> Self {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+        let mut command = demo();
         command.args(["demo", "--port", "0"]).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut demo = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();

@@ -20,6 +20,39 @@ async fn a_link_that_fails_again_and_again_is_an_error_once_and_its_return_is_sa
 }
 
 #[tokio::test]
+async fn the_alarm_says_whether_plain_https_works_and_what_may_be_the_cause() {
+    let quick = "[link]\nalarm_after = 2\nbackoff_quick = \"100ms\"\nbackoff_first = \"100ms\"\nbackoff_max = \"200ms\"\n";
+    let mut rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    let alarm = |log: &str| {
+        let said = log.lines().rfind(|line| line.contains("fails again and again"));
+        said.unwrap_or_default().to_owned()
+    };
+    rig.fault(Fault::RefuseHandshake {
+        status: 400,
+        handshake_status: None,
+        autherrcode: None,
+        msg: None,
+        times: 1000,
+    });
+    rig.fault(Fault::Rst);
+    rig.until("the alarm", async || !alarm(&rig.log()).is_empty()).await;
+    let said = alarm(&rig.log());
+    assert!(said.contains("plain HTTPS to 127.0.0.1 answers with status 200"), "{said}");
+    assert!(said.contains("a proxy, a VPN or a firewall that lets no WebSocket through"), "{said}");
+    // Nothing listens at the platform's address: HTTPS fails as well.
+    rig.kill9().await;
+    let file = rig.path("larkline.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace(&rig.sim.url(), "http://127.0.0.1:9")).unwrap();
+    rig.run(&[]).await;
+    rig.until("the other alarm", async || alarm(&rig.log()).contains("fails: ")).await;
+    let said = alarm(&rig.log());
+    for cause in ["VPN", "hotspot or public network", "home router", "firewall"] {
+        assert!(said.contains(cause), "{cause}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn another_instance_of_the_app_is_noticed_by_the_platforms_count() {
     let rig = Rig::start(ECHO).await;
     rig.until("the count", async || {

@@ -8,7 +8,7 @@ use larkline_agent::Permission;
 use larkline_client::Secret;
 use larkline_proto::id::OpenId;
 
-use super::exposure::exposed;
+use super::exposure::{exposed, unusable};
 use super::field::choices;
 use super::handler::Common;
 use super::section::Section;
@@ -198,7 +198,7 @@ impl Agent {
                 .key("keep", "a conversation that is unused for so long is completed")
                 .within(days(30), Duration::from_hours(1)..=days(3650)),
             limits: AgentLimits::read(section.section("limits")),
-            common: Common::read(section, CONCURRENCY, "agents are heavy: some 300 MB each"),
+            common: Common::read_slow(section, CONCURRENCY, "agents are heavy: some 300 MB each"),
         };
         agent_settings.check(section);
         agent.and(argv).map(|_| agent_settings)
@@ -220,6 +220,9 @@ impl Agent {
         let inherited =
             || section.decoder.surroundings.variable("PATH").map(|(path, _)| path.to_owned());
         let path = own.or_else(inherited).unwrap_or_default();
+        if let Some((message, hint)) = unusable(self, &path) {
+            section.warn("env", message, hint);
+        }
         if let Some((message, hint)) = exposed(self, &path) {
             section.warn("env", message, hint);
         }

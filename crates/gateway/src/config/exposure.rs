@@ -5,7 +5,11 @@
 //! neither holds, the operator is told. Files are not looked at: whoever may read them is the
 //! business of the machine, and `docs/handlers.md` says so.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use larkline_agent::Permission;
 
@@ -13,6 +17,11 @@ use super::agent::{Agent, AgentKind};
 
 /// What Claude Code's own sandbox of its shell needs.
 const SCRUBBERS: [&str; 2] = ["bwrap", "socat"];
+/// How often the sandbox is looked at until it has shown that it runs: some two seconds, and it takes
+/// milliseconds.
+const LOOKS_MAX: u32 = 400;
+/// How far these looks are apart.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Parts of the names of variables that hold keys.
 const KEYS: [&str; 8] = [
     "API_KEY",
@@ -48,6 +57,62 @@ pub fn can_scrub(path: &str) -> bool {
     let is_there =
         |program: &str| std::env::split_paths(path).any(|folder| folder.join(program).is_file());
     SCRUBBERS.into_iter().all(is_there)
+}
+
+/// What is wrong with a sandbox that Claude Code would use and that may not run here, as in many
+/// containers: its shell would refuse all work.
+pub(super) fn unusable(agent: &Agent, path: &str) -> Option<(String, &'static str)> {
+    let is_set = agent.env.contains_key(SCRUB);
+    let is_claude = match agent.agent {
+        AgentKind::Claude => true,
+        AgentKind::Acp => runs_claude(agent),
+        AgentKind::Codex => false,
+    };
+    if is_set || !is_claude || !can_scrub(path) {
+        return None;
+    }
+    let why = refusal(&program(path)?)?;
+    Some((
+        format!(
+            "bwrap is on the PATH and may not run ({why}): the shell of this agent refuses to work"
+        ),
+        "allow user namespaces, take bwrap off its PATH, or switch the hiding off: \
+         env = { CLAUDE_CODE_SUBPROCESS_ENV_SCRUB = \"0\" }",
+    ))
+}
+
+fn program(path: &str) -> Option<PathBuf> {
+    std::env::split_paths(path).map(|folder| folder.join(SCRUBBERS[0])).find(|file| file.is_file())
+}
+
+/// Why it does not run; asked once for each program, as a machine does not change its mind.
+fn refusal(bwrap: &Path) -> Option<String> {
+    static KNOWN: Mutex<BTreeMap<PathBuf, Option<String>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(bwrap.to_owned()).or_insert_with(|| tried(bwrap)).clone()
+}
+
+/// Runs nothing in it, apart from other processes, as Claude Code does with its shell.
+fn tried(bwrap: &Path) -> Option<String> {
+    let mut command = Command::new(bwrap);
+    command.args(["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Some(error.to_string()),
+    };
+    for _ in 0..LOOKS_MAX {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return None,
+            Ok(Some(status)) => return Some(status.to_string()),
+            Ok(None) => std::thread::sleep(LOOK_EVERY),
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    // One that has ended meanwhile needs no signal.
+    drop(child.kill());
+    drop(child.wait());
+    Some("it does not end".to_owned())
 }
 
 /// What an agent's shell can read, and what to do about it; nothing where it is kept away.

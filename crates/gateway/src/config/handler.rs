@@ -9,6 +9,7 @@ use url::Url;
 
 use super::agent::Agent;
 use super::command_line::Argv;
+use super::emoji::Emoji;
 use super::field::choices;
 use super::jobs::Jobs;
 use super::kind::Kind;
@@ -48,6 +49,8 @@ pub struct Common {
     pub reply: ReplyStyle,
     /// Whether answers open a topic under the message.
     pub reply_in_thread: bool,
+    /// The emoji that says on a message that it was heard, until it is answered; none for nothing.
+    pub reaction: Option<String>,
 }
 
 /// What makes a conversation.
@@ -236,12 +239,38 @@ impl Common {
             retry: RetrySettings::default_policy(),
             reply: ReplyStyle::Quote,
             reply_in_thread: false,
+            reaction: None,
         }
     }
 
+    /// Of a handler whose answers take seconds: a message is acknowledged.
+    pub(super) fn read_slow(
+        section: &mut Section<'_>,
+        concurrency: usize,
+        why: &'static str,
+    ) -> Self {
+        let emoji = Emoji::default_of_slow();
+        Self::read_with(section, concurrency, why, emoji)
+    }
+
     pub(super) fn read(section: &mut Section<'_>, concurrency: usize, why: &'static str) -> Self {
+        Self::read_with(section, concurrency, why, Emoji(None))
+    }
+
+    fn read_with(
+        section: &mut Section<'_>,
+        concurrency: usize,
+        why: &'static str,
+        emoji: Emoji,
+    ) -> Self {
         let default = Self::with_concurrency(concurrency);
         let concurrency = section.key("concurrency", why).within(concurrency, 1..=CONCURRENCY_MAX);
+        let reaction = section
+            .key(
+                "reaction",
+                "on a message that is not answered at once; `none`, or an emoji's documented name",
+            )
+            .or(emoji);
         section.narrow("handler.<name>".to_owned());
         Self {
             concurrency,
@@ -255,6 +284,7 @@ impl Common {
             reply_in_thread: section
                 .key("reply_in_thread", "opens a topic under the message")
                 .or(default.reply_in_thread),
+            reaction: reaction.0,
         }
     }
 }

@@ -133,7 +133,7 @@ impl Llm {
             history: History::read(section.section("history")),
             stream: section.key("stream", "the answer grows in a card").or(true),
             timeouts: LlmTimeouts::read(section.section("timeouts")),
-            common: Common::read(section, CONCURRENCY, "requests at once to one service"),
+            common: Common::read_slow(section, CONCURRENCY, "requests at once to one service"),
             base_url: base_url?,
             model: model?,
         };

@@ -80,6 +80,7 @@ fn of_kind(kind: &str) -> Json {
         | "part of a day"
         | "feishu, lark or a URL"
         | "system, none or a URL" => json!({ "type": "string" }),
+        "emoji name" => json!({ "type": "string", "pattern": "^[0-9A-Za-z_]*$" }),
         "app id" => json!({ "type": "string", "pattern": "^cli_[0-9a-f]{16}$" }),
         "true or false" => json!({ "type": "boolean" }),
         "integer" => json!({ "type": "integer" }),

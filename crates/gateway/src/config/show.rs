@@ -4,30 +4,31 @@ use serde_json::json;
 
 use super::Config;
 use super::problem::Origin;
+use crate::words::Lang;
 
 /// Column at which the origin starts, when the value leaves room.
 const ORIGIN_COLUMN: usize = 60;
 
 impl Config {
     /// Key, value and origin of all that is set or has a default; secrets show as `***`.
-    pub fn shown(&self) -> impl Iterator<Item = (&str, String, String)> {
+    pub fn shown(&self, lang: Lang) -> impl Iterator<Item = (&str, String, String)> {
         let set = self.settings.iter().filter(|setting| !setting.value.is_null());
-        set.map(|s| (s.path.as_str(), s.value.to_string(), s.origin.to_string()))
+        set.map(move |s| (s.path.as_str(), s.value.to_string(), origin(&s.origin, lang)))
     }
 
     /// All keys, one a line as `key = value  # origin`, or as a JSON array of
     /// `{key, value, origin}`. Secrets show as `***`; keys that are not set and have no
     /// default are left out of the text and `null` in the JSON.
-    pub fn show(&self, json: bool) -> String {
-        if json { self.show_json() } else { self.show_text() }
+    pub fn show(&self, json: bool, lang: Lang) -> String {
+        if json { self.show_json() } else { self.show_text(lang) }
     }
 
-    fn show_text(&self) -> String {
+    fn show_text(&self, lang: Lang) -> String {
         let mut text = match &self.file {
             Some(file) => format!("# {}\n", file.display()),
-            None => "# no file\n".to_owned(),
+            None => lang.either("# 没有文件\n", "# no file\n").to_owned(),
         };
-        for (key, value, origin) in self.shown() {
+        for (key, value, origin) in self.shown(lang) {
             let line = format!("{key} = {value}");
             text.push_str(&format!("{line:ORIGIN_COLUMN$} # {origin}\n"));
         }
@@ -51,5 +52,14 @@ impl Config {
         });
         let settings: Vec<serde_json::Value> = entries.collect();
         format!("{:#}\n", json!({ "file": file, "settings": settings }))
+    }
+}
+
+fn origin(origin: &Origin, lang: Lang) -> String {
+    match (lang, origin) {
+        (Lang::Zh, Origin::Default) => "默认".to_owned(),
+        (Lang::Zh, Origin::File(place)) => format!("第 {} 行", place.line),
+        (Lang::Zh, Origin::Env { variable, dotenv: true }) => format!(".env 中的 {variable}"),
+        (_, other) => other.to_string(),
     }
 }

@@ -205,7 +205,7 @@ pub(super) async fn config(
     let lang = LangQuery { lang: query.lang, ..LangQuery::default() }.lang(&config);
     let frame = Frame::of(&dashboard, &config, lang);
     let name = if query.part { "config.html" } else { "config_page.html" };
-    html(StatusCode::OK, render(name, &frame, &Configuration::of(&config)))
+    html(StatusCode::OK, render(name, &frame, &Configuration::of(&config, lang)))
 }
 
 #[derive(Serialize)]

@@ -267,7 +267,7 @@ impl Look {
             let value = value.trim_matches('"').to_owned();
             LIMITS.contains(&name).then(|| (name.to_owned(), value))
         };
-        self.config.shown().filter_map(of_handler).collect()
+        self.config.shown(Lang::En).filter_map(of_handler).collect()
     }
 }
 
@@ -355,12 +355,12 @@ pub(super) struct Configuration<'c> {
 }
 
 impl<'c> Configuration<'c> {
-    pub(super) fn of(config: &'c crate::config::Config) -> Self {
+    pub(super) fn of(config: &'c crate::config::Config, lang: Lang) -> Self {
         let entry = |(key, value, origin)| Entry { key, value, origin };
         Self {
             file: config.file.as_ref().map(|file| file.display().to_string()),
-            policy: config.policy_lines(),
-            entries: config.shown().map(entry).collect(),
+            policy: config.policy_lines(lang),
+            entries: config.shown(lang).map(entry).collect(),
         }
     }
 }

@@ -107,7 +107,7 @@ fn bar(run: &Run, window: usize, now_ms: i64, lang: Lang) -> Bar {
 fn moment(minute: usize, now_ms: i64) -> String {
     let left = i64::try_from(MINUTES - minute.min(MINUTES)).unwrap_or(0);
     let local = clock::local(now_ms - left * MINUTE_MS);
-    local.split_once(' ').map_or(local.clone(), |(_, time)| time.to_owned())
+    local.split(' ').next_back().unwrap_or_default().to_owned()
 }
 
 fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {

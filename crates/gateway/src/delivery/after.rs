@@ -11,6 +11,7 @@ use larkline_store::outbox::{ClaimedOutbox, OutboxSettlement};
 use crate::clock::{ms, now_ms};
 use crate::governor::Hint;
 use crate::outgoing::{Op, stable_uuid};
+use crate::words::Lang;
 
 /// Waits between attempts when the platform gives no hint: doubling between these.
 pub(super) const RETRY: (Duration, Duration) =
@@ -22,10 +23,19 @@ const ATTEMPTS_MAX: u32 = 1500;
 const PLAINER_AFTER: u32 = 5;
 
 /// What to do about a refused or failed call.
-pub(super) fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSettlement {
+pub(super) fn after(
+    row: &ClaimedOutbox,
+    op: &Op,
+    error: &ApiError,
+    lang: Lang,
+) -> OutboxSettlement {
     let (at_ms, code, log_id) =
         (now_ms(), error.code().into_owned(), log_id(error.log_id.as_ref()));
-    let text = error.to_string();
+    // The chat hears the name of a file; where it lies is told by the story.
+    let text = match op.path() {
+        Some(path) => format!("{}: {error}", path.display()),
+        None => error.to_string(),
+    };
     let retry = |wait: Duration, counts: bool| OutboxSettlement::Retry {
         at_ms,
         due_ms: at_ms + ms(wait),
@@ -44,13 +54,13 @@ pub(super) fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSet
     };
     let disposition = error.disposition();
     if !holds_its_chat(disposition, row.attempt)
-        && matches!(op, Op::File { .. } | Op::Update { .. })
+        && (op.is_update() || matches!(op, Op::File { .. }))
     {
-        return match op.simpler() {
+        return match op.simpler(lang) {
             // The card to be changed stays as it is, and what it was to say is said beside it; of a
             // file the chat hears that it could not be sent.
             Some(simpler) => replace(simpler, "beside"),
-            None if matches!(op, Op::Update { .. }) => nothing_to_change(),
+            None if op.is_update() => nothing_to_change(),
             None => OutboxSettlement::Dead { at_ms, code, error: text, log_id },
         };
     }
@@ -66,7 +76,7 @@ pub(super) fn after(row: &ClaimedOutbox, op: &Op, error: &ApiError) -> OutboxSet
             retry(RETRY.1, true)
         }
         Disposition::MessageGone if let Some(op) = op.unquoted() => replace(op, "unquoted"),
-        Disposition::Simplify | Disposition::TooLong if let Some(op) = op.simpler() => {
+        Disposition::Simplify | Disposition::TooLong if let Some(op) = op.simpler(lang) => {
             replace(op, "simpler")
         }
         Disposition::Retry { .. }

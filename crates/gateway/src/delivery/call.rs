@@ -42,6 +42,7 @@ impl Delivery {
             Op::Reply { .. } | Op::Send { .. } => self.send_message(row, op).await,
             Op::File { to, name, source } => self.send_file(row, to, name, source).await,
             Op::Update { row: key, message, .. } => self.update(key, message).await,
+            Op::WhileUp { op, .. } => Box::pin(self.make(row, op)).await,
         }
     }
 
@@ -52,7 +53,7 @@ impl Delivery {
                 ("reply", api.reply(message_id, message, *in_thread, &row.uuid).await)
             }
             Op::Send { to, message } => ("send", api.send(to, message, &row.uuid).await),
-            Op::File { .. } | Op::Update { .. } => {
+            Op::File { .. } | Op::Update { .. } | Op::WhileUp { .. } => {
                 let detail = "a file or an update stands where a message belongs".to_owned();
                 return Made::Impossible { code: "body_unreadable", detail };
             }

@@ -267,6 +267,7 @@ mod tests {
                 retry,
                 reply: ReplyStyle::Quote,
                 reply_in_thread: false,
+                reaction: None,
             },
         }
     }

@@ -11,6 +11,9 @@ use super::turn::Turn;
 use crate::config::App;
 use crate::live::Live;
 
+/// Words by which `/model` goes back to the configured one.
+const DEFAULT_MODEL: [&str; 2] = ["default", "默认"];
+
 impl Turn {
     /// Who may answer its questions and end it: the owners, those named, and whoever began it.
     pub(super) fn people(&self, named: &[OpenId]) -> Vec<OpenId> {
@@ -60,19 +63,21 @@ impl Turn {
         HandlerError::stopped()
     }
 
-    /// Has a model answer in the conversation from now on, if it is an owner who says so; whether
-    /// it is.
+    /// Has a model answer in the conversation from now on, or the configured one again, if it is an
+    /// owner who says so; whether it is.
     ///
     /// # Errors
     /// [`HandlerError`] when the store refuses.
     pub(super) async fn choose_model(
         &self,
         conversation: &mut Conversation,
-        model: Change<String>,
+        model: String,
     ) -> Result<bool, HandlerError> {
         if !self.is_of_owner() {
             return Ok(false);
         }
+        let is_default = DEFAULT_MODEL.contains(&model.as_str());
+        let model = if is_default { Change::Clear } else { Change::To(model) };
         let patch = SessionPatch { model, ..SessionPatch::default() };
         conversation.patch(patch).await.map_err(HandlerError::store)?;
         Ok(true)

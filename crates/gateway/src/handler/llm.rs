@@ -14,7 +14,7 @@ use larkline_agent::chat::{self, ChatRequest, Role};
 use larkline_client::NetError;
 use larkline_proto::markdown;
 use larkline_store::StoreError;
-use larkline_store::session::{Change, SessionPatch, Utterance};
+use larkline_store::session::{SessionPatch, Utterance};
 use larkline_store::task::TaskId;
 use tokio::time::Instant;
 
@@ -31,9 +31,6 @@ use crate::words::{self, Lang};
 
 use ending::Over;
 use exchange::Exchange;
-
-/// Words by which `/model` goes back to the configured one.
-const DEFAULT_MODEL: [&str; 2] = ["default", "默认"];
 
 /// Asks a language model.
 #[derive(Debug)]
@@ -225,12 +222,10 @@ impl Llm {
             }
             Command::Resume(id) => conversation.resume(lang, id).await,
             Command::Model(model) => {
-                if let Some(model) = model {
-                    let is_default = DEFAULT_MODEL.contains(&model.as_str());
-                    let model = if is_default { Change::Clear } else { Change::To(model) };
-                    if !turn.choose_model(conversation, model).await? {
-                        return Ok(Answer::markdown(words::owners_only(lang)));
-                    }
+                if let Some(model) = model
+                    && !turn.choose_model(conversation, model).await?
+                {
+                    return Ok(Answer::markdown(words::owners_only(lang)));
                 }
                 let model = conversation.session().model.as_ref().unwrap_or(&self.settings.model);
                 Ok(Answer::markdown(words::model_is(lang, model)))

@@ -108,6 +108,7 @@ pub(crate) fn common() -> Common {
         retry,
         reply: ReplyStyle::Quote,
         reply_in_thread: false,
+        reaction: None,
     }
 }
 

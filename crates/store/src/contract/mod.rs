@@ -81,6 +81,7 @@ macro_rules! store_laws {
             outbox::a_lapsed_send_is_claimed_again_and_fenced,
             outbox::an_extended_send_does_not_lapse,
             outbox::a_row_is_found_by_its_key_with_what_became_of_it,
+            outbox::rows_are_found_by_their_event,
             verdicts::the_equation_holds_after_every_step,
             verdicts::an_event_waits_for_its_last_row,
             verdicts::the_settlement_that_decides_a_verdict_returns_it,

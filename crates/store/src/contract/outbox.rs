@@ -1,6 +1,6 @@
 //! Outbox lanes: order, fairness, leases, endings.
 
-use super::{APP, claim_row, claim_rows, delivered, message, undeliverable};
+use super::{APP, claim_row, claim_rows, delivered, message, queued, undeliverable};
 use crate::{
     Store, StoreError,
     outbox::{NewOutbox, OutboxClaim, OutboxSettlement, OutboxStage, OutboxState},
@@ -226,6 +226,18 @@ pub async fn a_lapsed_send_is_claimed_again_and_fenced(store: &dyn Store) {
     store.settle_outbox(new.lease, delivered("om_9", 1_012)).await.unwrap();
     let twice = store.settle_outbox(new.lease, delivered("om_9", 1_013)).await;
     assert!(matches!(twice, Err(StoreError::Fenced)), "{twice:?}");
+}
+
+/// What was said about an event is known in its order, and nothing else with it.
+pub async fn rows_are_found_by_their_event(store: &dyn Store) {
+    let (one, other) = (queued(store, 1, "x").await, queued(store, 2, "y").await);
+    let row = |key, inbox| NewOutbox { inbox: Some(inbox), ..message(key, "a") };
+    let rows = vec![row("1", one), row("2", other), row("3", one), message("4", "a")];
+    store.enqueue(rows).await.unwrap();
+    let made = store.made_for(one).await.unwrap();
+    let told: Vec<_> = made.iter().map(|row| (row.key.as_str(), row.body.as_slice())).collect();
+    assert_eq!(told, [("1", &b"body 1"[..]), ("3", b"body 3")]);
+    assert_eq!((made[0].app.as_str(), made[0].lane.as_str(), made[0].task), (APP, "a", None));
 }
 
 /// Who updates a message in place finds what it became, wherever its row stands.

@@ -44,7 +44,8 @@ use crate::{
     inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
     job::{JobQuery, JobRecord},
     outbox::{
-        ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement, OutboxState,
+        ClaimedOutbox, MadeFor, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
+        OutboxState,
     },
     record::{
         BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
@@ -66,6 +67,9 @@ use writer::{Acks, Tx, Writer};
 
 /// Bytes the probe writes: as much as an ordinary batch of events.
 const PROBE_BYTES: i64 = 64 << 10;
+
+/// The version of the schema that this binary writes.
+pub const SCHEMA: usize = migrate::NEWEST;
 
 /// Settings of a [`SqliteStore`].
 #[derive(Clone, Debug, Default)]
@@ -349,6 +353,10 @@ impl Store for SqliteStore {
 
     fn outbox_by_key(&self, key: String) -> StoreFuture<'_, Option<OutboxState>> {
         self.read("outbox_by_key", move |conn| outbox::by_key(conn, &key))
+    }
+
+    fn made_for(&self, event: InboxId) -> StoreFuture<'_, Vec<MadeFor>> {
+        self.read("made_for", move |conn| outbox::made_for(conn, event))
     }
 
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>> {

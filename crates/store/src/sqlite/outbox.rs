@@ -3,6 +3,8 @@
 //! Built as the task lanes are (see [`super::task`]); what differs is the order: by priority and
 //! row within a lane, by priority and last service between lanes.
 
+// tidy: long file: every statement about one table
+
 use rusqlite::{Connection, params};
 
 use super::{
@@ -15,9 +17,10 @@ use super::{
 use crate::{
     inbox::InboxId,
     outbox::{
-        ClaimedOutbox, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
+        ClaimedOutbox, MadeFor, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
         OutboxStage, OutboxState,
     },
+    task::TaskId,
 };
 
 /// Where an insertion ended.
@@ -324,6 +327,23 @@ pub(super) fn by_key(conn: &Connection, key: &str) -> rusqlite::Result<Option<Ou
             stage: stage(&row.get::<_, String>(1)?),
             message_id: row.get(2)?,
             body: row.get(3)?,
+        })
+    })
+}
+
+pub(super) fn made_for(
+    conn: &Connection,
+    InboxId(event): InboxId,
+) -> rusqlite::Result<Vec<MadeFor>> {
+    let read = "SELECT key, app, lane, task, body FROM outbox WHERE inbox = ?1
+        ORDER BY id LIMIT 1000";
+    sql::all(conn, read, [event], |row| {
+        Ok(MadeFor {
+            key: row.get(0)?,
+            app: row.get(1)?,
+            lane: row.get(2)?,
+            task: row.get::<_, Option<i64>>(3)?.map(TaskId),
+            body: row.get(4)?,
         })
     })
 }

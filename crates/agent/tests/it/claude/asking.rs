@@ -254,12 +254,16 @@ fn questions_are_asked_as_people_can_read_them_and_answered_in_its_own_words() {
         header: "Pick".to_owned(),
         options: vec![option("A 1", "first"), option("B", "")],
         many: true,
+        options_left: 0,
+        questions_left: 0,
     };
     let second = Question {
         text: "And?".to_owned(),
         header: "P".to_owned(),
         options: vec![option("C", "c")],
         many: false,
+        options_left: 0,
+        questions_left: 0,
     };
     assert_eq!(asked.kind, AskKind::Questions(vec![first.clone(), second]));
     let labels = Answer::Labels(vec![
@@ -271,6 +275,21 @@ fn questions_are_asked_as_people_can_read_them_and_answered_in_its_own_words() {
     expected["answers"] = json!({"Which\none\u{200b}?": "A\n1, B", "And?": "my own"});
     let allowed = response(&mut claude, "q", &labels);
     assert_eq!(allowed, json!({"behavior": "allow", "updatedInput": expected}));
+}
+
+#[test]
+fn what_is_too_much_to_be_asked_is_counted() {
+    let options: Vec<Value> = (0..20).map(|n| json!({"label": format!("o{n}")})).collect();
+    let question = |n: usize| json!({"question": format!("q{n}?"), "options": options});
+    let many: Vec<Value> = (0..11).map(question).collect();
+    let mut claude = running(&launch());
+    let many = json!({ "questions": many });
+    let asked = ask(&mut claude, &leave("q", "AskUserQuestion", &many, &json!([])));
+    let AskKind::Questions(questions) = asked.kind else { panic!("{asked:?}") };
+    assert_eq!(questions.len(), 8);
+    assert!(questions.iter().all(|q| (q.options.len(), q.options_left) == (16, 4)));
+    let left: Vec<usize> = questions.iter().map(|q| q.questions_left).collect();
+    assert_eq!(left, [0, 0, 0, 0, 0, 0, 0, 3], "said under the last one");
 }
 
 #[test]

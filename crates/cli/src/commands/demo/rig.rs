@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use crate::lang::either;
 use crate::output;
 
 /// How long anything in the demo may take; far more than it does.
@@ -66,7 +67,9 @@ impl Rig {
             ack_timeout: REDELIVERY,
             ..SimOptions::default()
         };
-        let sim = Sim::start(options).await.context("cannot start the simulator")?;
+        let sim = Sim::start(options)
+            .await
+            .with_context(|| either("无法启动模拟器", "cannot start the simulator"))?;
         let platform = sim.platform();
         let owner = platform.add_user("owner");
         let guest = platform.add_user("guest");
@@ -74,11 +77,15 @@ impl Rig {
         for user in [&owner, &guest] {
             platform.p2p(user)?;
         }
-        let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let http = free_address().context("cannot find a free port for the dashboard")?;
+        let dir = tempfile::tempdir()
+            .with_context(|| either("无法创建临时目录", "cannot make a temporary directory"))?;
+        let http = free_address().with_context(|| {
+            either("控制台找不到空闲端口", "cannot find a free port for the dashboard")
+        })?;
         let mut rig = Self { sim, owner, guest, group, dir, http, gateway: None, again_at: None };
-        std::fs::write(rig.config_file(), rig.config()?)
-            .context("cannot write the demo's configuration")?;
+        std::fs::write(rig.config_file(), rig.config()?).with_context(|| {
+            either("无法写入演示的配置", "cannot write the demo's configuration")
+        })?;
         rig.start_gateway().await?;
         Ok(rig)
     }
@@ -91,7 +98,10 @@ impl Rig {
             if Instant::now() > deadline {
                 let log = std::fs::read_to_string(self.dir.path().join("gateway.log"))
                     .unwrap_or_default();
-                bail!("the gateway did not become ready; its log:\n{log}");
+                bail!(say!(
+                    zh: "网关没有就绪；它的日志：\n{log}",
+                    en: "the gateway did not become ready; its log:\n{log}"
+                ));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -103,7 +113,7 @@ impl Rig {
             .create(true)
             .append(true)
             .open(self.dir.path().join("gateway.log"))
-            .context("cannot write the gateway's log")?;
+            .with_context(|| either("无法写入网关的日志", "cannot write the gateway's log"))?;
         let child = Command::new(own_file()?)
             .args(["run", "--end-with-parent", "--config"])
             .arg(self.config_file())
@@ -115,7 +125,7 @@ impl Rig {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .context("cannot start the gateway")?;
+            .with_context(|| either("无法启动网关", "cannot start the gateway"))?;
         self.gateway = Some(child);
         self.again_at = None;
         Ok(())
@@ -125,7 +135,10 @@ impl Rig {
     /// again a moment later. May be dropped at any moment and called again.
     pub(super) async fn turn(&mut self) -> Result<Turn> {
         if let Some(child) = &mut self.gateway {
-            let status = child.wait().await.context("cannot wait for the gateway")?;
+            let status = child
+                .wait()
+                .await
+                .with_context(|| either("无法等待网关", "cannot wait for the gateway"))?;
             self.gateway = None;
             self.again_at = Some(Instant::now() + RESTART_AFTER);
             return Ok(Turn::Ended(status));
@@ -139,7 +152,10 @@ impl Rig {
     /// Starts the gateway unless it runs.
     pub(super) async fn ensure_gateway(&mut self) -> Result<()> {
         let runs = match &mut self.gateway {
-            Some(child) => child.try_wait().context("cannot ask for the gateway")?.is_none(),
+            Some(child) => child
+                .try_wait()
+                .with_context(|| either("无法查询网关", "cannot ask for the gateway"))?
+                .is_none(),
             None => false,
         };
         if runs { Ok(()) } else { self.start_gateway().await }
@@ -148,7 +164,9 @@ impl Rig {
     /// Sends SIGKILL and does not wait: [`Rig::turn`] tells of the end.
     pub(super) fn shoot_gateway(&mut self) -> Result<()> {
         match &mut self.gateway {
-            Some(child) => child.start_kill().context("cannot kill the gateway"),
+            Some(child) => child
+                .start_kill()
+                .with_context(|| either("无法结束网关", "cannot kill the gateway")),
             None => Ok(()),
         }
     }
@@ -156,7 +174,10 @@ impl Rig {
     /// `kill -9`.
     pub(super) async fn kill_gateway(&mut self) -> Result<()> {
         if let Some(mut child) = self.gateway.take() {
-            child.kill().await.context("cannot kill the gateway")?;
+            child
+                .kill()
+                .await
+                .with_context(|| either("无法结束网关", "cannot kill the gateway"))?;
         }
         Ok(())
     }
@@ -183,7 +204,10 @@ impl Rig {
                 && let Err(error) =
                     rustix::process::kill_process(pid, rustix::process::Signal::TERM)
             {
-                output::note(&format!("the gateway has gone by itself: {error}"));
+                output::note(&say!(
+                    zh: "网关已自行结束：{error}",
+                    en: "the gateway has gone by itself: {error}"
+                ));
             }
             if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
                 drop(child.kill().await);
@@ -210,7 +234,7 @@ impl Rig {
         // A JSON string is a TOML string.
         let program = serde_json::to_string(&own_file()?.display().to_string())?;
         Ok(format!(
-            r#"language = "en"
+            r#"language = "{language}"
 
 [app.main]
 app_id = "{id}"
@@ -280,6 +304,7 @@ http = "{http}"
             id = app.app_id,
             url = self.sim.url(),
             owner = self.owner,
+            language = either("zh", "en"),
             state = self.dir.path().join("state").display(),
         ))
     }
@@ -291,5 +316,6 @@ fn free_address() -> std::io::Result<SocketAddr> {
 }
 
 fn own_file() -> Result<PathBuf> {
-    std::env::current_exe().context("cannot find this program's own file")
+    std::env::current_exe()
+        .with_context(|| either("找不到本程序的文件", "cannot find this program's own file"))
 }

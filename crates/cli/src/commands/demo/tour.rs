@@ -11,9 +11,10 @@ use larkline_sim::{Answer, Fault, Ledger, Platform, Said, Say};
 use tokio::time::Instant;
 
 use super::rig::{LOOK_EVERY, Rig};
-use crate::commands::lists::tell;
 use crate::commands::status::equation;
-use crate::output;
+use crate::commands::story::tell;
+use crate::lang::{either, padded};
+use crate::{output, words};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,37 +27,53 @@ pub(super) const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
 /// When something did not happen that should have.
 pub(super) async fn play(rig: &mut Rig) -> Result<()> {
     let tour = Tour::of(rig);
-    title("1. A direct chat: the bot echoes");
+    title(either("1. 单聊：机器人复述", "1. A direct chat: the bot echoes"));
     let said = tour.say(&tour.owner, None, "hello 你好", false)?;
     tour.answered(&said, "hello 你好").await?;
 
-    title("2. In a group the bot waits to be mentioned");
+    title(either("2. 群聊：机器人等待被 @", "2. In a group the bot waits to be mentioned"));
     let ignored = tour.say(&tour.guest, Some(&tour.group), "anyone here?", false)?;
     let asked = tour.say(&tour.guest, Some(&tour.group), "are you here?", true)?;
     tour.answered(&asked, "are you here?").await?;
     ensure!(
         tour.answers(&ignored.message_id).is_empty(),
-        "a message without a mention was answered"
+        "{}",
+        either("没有 @ 的消息得到了回答", "a message without a mention was answered")
     );
     tell_verdict(rig, &ignored).await?;
 
-    title("3. A handler that runs a program, for owners only");
+    title(either(
+        "3. 运行程序的处理器，仅限管理员",
+        "3. A handler that runs a program, for owners only",
+    ));
     let said = tour.say(&tour.owner, None, "what date is it?", false)?;
     tour.answered(&said, "-").await?;
 
-    title("4. The platform delivers the same message again: it is recognised");
+    title(either(
+        "4. 平台重复推送同一条消息：被识别",
+        "4. The platform delivers the same message again: it is recognised",
+    ));
     let said = tour.say(&tour.owner, None, "please answer me once", false)?;
     tour.answered(&said, "please answer me once").await?;
     tour.platform
         .fault(Fault::Duplicate { event_id: said.event_id.clone(), new_event_id: true })?;
-    tour.wait("the duplicate's ack", |l| l.events.iter().all(|e| e.done)).await?;
+    tour.wait(either("重复事件的确认", "the duplicate's ack"), |l| {
+        l.events.iter().all(|e| e.done)
+    })
+    .await?;
 
-    title("5. The line is cut: the gateway notices, dials again, and answers");
+    title(either(
+        "5. 连接被切断：网关发现、重连并回答",
+        "5. The line is cut: the gateway notices, dials again, and answers",
+    ));
     tour.platform.fault(Fault::Rst)?;
     let said = tour.say(&tour.owner, None, "said while the line was down", false)?;
     tour.answered(&said, "said while the line was down").await?;
 
-    title("6. kill -9 while an answer leaves: sent again under the same uuid, said once");
+    title(either(
+        "6. 回答发出时 kill -9：以同一 uuid 重发，只说一次",
+        "6. kill -9 while an answer leaves: sent again under the same uuid, said once",
+    ));
     // The platform has taken the answer, and the gateway never hears so.
     let answer = Answer::Slow { ms: 60_000 };
     let (path, method) = ("/reply".to_owned(), String::new());
@@ -64,14 +81,23 @@ pub(super) async fn play(rig: &mut Rig) -> Result<()> {
     let said = tour.say(&tour.owner, None, "said before the kill", false)?;
     tour.answered(&said, "said before the kill").await?;
     rig.kill_gateway().await?;
-    line("gateway", "killed with -9, started again");
+    line(
+        either("网关", "gateway"),
+        either("被 -9 结束，已重新启动", "killed with -9, started again"),
+    );
     rig.start_gateway().await?;
 
-    title("7. An agent without a key: it asks for leave, answers in a card, sends a file");
+    title(either(
+        "7. 不需要密钥的智能体：请求授权、用卡片回答、发送文件",
+        "7. An agent without a key: it asks for leave, answers in a card, sends a file",
+    ));
     agent::play(&tour).await?;
 
     settled(rig).await?;
-    title("The story of the message that was said before the kill");
+    title(either(
+        "kill 之前那条消息的经过",
+        "The story of the message that was said before the kill",
+    ));
     output::data(&tell(&rig.story(said.message_id.as_str()).await?));
     finish(rig, &tour).await
 }
@@ -82,7 +108,7 @@ pub(super) async fn play(rig: &mut Rig) -> Result<()> {
 /// When that takes longer than anything should.
 pub(super) async fn all_settled(rig: &Rig) -> Result<()> {
     let acked = rig.sim.platform().wait_for(|l| l.events.iter().all(|e| e.done), PATIENCE).await;
-    acked.context("a message was not acked")?;
+    acked.with_context(|| say!(zh: "有消息没有被确认", en: "a message was not acked"))?;
     settled(rig).await
 }
 
@@ -90,7 +116,14 @@ pub(super) async fn all_settled(rig: &Rig) -> Result<()> {
 async fn settled(rig: &Rig) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while rig.status().await?.tally.iter().any(|t| t.verdict == "waiting" && t.count > 0) {
-        ensure!(Instant::now() < deadline, "messages still wait; see `larkline status`");
+        ensure!(
+            Instant::now() < deadline,
+            "{}",
+            either(
+                "仍有消息在等待；见 `larkline status`",
+                "messages still wait; see `larkline status`"
+            )
+        );
         tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(())
@@ -102,18 +135,23 @@ async fn finish(rig: &Rig, tour: &Tour) -> Result<()> {
         // An agent's question, answer and file are three.
         let of_agent = |id: &MessageId| tour.answers(id).len() == agent::MESSAGES;
         if let Some(message) = event.message_id.as_ref().filter(|id| !of_agent(id)) {
-            ensure!(tour.answers(message).len() <= 1, "message {message} was answered twice");
+            ensure!(
+                tour.answers(message).len() <= 1,
+                "{}",
+                say!(zh: "消息 {message} 被回答了两次", en: "message {message} was answered twice")
+            );
         }
     }
     let status = rig.status().await?;
-    title("Every event has a verdict");
+    title(either("每个事件都有结果", "Every event has a verdict"));
     output::data(&equation(&status.tally));
     Ok(())
 }
 
 async fn tell_verdict(rig: &Rig, said: &Said) -> Result<()> {
     let story = rig.story(said.message_id.as_str()).await?;
-    line("verdict", &format!("{} ({})", story.verdict, story.why));
+    let verdict = format!("{} ({})", words::outcome(&story.verdict), story.why);
+    line(either("结果", "verdict"), &verdict);
     Ok(())
 }
 
@@ -142,7 +180,10 @@ impl Tour {
         text: &str,
         mention_bot: bool,
     ) -> Result<Said> {
-        let who = if *user == self.owner { "owner" } else { "guest" };
+        let who = match *user == self.owner {
+            true => either("管理员", "owner"),
+            false => either("访客", "guest"),
+        };
         let to = if mention_bot { format!("@bot {text}") } else { text.to_owned() };
         line(who, &to);
         Ok(self.platform.say(Say {
@@ -157,18 +198,23 @@ impl Tour {
     /// Waits for the one answer to a message and prints it.
     async fn answered(&self, said: &Said, part: &str) -> Result<()> {
         let id = said.message_id.clone();
-        let what = format!("an answer to {part:?}");
+        let what = say!(zh: "对 {part:?} 的回答", en: "an answer to {part:?}");
         self.wait(&what, |l| l.replies_to(&id).next().is_some()).await?;
         let answers = self.answers(&said.message_id);
-        let text = answers.first().context("the answer has gone")?;
-        ensure!(text.contains(part), "the answer {text:?} does not hold {part:?}");
-        line("bot", text);
+        let text =
+            answers.first().with_context(|| say!(zh: "回答不见了", en: "the answer has gone"))?;
+        ensure!(
+            text.contains(part),
+            "{}",
+            say!(zh: "回答 {text:?} 中没有 {part:?}", en: "the answer {text:?} does not hold {part:?}")
+        );
+        line(either("机器人", "bot"), text);
         Ok(())
     }
 
     async fn wait(&self, what: &str, done: impl FnMut(&Ledger) -> bool) -> Result<()> {
         let waited = self.platform.wait_for(done, PATIENCE).await;
-        waited.with_context(|| format!("{what} did not come"))
+        waited.with_context(|| say!(zh: "{what}没有到来", en: "{what} did not come"))
     }
 
     fn answers(&self, message: &MessageId) -> Vec<String> {
@@ -182,5 +228,5 @@ fn title(text: &str) {
 }
 
 fn line(who: &str, text: &str) {
-    output::data(&format!("  {who:<8}{text}"));
+    output::data(&format!("  {}{text}", padded(who, 8)));
 }

@@ -80,14 +80,16 @@ pub(super) fn running(report: &mut Report, app: &AppStatus, now_ms: i64) {
     let link = &app.link;
     let socket = match (link.local_addr, link.peer_addr) {
         (Some(local), Some(peer)) => {
-            let state = link.tcp_state.as_deref().unwrap_or(either("状态未知", "state unknown"));
-            let tls = link.tls.as_deref().unwrap_or(either("无 TLS", "no TLS"));
+            let state =
+                link.tcp_state.as_deref().unwrap_or_else(|| either("状态未知", "state unknown"));
+            let tls = link.tls.as_deref().unwrap_or_else(|| either("无 TLS", "no TLS"));
             format!("{local} → {peer} {state}, {tls}")
         }
         _ => either("没有打开的套接字", "no socket is open").to_owned(),
     };
     if !link.verified {
-        let fault = link.fault.as_deref().unwrap_or(either("尚无故障", "nothing failed yet"));
+        let fault =
+            link.fault.as_deref().unwrap_or_else(|| either("尚无故障", "nothing failed yet"));
         let (code, number) = link.fault_code.clone().unwrap_or_default();
         let class = Class::of_link(&code, number, link.route != "direct");
         let what = say!(

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use larkline_gateway::words::Lang;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::args::Format;
 use crate::exit::{Class, ExitStatus};
-use crate::lang::either;
+use crate::explain;
+use crate::lang::{either, lang};
 use crate::output;
 
 /// How a check ended.
@@ -70,13 +72,26 @@ impl Check {
         Self { class: Some(class), ..Self::new(name, Outcome::Fail, detail) }
     }
 
-    /// A failure in the words of an error, whose part after the last semicolon says what to do.
+    /// A failure in the words of an error, whose part after the last semicolon says what to do. Those
+    /// of libraries are English; in Chinese, what is known about the error stands beside it.
     pub(super) fn fail_as(name: &'static str, class: Class, error: &str) -> Self {
         let parts = error.rsplit_once("; ").or_else(|| error.rsplit_once('；'));
-        match parts {
+        let check = match parts {
             Some((what, next)) => Self::fail(name, class, what).next(next),
             None => Self::fail(name, class, error),
+        };
+        let known = explain::find(error).into_iter().next();
+        match known.filter(|_| lang() == Lang::Zh && !error.contains('；')) {
+            Some(entry) => check.explained(entry.words(Lang::Zh)),
+            None => check,
         }
+    }
+
+    /// The known meaning as the first note; the step that the error named may hold more than the known
+    /// one, a page for instance, and stays as a note.
+    fn explained(self, known: &explain::Words) -> Self {
+        let notes = std::iter::once(known.meaning.to_owned()).chain(self.next).collect();
+        Self { next: Some(known.remedy.to_owned()), notes, ..self }
     }
 
     /// A warning that decides the verdict when nothing failed.
@@ -102,7 +117,7 @@ impl Check {
     }
 
     pub(super) fn notes(self, notes: Vec<String>) -> Self {
-        Self { notes, ..self }
+        Self { notes: [self.notes, notes].concat(), ..self }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -162,8 +177,9 @@ impl Report {
 
     /// The verdict in words, `word` being the stable one.
     fn sentence(&self, deciding: Option<&Check>, word: &'static str) -> String {
-        let shown =
-            deciding.and_then(|check| check.class).map_or(either("健康", word), Class::shown);
+        let shown = deciding
+            .and_then(|check| check.class)
+            .map_or_else(|| either("健康", word), Class::shown);
         if let Some(Check { name, detail, next, .. }) = deciding {
             let next = next.as_ref().map(|next| say!(zh: "；{next}", en: "; {next}"));
             let next = next.unwrap_or_default();

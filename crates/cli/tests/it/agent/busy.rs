@@ -63,7 +63,8 @@ async fn merged_messages_become_one_turn_and_a_command_keeps_its_place_between_t
     answered(&rig, &later[3], "Model: `default`").await;
     answered(&rig, &later[4], "I heard").await;
     let verdicts = rig.verdicts().await;
-    assert_eq!((verdicts["replied"], verdicts.len()), (7, 1), "{verdicts:?}");
+    assert_eq!(verdicts["replied"], 7, "{verdicts:?}");
+    assert!(verdicts.keys().all(|verdict| !verdict.starts_with("failed")), "{verdicts:?}");
     let told = prompts(&rig);
     assert_eq!(told.len(), 3, "{told:?}");
     for (turn, words) in [(1, &["one", "two", "three"][..]), (2, &["four", "five"])] {
@@ -138,6 +139,12 @@ async fn a_chat_that_waits_for_a_place_is_told_which_it_has() {
     let waits = rig.say(&rig.guest, "[[say at last]]");
     let told = rig.answered(&waits).await;
     assert_eq!(told, ["⏳ Received; it is number 1 in the queue."]);
+    // When it was to be told, and not when some worker's period had passed.
+    let late_ms = rig.sim.platform().read(|l| {
+        let told = l.replies_to(&waits.message_id).next().unwrap().at_ms;
+        told.saturating_sub(l.event(&waits.event_id).unwrap().at_ms)
+    });
+    assert!((1_000..4_000).contains(&late_ms), "{late_ms} ms after the event");
     release(&rig);
     answered(&rig, &busy, "tool said").await;
     answered(&rig, &waits, "at last").await;

@@ -164,6 +164,13 @@ async fn model_is_for_owners_and_reaches_the_agent_from_the_next_turn_on() {
     told(&rig, "/model large", "Model: `large`").await;
     told(&rig, "[[say two]]", "two").await;
     assert!(read(&rig.path("argv")).contains("--model large"), "{}", read(&rig.path("argv")));
+    for word in ["default", "默认"] {
+        told(&rig, "/model other", "Model: `other`").await;
+        told(&rig, &format!("/model {word}"), "Model: `small`").await;
+    }
+    told(&rig, "[[say three]]", "three").await;
+    let last = read(&rig.path("argv")).lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains("--model small"), "{last}");
     let guest = rig.say(&rig.guest, "/model large");
     answered(&rig, &guest, "Only an owner may do that.").await;
     let guest = rig.say(&rig.guest, "/model");

@@ -180,3 +180,24 @@ async fn the_agent_knows_its_task_and_no_secret_of_ours() {
     }
     assert!(!env.contains("TEST_APP_SECRET") && !env.contains("simulator-secret"), "{env}");
 }
+
+#[tokio::test]
+async fn a_file_that_the_platform_refuses_is_told_by_its_name_and_its_place_is_the_operators() {
+    let rig = start("permission = \"allow\"\n").await;
+    let answer = larkline_sim::Answer::Code {
+        status: 400,
+        code: 234_006,
+        msg: "ErrCode: 0".to_owned(),
+        reset_s: None,
+    };
+    let (path, method) = ("/im/v1/files".to_owned(), String::new());
+    rig.fault(larkline_sim::Fault::Api { path, method, answer, times: u32::MAX });
+    let said = rig.say(&rig.owner, "[[write secret-plan.txt words]]");
+    rig.until("the word about the file", async || rows(&rig, &said.message_id).len() == 2).await;
+    let told = rows(&rig, &said.message_id).remove(1).text.unwrap();
+    assert_eq!(told, "📎 secret-plan.txt: not sent, the platform refuses it.");
+    let place = rig.path("state/tasks/1/out/secret-plan.txt").display().to_string();
+    assert!(rig.log().contains(&place), "{}", rig.log());
+    let story = rig.cli(&["explain", said.message_id.as_str()]).await;
+    assert!(crate::rig::text(&story.stdout).contains(&place), "{story:?}");
+}

@@ -226,3 +226,29 @@ async fn where_nobody_is_asked_the_setting_decides() {
         assert_eq!((questions(&rig, &said), rig.path("ran").exists()), (0, ran), "{setting}");
     }
 }
+
+#[tokio::test]
+async fn a_card_that_a_kill_left_open_is_closed_by_the_next_start() {
+    let mut rig = start("").await;
+    let said = rig.say(&rig.owner, &wants("echo hello"));
+    let old = question(&rig, &said).await;
+    rig.kill9().await;
+    rig.run(&[]).await;
+    settled(&rig, &old, "No longer open: the service was restarted.").await;
+    assert!(says(&rig, &old).contains("echo hello"), "it still says what it was about");
+    // The turn goes on, and asks anew in a card of its own.
+    let new = question(&rig, &said).await;
+    assert_ne!(new.message_id, old.message_id);
+    press(&rig, &new, &rig.owner, "Allow").await;
+    answered(&rig, &said, "tool said: hello").await;
+    assert_eq!(questions(&rig, &said), 2);
+    // What another start finds is closed already.
+    let before =
+        rig.sim.platform().read(|l| l.messages.iter().map(|m| m.edits.len()).sum::<usize>());
+    assert!(rig.stop().await.success());
+    rig.run(&[]).await;
+    rig.ready().await;
+    let after =
+        rig.sim.platform().read(|l| l.messages.iter().map(|m| m.edits.len()).sum::<usize>());
+    assert_eq!(before, after);
+}

@@ -1,6 +1,7 @@
 //! Coding agents behind the gateway: the binary's own scripted agent, a real process that speaks
 //! Claude Code's wire, in chats of the simulator. The real programs are judged by `tests/agents`.
 
+mod ack;
 mod busy;
 mod commands;
 mod endings;

@@ -1,7 +1,7 @@
 //! A service that stops, is killed or reloads in the middle of a turn: the turn is not thrown away,
 //! its answer arrives once, and nobody reads of signals.
 
-use larkline_sim::{Ledger, Said};
+use larkline_sim::{Answer, Fault, Ledger, Said};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
@@ -374,4 +374,27 @@ async fn a_run_that_may_not_be_repeated_is_not_promised_to_go_on() {
         .await;
     assert_eq!(read(&rig.path("runs")).lines().count(), 1, "it ran once");
     assert_eq!(rows(&rig, &said.message_id).len(), 1);
+}
+
+#[tokio::test]
+async fn the_word_of_a_restart_that_comes_too_late_is_not_shown_over_what_goes_on() {
+    let mut rig = start(&format!("{ALLOWED}{HASTY}")).await;
+    let said = rig.say(&rig.owner, &work(&rig));
+    begun(&rig, 1).await;
+    growing(&rig, &said, "").await;
+    // The card cannot be changed until the service is gone.
+    let answer =
+        Answer::Code { status: 400, code: 99_991_400, msg: "ErrCode: 0".to_owned(), reset_s: None };
+    let (path, method) = ("/cards/".to_owned(), "PUT".to_owned());
+    rig.fault(Fault::Api { path, method, answer, times: u32::MAX });
+    assert!(rig.stop().await.success());
+    rig.fault(Fault::Clear);
+    rig.run(&[]).await;
+    begun(&rig, 2).await;
+    release(&rig);
+    answered(&rig, &said, "tool said: done").await;
+    once_and_in_peace(&rig, &said);
+    let row = rows(&rig, &said.message_id).remove(0);
+    let told = row.edits.iter().filter(|edit| edit.content.contains(RESTARTING)).count();
+    assert_eq!(told, 0, "{:?}", row.edits);
 }

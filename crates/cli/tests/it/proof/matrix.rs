@@ -39,7 +39,7 @@ enum Way {
 fn way(point: &str) -> Way {
     match point {
         "migration_begun" | "migrated" => Way::Birth,
-        "awaiting_expired" => Way::BrokenPromise,
+        "awaiting_expired" | "reaction_added" => Way::BrokenPromise,
         "pruned" => Way::Age,
         "reloading" => Way::Reload,
         "stop_begins" | "intake_stopped" | "work_stopped" | "outbox_empty" | "leases_released"

@@ -291,6 +291,7 @@ retry = { attempts = 20, first = "100ms", factor = 1 }
 
 [handler.never]
 kind = "http"
+reaction = "Get"
 url = "{service}"
 secret = { env = "TEST_HOOK_SECRET" }
 allow_private = true

@@ -33,7 +33,7 @@ impl Agent {
             Command::Cd(path) => self.cd(turn, live, conversation, path).await,
             Command::Model(model) => {
                 if let Some(model) = model
-                    && !turn.choose_model(conversation, Change::To(model)).await?
+                    && !turn.choose_model(conversation, model).await?
                 {
                     return Ok(Answer::markdown(words::owners_only(lang)));
                 }

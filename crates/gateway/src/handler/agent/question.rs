@@ -254,10 +254,13 @@ fn split(body: &str, labels: &[String]) -> (Vec<Part>, Option<Part>) {
 fn worded(lang: Lang, question: &Question) -> String {
     let lines = question.options.iter().map(|(label, about)| format!("- **{label}** {about}"));
     let lines: Vec<String> = lines.collect();
-    let unshown = question.options.len().saturating_sub(OPTIONS_MAX);
-    let unshown = (unshown > 0).then(|| words::options_without_button(lang, unshown));
+    let some = |count: usize| Some(count).filter(|count| *count > 0);
+    let unshown = some(question.options.len().saturating_sub(OPTIONS_MAX));
+    let unshown = unshown.map(|count| words::options_without_button(lang, count));
+    let left = some(question.options_left).map(|count| words::options_left(lang, count));
+    let after = some(question.questions_left).map(|count| words::questions_left(lang, count));
     let only_one = question.many.then(|| words::only_one(lang));
-    let limits = unshown.into_iter().chain(only_one);
+    let limits = unshown.into_iter().chain(left).chain(only_one).chain(after);
     let paragraphs = [question.text.clone(), lines.join("\n")].into_iter().chain(limits);
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
@@ -319,12 +322,23 @@ mod tests {
             header: String::new(),
             options: options(12),
             many: true,
+            options_left: 4,
+            questions_left: 3,
         };
         let text = worded(Lang::En, &question);
         assert!(text.contains("o11"), "{text}");
         assert!(text.contains("The last 2 have no button"), "{text}");
         assert!(text.contains("only one"), "{text}");
-        question = Question { options: options(10), many: false, ..question };
+        assert!(text.contains("4 more answers were left out"), "{text}");
+        assert!(text.contains("3 more questions were left out"), "{text}");
+        let (options_left, questions_left) = (0, 0);
+        question = Question {
+            options: options(10),
+            many: false,
+            options_left,
+            questions_left,
+            ..question
+        };
         assert!(worded(Lang::En, &question).ends_with("- **o9** "));
     }
 }

@@ -137,6 +137,11 @@ impl Group {
         self.count("memory.events", "oom_kill").is_some_and(|kills| kills > 0)
     }
 
+    /// True when the kernel refused it a process because it had as many as it may.
+    pub(super) fn crowded(&self) -> bool {
+        self.count("pids.events", "max").is_some_and(|refused| refused > 0)
+    }
+
     /// Removes it and the groups in it; fails while a process is in one.
     pub(super) fn remove(&self) -> io::Result<()> {
         for folder in self.folders().iter().rev() {
@@ -260,6 +265,11 @@ mod tests {
         assert!(group.starved());
         group.write("cpu.stat", "usage_usec 1234567\nuser_usec 1\n").unwrap();
         assert_eq!(group.cpu_ms(), Some(1234));
+        assert!(!group.crowded(), "nobody counts processes here");
+        group.write("pids.events", "max 0\n").unwrap();
+        assert!(!group.crowded());
+        group.write("pids.events", "max 7\n").unwrap();
+        assert!(group.crowded());
     }
 
     #[test]

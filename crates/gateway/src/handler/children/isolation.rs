@@ -24,6 +24,12 @@ const ASIDE: &str = "main";
 /// Limits that are asked for, as the kernel calls them.
 const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
 
+/// The file that lists the processes of a group.
+const PROCESSES: &str = "cgroup.procs";
+
+/// A file that every group has but the one at the top.
+const TYPE: &str = "cgroup.type";
+
 /// From a group's making to its first process is a matter of milliseconds; so long it is
 /// certainly left alone.
 const YOUNG_MS: i64 = 60_000;
@@ -102,7 +108,7 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
         Ok((groups, kill)) => {
             let Controllers { memory, pids, cpu } = groups.on;
             let place = groups.base.display().to_string();
-            let why_not = missing(groups.on);
+            let why_not = missing(groups.on, held(&groups.base));
             tracing::info!(
                 place,
                 kill,
@@ -128,11 +134,13 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
     }
 }
 
-fn missing(on: Controllers) -> Option<String> {
+/// Which limits the kernel does not hold, and why, when it is known.
+fn missing(on: Controllers, shared: bool) -> Option<String> {
     let held = [on.memory, on.pids, on.cpu];
     let names: Vec<&str> =
         WANTED.iter().zip(held).filter(|(_, on)| !on).map(|(name, _)| *name).collect();
-    (!names.is_empty()).then(|| format!("not held by the kernel here: {}", names.join(", ")))
+    let why = if shared { "; other processes share the gateway's own group" } else { "" };
+    (!names.is_empty()).then(|| format!("not held by the kernel here: {}{why}", names.join(", ")))
 }
 
 /// A place where groups can be made, and whether what is in them can be killed in one stroke.
@@ -220,32 +228,42 @@ fn prove_with(group: &Group) -> io::Result<bool> {
 
 /// Switches on what is wanted for the groups in `base`; returns what is on then.
 ///
-/// The kernel refuses while `base` itself holds processes. A gateway that is `inside` moves
-/// aside for that, and back if others are there, too: they are not ours to move.
+/// Nothing is switched on while `base` itself holds processes: of memory the kernel refuses it,
+/// and with the others alone it refuses to put any process into the groups. A gateway that is
+/// `inside` moves aside for that, and back if others are there, too: they are not ours to move.
 fn enable(base: &Path, inside: Option<&str>) -> Controllers {
-    if !switch(base)
-        && let Some(gateway) = inside
-        && step_aside(base, gateway).is_ok()
-        && !switch(base)
-    {
-        let _stays = step_back(base, gateway);
+    if !off(base).is_empty() {
+        let aside = inside.filter(|gateway| held(base) && step_aside(base, gateway).is_ok());
+        if !held(base) {
+            switch_on(base);
+        } else if let Some(gateway) = aside {
+            let _stays = step_back(base, gateway);
+        }
     }
     let on = words(base, "cgroup.subtree_control");
     let has = |name: &str| on.iter().any(|word| word == name);
     Controllers { memory: has("memory"), pids: has("pids"), cpu: has("cpu") }
 }
 
-/// True when all that is wanted, as far as it is there at all, is on.
-fn switch(base: &Path) -> bool {
+/// What is wanted, and there, and not on.
+fn off(base: &Path) -> Vec<&'static str> {
     let there = words(base, "cgroup.controllers");
-    let wanted: Vec<&str> =
-        WANTED.into_iter().filter(|name| there.iter().any(|word| word == name)).collect();
-    for name in &wanted {
+    let on = words(base, "cgroup.subtree_control");
+    let is_in = |words: &[String], name: &str| words.iter().any(|word| word == name);
+    WANTED.into_iter().filter(|name| is_in(&there, name) && !is_in(&on, name)).collect()
+}
+
+/// True while processes in `base` itself are in the way. At the top of the hierarchy, the one
+/// group without a type, they are not.
+fn held(base: &Path) -> bool {
+    base.join(TYPE).exists() && !words(base, PROCESSES).is_empty()
+}
+
+fn switch_on(base: &Path) {
+    for name in off(base) {
         // One at a time: one that is refused must not keep the others away.
         let _refused = fs::write(base.join("cgroup.subtree_control"), format!("+{name}"));
     }
-    let on = words(base, "cgroup.subtree_control");
-    wanted.iter().all(|name| on.iter().any(|word| word == name))
 }
 
 fn words(base: &Path, file: &str) -> Vec<String> {
@@ -258,11 +276,11 @@ fn step_aside(base: &Path, gateway: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    fs::write(base.join(ASIDE).join("cgroup.procs"), gateway)
+    fs::write(base.join(ASIDE).join(PROCESSES), gateway)
 }
 
 fn step_back(base: &Path, gateway: &str) -> io::Result<()> {
-    fs::write(base.join("cgroup.procs"), gateway)?;
+    fs::write(base.join(PROCESSES), gateway)?;
     fs::remove_dir(base.join(ASIDE))
 }
 
@@ -311,7 +329,38 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let on = Controllers { memory: true, pids: false, cpu: false };
-        assert_eq!(missing(on).unwrap(), "not held by the kernel here: pids, cpu");
-        assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }), None);
+        assert_eq!(missing(on, false).unwrap(), "not held by the kernel here: pids, cpu");
+        assert!(
+            missing(on, true)
+                .unwrap()
+                .ends_with("cpu; other processes share the gateway's own group")
+        );
+        assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }, false), None);
+    }
+
+    /// A folder as a group that holds these processes, and could limit memory and processes.
+    fn place(processes: &str) -> tempfile::TempDir {
+        let base = tempfile::tempdir().unwrap();
+        let files =
+            [(TYPE, "domain\n"), (PROCESSES, processes), ("cgroup.controllers", "memory pids\n")];
+        for (name, text) in files {
+            fs::write(base.path().join(name), text).unwrap();
+        }
+        base
+    }
+
+    #[test]
+    fn nothing_is_switched_on_while_the_place_holds_processes() {
+        let switched = |base: &Path| base.join("cgroup.subtree_control").exists();
+        let shared = place("1\n2\n");
+        assert_eq!(enable(shared.path(), None), Controllers::default());
+        assert!(!switched(shared.path()));
+        let empty = place("");
+        enable(empty.path(), None);
+        assert!(switched(empty.path()) && !empty.path().join(ASIDE).exists());
+        let top = place("1\n2\n");
+        fs::remove_file(top.path().join(TYPE)).unwrap();
+        enable(top.path(), Some("2"));
+        assert!(switched(top.path()) && !top.path().join(ASIDE).exists());
     }
 }

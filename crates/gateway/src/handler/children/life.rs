@@ -94,7 +94,8 @@ impl Life {
         self.running.end(self.grace(end), &mut self.streams).await;
         let _cut_short = timeout(DRAIN, self.streams.drain()).await;
         let memory_killed = self.running.starved || end == End::Memory;
-        let end = cause(end, self.running.starved, self.streams.too_much);
+        let Running { starved, crowded, .. } = self.running;
+        let end = cause(end, starved, crowded, self.streams.too_much);
         Left { end, complaints: std::mem::take(&mut self.streams.complaints), memory_killed }
     }
 
@@ -131,11 +132,12 @@ impl Life {
     }
 }
 
-/// Why it was really over: what ended by itself may have died of the kernel's limit of memory,
-/// or have written too much in its last moment.
-fn cause(end: End, starved: bool, too_much: bool) -> End {
+/// Why it was really over: what ended by itself may have died of one of the kernel's limits, or
+/// have written too much in its last moment.
+fn cause(end: End, starved: bool, crowded: bool, too_much: bool) -> End {
     match end {
         End::Exited(status) if starved && !status.success() => End::Memory,
+        End::Exited(status) if crowded && !status.success() => End::Processes,
         End::Exited(_) if too_much => End::TooMuch,
         End::Exited(_)
         | End::Wall
@@ -164,10 +166,11 @@ mod tests {
     fn a_death_of_the_kernels_limit_is_told_from_any_other() {
         let exited = |raw| End::Exited(ExitStatus::from_raw(raw));
         let (well, killed) = (exited(0), exited(9));
-        assert_eq!(cause(killed, true, false), End::Memory);
-        assert_eq!(cause(killed, false, false), killed);
-        assert_eq!(cause(well, true, false), well, "it lost a process and came through");
-        assert_eq!(cause(well, false, true), End::TooMuch);
-        assert_eq!(cause(End::Wall, true, true), End::Wall);
+        assert_eq!(cause(killed, true, false, false), End::Memory);
+        assert_eq!(cause(killed, false, true, false), End::Processes);
+        assert_eq!(cause(killed, false, false, false), killed);
+        assert_eq!(cause(well, true, true, false), well, "it lost a process and came through");
+        assert_eq!(cause(well, false, false, true), End::TooMuch);
+        assert_eq!(cause(End::Wall, true, true, true), End::Wall);
     }
 }

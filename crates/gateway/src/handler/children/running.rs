@@ -29,6 +29,8 @@ pub(super) struct Running {
     pub(super) leader: Leader,
     /// The kernel killed some of it because all of it used too much memory.
     pub(super) starved: bool,
+    /// The kernel refused it a process because all of it had as many as it may.
+    pub(super) crowded: bool,
     over: bool,
     /// Its place in the registry, given up when this is dropped.
     entry: Entry,
@@ -51,9 +53,9 @@ impl Running {
         let group = made.filter(|group| admit(group, id));
         let held = held.filter(|_| group.is_some()).unwrap_or_default();
         let tree = Tree::new(Some(id), entry.mark(), id.start, group);
-        let (leader, starved, over) = (Leader::Held, false, false);
+        let (leader, starved, crowded, over) = (Leader::Held, false, false, false);
         // From here on a failure drops `running`, and with it the child.
-        let mut running = Self { child, tree, id, held, leader, starved, over, entry };
+        let mut running = Self { child, tree, id, held, leader, starved, crowded, over, entry };
         restrict(id, limits)?;
         running.entry.started(id);
         if launch.waits {
@@ -77,6 +79,8 @@ impl Running {
         self.over = true;
         if let Some(group) = tree.group() {
             self.starved = group.starved();
+            // An older kernel counts here what a limit above refused, too.
+            self.crowded = self.held.pids && group.crowded();
             // What is still in it is reported below, and its group kept for the next boot.
             let _emptied = while_reading(streams, group.removed()).await;
         }

@@ -15,7 +15,7 @@ use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, getpgrp, getpid, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process_group, waitpid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinError;
@@ -214,9 +214,11 @@ impl Tree {
         let grouped: BTreeSet<i32> =
             self.group.as_ref().map(Group::pids).unwrap_or_default().into_iter().collect();
         let me = Pid::as_raw(Some(getpid()));
-        let my_group = Pid::as_raw(Some(getpgrp()));
+        // Read, not asked for: it is 0 where its leader is outside of this process namespace,
+        // which the types of a system call do not know.
+        let my_group = all.iter().find(|p| p.id.pid == me).map(|p| p.group);
         let ours = |process: &Process| started.iter().any(|child| child.id == process.id);
-        let adopted = |p: &Process| p.parent == me && p.group != my_group && !ours(p);
+        let adopted = |p: &Process| p.parent == me && Some(p.group) != my_group && !ours(p);
         for orphan in all.iter().filter(|p| p.zombie && adopted(p)) {
             // Gone already is as good as reaped.
             let _reaped = waitpid(Pid::from_raw(orphan.id.pid), WaitOptions::NOHANG);

@@ -15,7 +15,7 @@ fn case(agent: &str) -> Case {
 /// The warning on what the shell can read, if there is one.
 fn said(case: &Case) -> Option<String> {
     let warnings = case.warnings();
-    warnings.lines().find(|line| line.contains("the shell of this agent")).map(str::to_owned)
+    warnings.lines().find(|line| line.contains("shell of this agent can read")).map(str::to_owned)
 }
 
 const KEY: &str = "env = { ANTHROPIC_API_KEY = \"k\", A = \"b\" }\n";
@@ -57,4 +57,26 @@ fn other_agents_are_judged_by_what_keeps_them_apart() {
     assert!(codex("allow").is_some(), "it has no sandbox then");
     assert_eq!(codex("ask"), None);
     assert_eq!(codex("deny"), None);
+}
+
+/// The warning on a sandbox that does not run, where the program ends so.
+fn unusable(agent: &str, ends: &str) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let case = case(agent);
+    for program in ["bwrap", "socat"] {
+        let file = case.dir.path().join("bin").join(program);
+        std::fs::write(&file, format!("#!/bin/sh\n{ends}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    case.warnings().lines().find(|line| line.contains("may not run")).map(str::to_owned)
+}
+
+#[test]
+fn a_sandbox_that_may_not_run_is_said_with_the_way_out() {
+    let said = unusable("agent = \"claude\"", "exit 1").unwrap();
+    assert!(said.contains("exit status: 1") && said.contains("refuses to work"), "{said}");
+    assert_eq!(unusable("agent = \"claude\"", "exit 0"), None);
+    let off = "agent = \"claude\"\nenv = { CLAUDE_CODE_SUBPROCESS_ENV_SCRUB = \"0\" }";
+    assert_eq!(unusable(off, "exit 1"), None);
+    assert_eq!(unusable("agent = \"codex\"", "exit 1"), None, "it brings its own");
 }

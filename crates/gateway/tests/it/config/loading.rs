@@ -1,5 +1,6 @@
 //! What is read from where, and what holds when nobody said anything.
 
+use larkline_gateway::words::Lang;
 use std::time::Duration;
 
 use larkline_gateway::config::{
@@ -303,7 +304,7 @@ fn leftovers_of_webhooks_are_named_and_do_no_harm() {
 #[test]
 fn one_run_can_go_without_a_proxy() {
     let case = Case::with_app("[network]\nproxy = \"http://proxy:3128\"\n");
-    let shown = case.flag("--no-proxy", "network.proxy", "none").config().show(false);
+    let shown = case.flag("--no-proxy", "network.proxy", "none").config().show(false, Lang::En);
     let line = shown.lines().find(|line| line.starts_with("network.proxy")).unwrap();
     assert!(line.contains("\"none\"") && line.ends_with("# --no-proxy"), "{line}");
 }

@@ -1,5 +1,7 @@
 //! What is refused, where it is said to be, and what is said to do.
 
+use larkline_gateway::words::Lang;
+
 use super::{APP, Case};
 
 /// The mistakes people make, one of each, in one file.
@@ -268,7 +270,7 @@ fn no_text_makes_the_reader_panic() {
     for text in rest.chain(odd) {
         let case = Case::new(text);
         let shown = match case.load() {
-            Ok(config) => config.show(true),
+            Ok(config) => config.show(true, Lang::En),
             Err(errors) => errors.render(true),
         };
         assert!(!shown.is_empty());

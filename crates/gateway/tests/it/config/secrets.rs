@@ -1,5 +1,7 @@
 //! Secrets: where they come from, and that they go nowhere.
 
+use larkline_gateway::words::Lang;
+
 use super::{APP, Case, SECRET};
 
 const LITERAL: &str = "[app.main]\napp_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = \"l1teral-s3cret\"\nowners = [\"ou_1\"]\n";
@@ -75,10 +77,10 @@ fn no_output_contains_a_secret() {
     let bad = Case::new(&file).load().unwrap_err();
     let warnings = good.render_warnings(false);
     for output in [
-        good.show(false),
-        good.show(true),
+        good.show(false, Lang::En),
+        good.show(true, Lang::En),
         format!("{good:?}"),
-        good.policy_lines().join("\n"),
+        good.policy_lines(Lang::En).join("\n"),
         warnings,
         bad.to_string(),
         bad.to_json(),

@@ -1,5 +1,7 @@
 //! What the operator is shown: values with their sources, the policy, what a reload can do.
 
+use larkline_gateway::words::Lang;
+
 use super::{APP, Case};
 
 #[test]
@@ -7,7 +9,7 @@ fn every_value_is_shown_with_its_source() {
     let case =
         Case::with_app("[limits]\ndrain = \"45s\"\n").env("LARKLINE__LIMITS__KILL_GRACE", "9s");
     case.write(".env", "LARKLINE__LIMITS__LEASE=90s\n", 0o600);
-    let shown = case.config().show(false);
+    let shown = case.config().show(false, Lang::En);
     let section: Vec<&str> = shown
         .lines()
         .filter(|line| line.starts_with("limits.") || line.starts_with("app."))
@@ -31,7 +33,7 @@ fn every_value_is_shown_with_its_source() {
 #[test]
 fn the_shown_json_has_values_and_origins() {
     let config = Case::with_app("").config();
-    let shown: serde_json::Value = serde_json::from_str(&config.show(true)).unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&config.show(true, Lang::En)).unwrap();
     let find =
         |key: &str| shown["settings"].as_array().unwrap().iter().find(|s| s["key"] == key).unwrap();
     assert_eq!(find("app.main.app_id")["origin"]["line"], 2);
@@ -65,7 +67,7 @@ fn the_policy_is_told_in_one_line_a_route() {
         "#,
     )
     .config();
-    insta::assert_snapshot!(config.policy_lines().join("\n"), @r"
+    insta::assert_snapshot!(config.policy_lines(Lang::En).join("\n"), @r"
     policy: 2 routes, events im.message.receive_v1, chats that need no mention: 4, 2 keywords, unknown chats: heard, by the routes without `chats`
     route 1 ops: app any, chats oc_1 oc_2 oc_3 and 1 more, from owners (1), never from ou_9, groups need no mention, matching 2 keywords and a regex -> sh (command), then the next routes
     route 2 rest: app any, all chats, from everyone, groups need a mention, when 'hello' in text -> echo (echo)
