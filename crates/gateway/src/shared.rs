@@ -28,6 +28,7 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -158,6 +159,8 @@ pub struct AppRuntime {
     pub groups: Groups,
     /// What the platform was asked for as proof that the link hears.
     pub proofs: Proofs,
+    /// What each minute of the last day was like.
+    pub pulse: Pulse,
     /// What reactions met.
     pub reactions: Refusals,
 }
