@@ -84,6 +84,7 @@ pub fn connect(
         bot: watch::Sender::new(None),
         groups: Groups::default(),
         proofs: Proofs::default(),
+        quota: crate::quota::Quota::default(),
     };
     Ok(Connected { runtime: Arc::new(runtime), link: Box::pin(link), deliveries })
 }

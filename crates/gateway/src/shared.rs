@@ -26,6 +26,7 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::quota::Quota;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -144,6 +145,8 @@ pub struct AppRuntime {
     pub groups: Groups,
     /// What the platform was asked for as proof that the link hears.
     pub proofs: Proofs,
+    /// The calls of the month.
+    pub quota: Quota,
     /// What reactions met.
     pub reactions: Refusals,
 }
