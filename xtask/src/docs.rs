@@ -10,8 +10,9 @@ use crate::workspace::{self, Workspace};
 /// Tells the tests to write.
 const WRITE: &str = "LARKLINE_WRITE_DOCS";
 /// Tests that know how: package, where its tests are, the start of their names.
-const WRITERS: [(&str, &str, &str); 2] = [
+const WRITERS: [(&str, &str, &str); 3] = [
     ("larkline-gateway", "--lib", "config::reference"),
+    ("larkline-gateway", "--lib", "alert::rule"),
     ("larkline-cli", "--bins", "explain::reference"),
 ];
 
@@ -23,8 +24,8 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         workspace::output(cargo.env(WRITE, "1"))?;
     }
     println!(
-        "docs: docs/configuration.md, docs/larkline.schema.json and docs/errors/strings.md are \
-         what the code says"
+        "docs: docs/configuration.md, docs/larkline.schema.json, docs/alerts.md and \
+         docs/errors/strings.md are what the code says"
     );
     Ok(())
 }

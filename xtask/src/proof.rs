@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 /// Longest time for a run that somebody waits for: a night.
 const DEADLINE: Duration = Duration::from_secs(12 * 3600);
 /// What only a test build can be told, by name.
-const ORDERS: [&str; 2] = ["LARKLINE_FAILPOINT", "LARKLINE_CLOCK"];
+const ORDERS: [&str; 3] = ["LARKLINE_FAILPOINT", "LARKLINE_STALL", "LARKLINE_CLOCK"];
 
 /// A run: the tests that are it, and the options that it takes with the variables they set.
 struct Run {

@@ -1,11 +1,19 @@
 //! The command line.
 
+mod init;
+mod job;
+mod service;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use larkline_gateway::config;
+
+pub(crate) use self::init::{Answerer, Brand, InitArgs, Provider, brand, words};
+pub(crate) use self::job::{JobAction, JobRunArgs};
+pub(crate) use self::service::{InstallArgs, LogsArgs, ManagerKind, ServiceAction, ServiceTarget};
 
 /// A self-hosted gateway for Feishu/Lark bots (unofficial).
 #[derive(Debug, Parser)]
@@ -34,6 +42,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Run the gateway in the foreground.
     Run(RunArgs),
+    /// Create or choose an app, choose what answers, write larkline.toml, see the link work.
+    Init(Box<InitArgs>),
     /// Simulator and gateway with one command, no account needed.
     Demo(DemoArgs),
     /// The platform simulator alone, for testing any bot.
@@ -47,6 +57,17 @@ pub(crate) enum Command {
         /// Only the exit code: 0 ready, 1 not ready.
         #[arg(long)]
         check: bool,
+        /// Again and again, in place on a terminal, until Ctrl-C.
+        #[arg(long, conflicts_with = "check")]
+        watch: bool,
+        /// How often, with --watch.
+        #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, requires = "watch")]
+        every: Duration,
+    },
+    /// What is wrong, who was told of it, and what was.
+    Alerts {
+        #[command(subcommand)]
+        action: Option<AlertsAction>,
     },
     /// What came in and went out, newest first.
     Messages(MessagesArgs),
@@ -74,7 +95,22 @@ pub(crate) enum Command {
     /// MCP server of a running task: agents write, ask and send files to their own chat.
     Mcp,
     /// Ask the running gateway to read its configuration again.
-    Reload,
+    Reload {
+        /// Its socket, without a look at the configuration [default: as configured].
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
+    /// Stop the running gateway in order, and wait for the next one's verified link.
+    Restart {
+        /// How long to wait, such as 90s or 5m [default: the longest stop and `link.startup_deadline`].
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        timeout: Option<Duration>,
+    },
+    /// Keep the gateway running with systemd or launchd.
+    Service {
+        #[command(subcommand)]
+        action: ServiceAction,
+    },
     /// Look at the configuration, offline.
     Config {
         #[command(subcommand)]
@@ -94,6 +130,15 @@ pub(crate) enum Command {
     },
     /// Versions of the binary, the protocol and the libraries that matter.
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsAction {
+    /// Tell every destination, or one, that nothing is wrong; exit code 1 when one fails.
+    Test {
+        /// Its name; all by default.
+        destination: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -136,6 +181,12 @@ pub(crate) struct DoctorArgs {
     /// Open no long connection, not even for a moment.
     #[arg(long)]
     pub(crate) no_link: bool,
+    /// After an upgrade: is the new version up, its link verified, and all that waited still there?
+    #[arg(long, conflicts_with = "no_link")]
+    pub(crate) post_upgrade: bool,
+    /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// A positive number of seconds, a day at most.
@@ -287,64 +338,6 @@ pub(crate) struct SendArgs {
     pub(crate) token_env: Option<String>,
     /// The text; from stdin when absent.
     pub(crate) text: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum JobAction {
-    /// Run a command that survives restarts and answers a chat; prints its number.
-    Run(JobRunArgs),
-    /// Jobs, newest first.
-    List {
-        /// Only those of this chat (oc_…).
-        #[arg(long)]
-        chat: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
-    },
-    /// One job, and the end of what it printed.
-    Show {
-        /// Its number, for example j7.
-        job: String,
-    },
-    /// End a job, or take it back when it has not begun.
-    Stop {
-        /// Its number, for example j7.
-        job: String,
-    },
-    /// Run a failed job again.
-    Retry {
-        /// Its number, for example j7.
-        job: String,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct JobRunArgs {
-    /// The chat that is told how it ended (oc_…); a task's job answers its own.
-    #[arg(long)]
-    pub(crate) chat: Option<String>,
-    /// Which app, when several are configured.
-    #[arg(long)]
-    pub(crate) app: Option<String>,
-    /// What people call it [default: the command line].
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Attempts in all [default: as configured].
-    #[arg(long)]
-    pub(crate) attempts: Option<u32>,
-    /// Longest run of one attempt, such as 90s or 2h [default: as configured].
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) timeout: Option<Duration>,
-    /// Most memory of it and all that it starts, such as 512M or 2G [default: as configured].
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub(crate) memory: Option<u64>,
-    /// Where it runs [default: here].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cwd: Option<PathBuf>,
-    /// Program and arguments, after `--`; no shell reads them.
-    #[arg(last = true, required = true, value_name = "PROGRAM")]
-    pub(crate) command: Vec<String>,
 }
 
 /// A time as the configuration has them.

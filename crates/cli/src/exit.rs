@@ -48,6 +48,9 @@ impl ExitStatus {
         if matches!(error.downcast_ref(), Some(RunError::Credentials { .. })) {
             return Self::Found(Class::Credentials);
         }
+        if let Some(Failed { class, .. }) = error.downcast_ref() {
+            return Self::Found(*class);
+        }
         let yours = error.is::<RunError>()
             || error.is::<ClientError>()
             || error.is::<ConfigErrors>()
@@ -60,6 +63,23 @@ impl ExitStatus {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Yours(pub(crate) String);
+
+/// A step that cannot go on: where the fault lies, what it is, what to do.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) class: Class,
+    pub(crate) what: String,
+    pub(crate) next: String,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, next, .. } = self;
+        f.write_str(&say!(zh: "{what}\n下一步：{next}", en: "{what}\nnext: {next}"))
+    }
+}
+
+impl std::error::Error for Failed {}
 
 impl From<ExitStatus> for u8 {
     fn from(status: ExitStatus) -> Self {

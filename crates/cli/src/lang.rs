@@ -55,8 +55,13 @@ pub(crate) fn written_as(format: Format) {
 
 /// Takes the language of the configuration.
 pub(crate) fn refine(config: &Config) {
+    choose(config.language);
+}
+
+/// Takes the language that somebody chose.
+pub(crate) fn choose(lang: Lang) {
     if SPOKEN.load(Ordering::Relaxed) != ENGLISH_ONLY {
-        speak(config.language);
+        speak(lang);
     }
 }
 

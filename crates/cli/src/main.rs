@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod help;
 mod output;
+mod qr;
 mod words;
 
 use clap::FromArgMatches;

@@ -1,7 +1,8 @@
 //! Words on the screen: data to stdout, everything else to stderr, both without panics when
 //! the other end of a pipe has gone.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use larkline_gateway::words::Lang;
 use serde::Serialize;
 
 use crate::args::Format;
+use crate::exit::Failed;
 use crate::explain;
 use crate::lang::{either, lang};
 
@@ -20,9 +22,29 @@ pub(crate) fn data(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')));
 }
 
+/// Writes data, to whoever still reads it; `false` when nobody does.
+pub(crate) fn data_is_read(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).is_ok()
+}
+
 /// Writes a word to the person.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Writes over the last line of progress; only where somebody watches. An empty text wipes it.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.is_terminal() {
+        drop(write!(stderr, "\r\u{1b}[2K{text}").and_then(|()| stderr.flush()));
+    }
+}
+
+/// A time as `1:05`.
+pub(crate) fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// Writes an error with its chain, and what is known about it.
@@ -35,7 +57,9 @@ pub(crate) fn error(error: &anyhow::Error) {
     for cause in error.chain().skip(1) {
         note(&say!(zh: "  原因：{cause}", en: "  caused by: {cause}"));
     }
-    hint(&format!("{error:#}"));
+    if !error.is::<Failed>() {
+        hint(&format!("{error:#}"));
+    }
 }
 
 /// The meaning and the next step of an error that does not name one itself, in the operator's language.

@@ -136,7 +136,10 @@ impl ApiClient {
     async fn authorized(&self, call: &Call) -> Result<Answer<Received>, ApiError> {
         let limit = match (&call.payload, call.expects) {
             (Payload::Upload(_), _) | (_, Expects::File { .. }) => self.inner.transfer_timeout,
-            (Payload::None | Payload::Json(_), Expects::Envelope) => self.inner.call_timeout,
+            (
+                Payload::None | Payload::Form(_) | Payload::Json(_),
+                Expects::Envelope | Expects::Object { .. },
+            ) => self.inner.call_timeout,
         };
         let result = within(call.endpoint, limit, self.inner.twice(call)).await;
         result.inspect_err(|error| {
@@ -218,7 +221,7 @@ fn json_payload(endpoint: Endpoint, body: &impl Serialize) -> Result<Payload, Ap
     })
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     endpoint: Endpoint,
     limit: Duration,
     work: impl Future<Output = Result<T, ApiError>>,

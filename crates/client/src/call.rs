@@ -58,12 +58,19 @@ pub(crate) struct Call {
 #[derive(Clone, Copy)]
 pub(crate) enum Expects {
     Envelope,
-    File { bytes_max: u64 },
+    /// A JSON object whatever the status says, and no envelope: the caller reads what it means.
+    Object {
+        bytes_max: u64,
+    },
+    File {
+        bytes_max: u64,
+    },
 }
 
 /// What a request carries.
 pub(crate) enum Payload {
     None,
+    Form(Vec<(&'static str, String)>),
     Json(Bytes),
     Upload(Upload),
 }
@@ -126,6 +133,7 @@ impl Call {
         }
         match &self.payload {
             Payload::None => request,
+            Payload::Form(fields) => request.form(fields),
             Payload::Json(json) => {
                 request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(json.clone())
             }
@@ -163,6 +171,15 @@ impl Response {
                 let body = self.body(bytes_max).await?;
                 if self.is_nameless_json() && Head::parse(&body).is_some() {
                     self.check(&body)?;
+                }
+                body
+            }
+            Expects::Object { bytes_max } => {
+                let body = self.body(bytes_max).await?;
+                if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|v| v.is_object())
+                {
+                    let status = self.inner.status().as_u16();
+                    return Err(self.fail(ApiErrorKind::Http { status }));
                 }
                 body
             }

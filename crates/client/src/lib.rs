@@ -50,6 +50,7 @@ pub mod link;
 mod meter;
 mod proxy;
 mod reach;
+pub mod registration;
 mod secret;
 mod tls;
 mod token;

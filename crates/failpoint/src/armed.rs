@@ -1,5 +1,5 @@
-//! What a test build does: dies at the place that `LARKLINE_FAILPOINT` names, and adds to the
-//! wall clock what the file of `LARKLINE_CLOCK` holds.
+//! What a test build does: dies at the place that `LARKLINE_FAILPOINT` names, stands still at the one of
+//! `LARKLINE_STALL`, and adds to the wall clock what the file of `LARKLINE_CLOCK` holds.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -9,19 +9,33 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::POINTS;
 
-/// Where to die.
+/// Where to die, or to stand still.
 struct Trap {
     name: String,
     /// Visits until then.
     left: AtomicU32,
 }
 
-/// Dies here if this is the place, and the visit, that `LARKLINE_FAILPOINT=name:visit` names.
+/// Dies here if this is the place, and the visit, that `LARKLINE_FAILPOINT=name:visit` names; a
+/// thread that reaches the one of `LARKLINE_STALL` does nothing any more.
 pub fn reached(name: &'static str) {
-    static TRAP: OnceLock<Option<Trap>> = OnceLock::new();
-    let Some(trap) = TRAP.get_or_init(trap) else { return };
-    if trap.name == name && trap.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+    static DEATH: OnceLock<Option<Trap>> = OnceLock::new();
+    static STALL: OnceLock<Option<Trap>> = OnceLock::new();
+    let is_here = |trap: &Option<Trap>| {
+        let here = trap.as_ref().filter(|trap| trap.name == name);
+        here.is_some_and(|trap| trap.left.fetch_sub(1, Ordering::Relaxed) == 1)
+    };
+    if is_here(DEATH.get_or_init(|| trap("LARKLINE_FAILPOINT"))) {
         die(&format!("failpoint {name}"));
+    }
+    if is_here(STALL.get_or_init(|| trap("LARKLINE_STALL"))) {
+        stand_still();
+    }
+}
+
+fn stand_still() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 
@@ -34,8 +48,8 @@ pub fn wall_ms(now_ms: i64) -> i64 {
     now_ms.saturating_add(skew_ms)
 }
 
-fn trap() -> Option<Trap> {
-    let order = std::env::var("LARKLINE_FAILPOINT").ok()?;
+fn trap(variable: &str) -> Option<Trap> {
+    let order = std::env::var(variable).ok()?;
     let (name, visit) = order.split_once(':').unwrap_or((&order, "1"));
     let visit = visit.parse().ok().filter(|visit| *visit > 0);
     let known = POINTS.iter().any(|point| point.name == name);

@@ -25,3 +25,11 @@ pub fn local(at_ms: i64) -> String {
     let moment = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
     moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
+
+/// Minutes after local midnight.
+pub fn minute_of_day(at_ms: i64) -> u16 {
+    let moment = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    let local = moment.to_zoned(jiff::tz::TimeZone::system());
+    // Both are within a day's, so neither can be negative.
+    u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).unwrap_or(0)
+}

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use larkline_failpoint::failpoint;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
-use larkline_store::record::{EndOfBoot, NewBoot};
+use larkline_store::record::{BootRecord, EndOfBoot, NewBoot};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::config::{Config, OURS};
 use crate::handler::Children;
 use crate::instance::{Claims, Holder, InstanceLock, LockError};
 use crate::run_error::RunError;
+use crate::service_manager::Manager;
 use crate::shared::Shared;
 use crate::signals::{Name, Signals};
 use crate::stages::Stages;
@@ -73,12 +74,13 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let store = open_store(&config)?;
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
-    let boots = announce(&config, &boot_id, store.as_ref(), &children).await?;
+    let boot = announce(&config, &boot_id, store.as_ref(), &children).await?;
     failpoint!("booted");
     let grants = crate::grants::Grants::new(task_socket(&config));
     let shared = Arc::new(Shared {
         boot_id,
         started_ms: now_ms(),
+        boot,
         store,
         config: ArcSwap::from_pointee(config),
         metrics: crate::metrics::Metrics::default(),
@@ -86,6 +88,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
         unanswered: crate::unanswered::Unanswered::default(),
+        health: crate::alert::Health::default(),
+        alerts: crate::alert::Alerts::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
@@ -101,29 +105,44 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         delivery: tokio::sync::Notify::new(),
         delivered: tokio::sync::Notify::new(),
     });
-    shared.metrics.boots.set(boots.cast_signed());
+    shared.metrics.boots.set(shared.boot.count.cast_signed());
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     crate::left::take_up(&shared).await;
     let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
     name_stranded(&shared).await;
-    let reason = main_loop(&shared, &options.reload, &mut signals, asked, &mut stages).await;
+    let mut manager = Manager::begin(&shared, stages.line(), options.wait);
+    let inputs = Inputs { reload: &options.reload, signals: &mut signals, asked };
+    let reason = main_loop(&shared, inputs, &mut manager, &mut stages).await;
+    stop(&shared, &reason, stages, &mut manager, &mut signals).await;
+    end_children(&shared.children).await;
+    farewell(&shared, &reason).await;
+    reason.result()
+}
+
+/// Ends the stages in order, or at a second signal at once.
+async fn stop(
+    shared: &Shared,
+    reason: &Reason,
+    stages: Stages,
+    manager: &mut Manager,
+    signals: &mut Signals,
+) {
     tracing::info!(
         reason = reason.word(),
         "stopping: intake first, then running work, then replies in hand"
     );
+    manager.stopping(&reason.word());
     failpoint!("stop_begins");
     let drain = shared.config.load().limits.drain;
     let deadline = Instant::now() + drain;
     tokio::select! {
-        () = stages.stop(&shared, deadline) => {}
+        () = stages.stop(shared, deadline) => {}
+        never = manager.rounds() => match never {},
         again = signals.next_to_stop() => {
             tracing::warn!(signal = %again.name, "second signal, stopping now");
         }
     }
-    end_children(&shared.children).await;
-    farewell(&shared, &reason).await;
-    reason.result()
 }
 
 /// Where tasks find the gateway: the whole path, because their programs work elsewhere.
@@ -173,11 +192,17 @@ impl Reason {
     }
 }
 
+/// What the main loop listens to.
+struct Inputs<'a> {
+    reload: &'a (dyn Fn() -> Result<Config, String> + Send),
+    signals: &'a mut Signals,
+    asked: mpsc::Receiver<Command>,
+}
+
 async fn main_loop(
     shared: &Arc<Shared>,
-    reload: &(dyn Fn() -> Result<Config, String> + Send),
-    signals: &mut Signals,
-    mut asked: mpsc::Receiver<Command>,
+    Inputs { reload, signals, mut asked }: Inputs<'_>,
+    manager: &mut Manager,
     stages: &mut Stages,
 ) -> Reason {
     loop {
@@ -188,17 +213,22 @@ async fn main_loop(
                     return Reason::Asked(format!("signal {}", received.name));
                 }
                 // Said in the log; a signal has nobody else to tell.
+                manager.reloading();
                 drop(apply(shared, reload, stages));
+                manager.reloaded();
             }
             Some(command) = asked.recv() => match command {
                 Command::Stop { reason } => return Reason::Asked(reason),
                 Command::Reload(answer) => {
+                    manager.reloading();
                     let result = apply(shared, reload, stages);
+                    manager.reloaded();
                     // Whoever asked may have hung up; the reload holds all the same.
                     drop(answer.send(result));
                 }
             },
             error = stages.failed() => return Reason::Failed(error),
+            () = manager.round() => {}
         }
     }
 }
@@ -258,14 +288,13 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
 }
 
-/// The banner: who runs, since when, by which policy, and how the previous run ended. How many
-/// starts there were.
+/// The banner: who runs, since when, by which policy, and how the previous run ended.
 async fn announce(
     config: &Config,
     boot_id: &str,
     store: &dyn Store,
     children: &Children,
-) -> Result<u64, RunError> {
+) -> Result<BootRecord, RunError> {
     let version = env!("CARGO_PKG_VERSION");
     let boot = NewBoot {
         boot_id: boot_id.to_owned(),
@@ -289,6 +318,7 @@ async fn announce(
         pid = std::process::id(),
         previous_end = previous,
         released = record.released,
+        suspended = record.suspended,
         "larkline starts"
     );
     look_for_crash_loop(config, store).await;
@@ -305,7 +335,7 @@ async fn announce(
         }),
         Err(error) => tracing::warn!("cannot look for children of earlier runs: {error}"),
     }
-    Ok(record.count)
+    Ok(record)
 }
 
 /// Says when this has started too often lately.

@@ -220,7 +220,7 @@ impl Delivery {
         message_id: &MessageId,
         platform_log: Option<&LogId>,
     ) -> OutboxSettlement {
-        self.shared.metrics.call(&self.app.name, endpoint, "0");
+        self.shared.called(&self.app.name, endpoint, "0");
         let (message_id, log_id) = (message_id.to_string(), log_id(platform_log));
         tracing::info!(
             app = self.app.name,
@@ -277,7 +277,7 @@ impl Delivery {
         error: &ApiError,
     ) -> OutboxSettlement {
         let code = error.code();
-        self.shared.metrics.call(&self.app.name, endpoint, &code);
+        self.shared.called(&self.app.name, endpoint, &code);
         let settlement = after(row, op, error, self.lang());
         let wait_ms = match &settlement {
             OutboxSettlement::Retry { at_ms, due_ms, .. } => Some(due_ms - at_ms),

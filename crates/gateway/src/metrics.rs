@@ -7,6 +7,7 @@
 
 // tidy: long file: every instrument is declared, made and registered in it
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -114,6 +115,13 @@ pub struct AlertLabel {
     pub alert: &'static str,
 }
 
+/// A rule of alerts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RuleLabel {
+    /// Its name.
+    pub rule: &'static str,
+}
+
 /// The gateway's instruments.
 #[derive(Debug)]
 pub struct Metrics {
@@ -174,6 +182,14 @@ pub struct Metrics {
     pub open_descriptors: Gauge,
     /// Sockets among them.
     pub open_sockets: Gauge,
+    /// Resident memory of this process.
+    pub resident_bytes: Gauge,
+    /// Processor time of this process since its start.
+    pub cpu_seconds: Gauge<f64, AtomicU64>,
+    /// Load average of the machine over a minute.
+    pub host_load: Gauge<f64, AtomicU64>,
+    /// What programs could still get of the machine's memory.
+    pub host_memory_available_bytes: Gauge,
     /// Tasks of the runtime: workers, connections, work in hand.
     pub tasks: Gauge,
     /// From the frame's arrival to its ack handed to the socket.
@@ -188,6 +204,8 @@ pub struct Metrics {
     pub session_resumes: Family<AttemptLabel, Counter>,
     /// Alerts that are raised, by what they are about.
     pub alerts: Family<AlertLabel, Gauge>,
+    /// Alerts that fire, by rule.
+    pub alerts_firing: Family<RuleLabel, Gauge>,
     /// Starts since the store was made.
     pub boots: Gauge,
     /// When this run started, Unix seconds.
@@ -230,6 +248,10 @@ impl Default for Metrics {
             unanswered_messages: Gauge::default(),
             open_descriptors: Gauge::default(),
             open_sockets: Gauge::default(),
+            resident_bytes: Gauge::default(),
+            cpu_seconds: Gauge::default(),
+            host_load: Gauge::default(),
+            host_memory_available_bytes: Gauge::default(),
             tasks: Gauge::default(),
             ack_seconds: Histogram::new(LATENCY_BUCKETS),
             handler_wait_seconds: Histogram::new(LATENCY_BUCKETS),
@@ -237,6 +259,7 @@ impl Default for Metrics {
             api_calls: Family::default(),
             session_resumes: Family::default(),
             alerts: Family::default(),
+            alerts_firing: Family::default(),
             boots: Gauge::default(),
             start_time_seconds: Gauge::default(),
             store_writable: Gauge::default(),
@@ -252,6 +275,7 @@ impl Default for Metrics {
         for alert in ["memory", "cpu"] {
             m.alert(alert, 0);
         }
+        m.register_machine();
         m
     }
 }
@@ -278,6 +302,7 @@ impl Metrics {
         r.register("handler_seconds", "Duration of handler attempts", self.handler_seconds.clone());
         r.register("api_calls", "Calls of the platform's API", self.api_calls.clone());
         r.register("alerts", "Alerts that are raised", self.alerts.clone());
+        r.register("alerts_firing", "Alerts that fire", self.alerts_firing.clone());
         r.register("boots", "Starts since the store was made", self.boots.clone());
         r.register(
             "start_time_seconds",
@@ -294,6 +319,18 @@ impl Metrics {
             "worker_restarts",
             "Workers started over after a failure",
             self.worker_restarts.clone(),
+        );
+    }
+
+    fn register_machine(&mut self) {
+        let r = &mut self.registry;
+        r.register("resident_bytes", "Resident memory", self.resident_bytes.clone());
+        r.register("cpu_seconds", "Processor time since the start", self.cpu_seconds.clone());
+        r.register("host_load", "Load average over a minute", self.host_load.clone());
+        r.register(
+            "host_memory_available_bytes",
+            "Memory of the machine that programs could still get",
+            self.host_memory_available_bytes.clone(),
         );
     }
 

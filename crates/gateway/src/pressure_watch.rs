@@ -1,15 +1,14 @@
 //! The worker that reads what the gateway and its children use, and says when it is too much.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::param::{clock_ticks_per_second, page_size};
 use tokio::time::{Instant, sleep};
 
 use crate::config::Alerts;
 use crate::handler::children::ChildUsage;
+use crate::host::Own;
 use crate::pressure::{Change, Reading, Subject, Watch};
 use crate::shared::Shared;
 
@@ -35,6 +34,7 @@ impl PressureWatch {
     /// Watches until aborted.
     pub async fn run(&self) {
         let (mut watch, mut times) = (Watch::default(), Times::default());
+        let mut raised = BTreeMap::new();
         loop {
             let alerts = self.shared.config.load().alerts.clone();
             sleep((alerts.after / 4).clamp(ROUND_MIN, ROUND)).await;
@@ -42,13 +42,20 @@ impl PressureWatch {
             let has_children = !children.running().is_empty();
             // Reading `/proc` takes milliseconds: not on a thread that also answers pings.
             let read = tokio::task::spawn_blocking(move || {
-                (own(), if has_children { children.usage() } else { Vec::new() })
+                (Own::read(), if has_children { children.usage() } else { Vec::new() })
             });
             let Ok((own, usage)) = read.await else { continue };
             let readings = times.readings(&alerts, own, &usage);
             for change in watch.look(Instant::now(), &readings, alerts.after) {
                 say(&change);
+                match change {
+                    Change::Raised { subject, value, limit } => {
+                        raised.insert(subject, (value, limit));
+                    }
+                    Change::Over(subject) => drop(raised.remove(&subject)),
+                }
             }
+            self.shared.health.pressure(raised.clone());
             for what in ["memory", "cpu"] {
                 self.shared.metrics.alert(what, watch.raised(what));
             }
@@ -60,7 +67,7 @@ impl Times {
     fn readings(
         &mut self,
         alerts: &Alerts,
-        (rss_bytes, cpu_ms): (u64, u64),
+        Own { rss_bytes, cpu_ms }: Own,
         usage: &[ChildUsage],
     ) -> Vec<Reading> {
         let now = Instant::now();
@@ -111,14 +118,4 @@ fn say(change: &Change) {
             tracing::info!(who, what, "no longer uses much, or has ended");
         }
     }
-}
-
-/// Resident memory in bytes and processor time in ms of this process.
-fn own() -> (u64, u64) {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: u64 = after.split(' ').skip(12).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
-    (pages * page_size() as u64, ticks * 1000 / clock_ticks_per_second().max(1))
 }

@@ -10,10 +10,12 @@ use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::{Concluded, Decision, Ruling};
 use larkline_store::outbox::NewOutbox;
+use larkline_store::record::BootRecord;
 use larkline_store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::ack::{Acks, Refusals};
+use crate::alert::{Alerts, Health};
 use crate::ask::Asks;
 use crate::at_work::AtWork;
 use crate::callback::Callbacks;
@@ -36,6 +38,8 @@ pub struct Shared {
     pub boot_id: String,
     /// When it started, Unix ms.
     pub started_ms: i64,
+    /// What the start found in the store.
+    pub boot: BootRecord,
     /// The gateway's memory.
     pub store: Arc<dyn Store>,
     /// The configuration; a reload swaps it.
@@ -52,6 +56,10 @@ pub struct Shared {
     pub at_work: AtWork,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
+    /// What workers see in passing.
+    pub health: Health,
+    /// What is wrong, and who knows.
+    pub alerts: Alerts,
     /// Probes under way.
     pub probes: Probes,
     /// True while more waits than the bound allows: nothing more is acked.
@@ -94,6 +102,12 @@ impl Shared {
         if notices {
             self.delivery.notify_waiters();
         }
+    }
+
+    /// A call of the platform's API ended with this code.
+    pub fn called(&self, app: &str, endpoint: &str, code: &str) {
+        self.metrics.call(app, endpoint, code);
+        self.health.call(app, code);
     }
 
     /// Puts rows into the outbox that nothing depends on.

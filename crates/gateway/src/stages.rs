@@ -1,5 +1,7 @@
 //! The workers of a running gateway, grouped by when they stop.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::config::{self, App, Common, Config, DESK, JOBS, Server};
 use crate::connect::{Connected, connect};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
+use crate::drain::{wait_for_outbox, watch_work};
 use crate::handler::{Desk, Handler, Job, Resources};
 use crate::identity::{self, Identity};
 use crate::intake::Intake;
@@ -37,8 +40,6 @@ use crate::upkeep::Upkeep;
 
 /// What ended children and their tasks' settlements may need beyond the children's grace.
 const SETTLE: Duration = Duration::from_secs(3);
-/// How often a stop says what it still waits for.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// What chats are told of work that the deadline cut off has so long to leave.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How long the last stages get beyond the drain: they hold no user's work.
@@ -116,13 +117,9 @@ impl Stages {
         stages.watch("quota", shared, |shared, app| QuotaWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
-        let cancel = stages.service.cancel_token();
-        stages.service.spawn("pressure", move || {
-            let (pressure, cancel) = (Arc::clone(&pressure), cancel.clone());
-            async move {
-                cancel.run_until_cancelled_owned(async { pressure.run().await }).await.unwrap_or(())
-            }
-        });
+        stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
+        shared.alerts.restore(shared).await;
+        stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -137,6 +134,11 @@ impl Stages {
             async move { cancel.run_until_cancelled_owned(watcher.run()).await.unwrap_or(()) }
         });
         Ok(stages)
+    }
+
+    /// The apps, and the thread that their links are on.
+    pub fn line(&self) -> (Arc<Vec<Arc<AppRuntime>>>, Handle) {
+        (Arc::clone(&self.apps), self.line.runtime().clone())
     }
 
     /// Starts a watcher for each app, which a stop ends at once.
@@ -299,6 +301,7 @@ impl Stages {
             apps: Arc::clone(&self.apps),
             commands,
             state_dir: self.resources.state_dir.clone(),
+            post: Arc::new(self.post(shared)),
         };
         let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
             RunError::Listen { address: config.server.socket.display().to_string(), source }
@@ -363,41 +366,4 @@ fn resources(shared: &Shared, config: &Config, dialer: &Dialer) -> Resources {
 fn reply_base(server: &Server) -> Option<String> {
     let own = || server.http.map(|address| format!("http://{address}"));
     server.public_url.as_ref().map(|u| u.as_str().trim_end_matches('/').to_owned()).or_else(own)
-}
-
-/// Says what the stop waits for; returns at the deadline.
-async fn watch_work(shared: &Shared, deadline: Instant) {
-    let mut said = "waiting for running tasks";
-    loop {
-        let tasks = shared.at_work.tasks();
-        if Instant::now() >= deadline {
-            tracing::warn!(
-                running = tasks.len(),
-                ?tasks,
-                "drain deadline reached, ending running tasks"
-            );
-            return;
-        }
-        if !tasks.is_empty() {
-            tracing::info!(running = tasks.len(), ?tasks, "{said}");
-            said = "still waiting for running tasks";
-        }
-        tokio::time::sleep_until(deadline.min(Instant::now() + PROGRESS_EVERY)).await;
-    }
-}
-
-/// Waits until everything that was to be said has been said, or the deadline.
-async fn wait_for_outbox(shared: &Shared, deadline: Instant) -> Result<(), String> {
-    /// How often the outbox is looked at.
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
-    loop {
-        let waiting = shared.store.depths().await.map_err(|e| e.to_string())?.outbox;
-        if waiting == 0 {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(format!("{waiting} waiting at the deadline"));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }

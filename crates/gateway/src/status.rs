@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 
 use larkline_client::link::LinkStatus;
 use larkline_store::StoreError;
-use larkline_store::record::{Depths, LastHandled, Tally};
+use larkline_store::record::{BootRecord, Depths, LastHandled, Tally};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{FiringAlert, Rule};
 use crate::clock::{ms, now_ms};
 use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
+use crate::host::{Host, Own};
 use crate::metrics::{AppLabel, EndpointLabel, Metrics, ProofLabel};
 use crate::proof::{self, Proof, Standing};
 use crate::quota::MonthlyCalls;
@@ -61,8 +63,39 @@ pub struct Status {
     pub last_handled: Option<LastHandled>,
     /// Messages of people that are late, oldest first.
     pub unanswered: Vec<UnansweredMessage>,
+    /// Alerts that fire, longest first.
+    #[serde(default)]
+    pub alerts: Vec<FiringAlert>,
     /// File descriptors and sockets of this process.
     pub descriptors: Descriptors,
+    /// What this process uses.
+    #[serde(default)]
+    pub own: Own,
+    /// How busy the machine is.
+    #[serde(default)]
+    pub host: Host,
+    /// Starts since the store was made, this one included.
+    #[serde(default)]
+    pub boots: u64,
+    /// Version of the store's schema.
+    #[serde(default)]
+    pub schema: usize,
+    /// How the run before this one ended, and what it left.
+    #[serde(default)]
+    pub previous: Previous,
+}
+
+/// What a start found of the run before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its version; empty when there was none.
+    pub version: String,
+    /// Why it ended; `None` when it never said so, or there was none.
+    pub end: Option<String>,
+    /// Tasks and messages that it had in hand, and that wait again.
+    pub released: u64,
+    /// Conversations that it left in a turn, and that can be resumed.
+    pub suspended: u64,
 }
 
 /// One app at one moment.
@@ -229,7 +262,13 @@ impl Status {
             children: shared.children.running(),
             last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
+            alerts: shared.alerts.firing(),
             descriptors: Descriptors::count(),
+            own: Own::read(),
+            host: Host::read(),
+            boots: shared.boot.count,
+            schema: larkline_store::SCHEMA,
+            previous: Previous::of(&shared.boot),
         };
         status.not_ready = status.reasons(Lang::En);
         status.ready = status.not_ready.is_empty();
@@ -298,14 +337,34 @@ impl Status {
             app.export_calls(m);
         }
         m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
+        for rule in Rule::ALL {
+            let firing = self.alerts.iter().filter(|alert| alert.rule == rule).count();
+            let label = crate::metrics::RuleLabel { rule: rule.name() };
+            m.alerts_firing.get_or_create(&label).set(i64::try_from(firing).unwrap_or(i64::MAX));
+        }
         m.open_descriptors.set(self.descriptors.open.cast_signed());
         m.open_sockets.set(self.descriptors.sockets.cast_signed());
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         m.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         let target = shared.config.load().link.recovery_target;
         m.link_recovery_target_seconds.set(ms(target) / 1000);
+        m.resident_bytes.set(self.own.rss_bytes.cast_signed());
+        m.cpu_seconds.set(self.own.cpu_ms as f64 / 1000.0);
+        m.host_load.set(self.host.load[0]);
+        m.host_memory_available_bytes.set(self.host.memory_available_bytes.cast_signed());
         m.store_writable.set(i64::from(self.store_writable));
         m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());
+    }
+}
+
+impl Previous {
+    fn of(boot: &BootRecord) -> Self {
+        Self {
+            version: boot.previous_version.clone(),
+            end: boot.previous_end.clone(),
+            released: boot.released,
+            suspended: boot.suspended,
+        }
     }
 }
 

@@ -73,6 +73,8 @@ pub enum Endpoint {
     Application,
     /// The app's versions.
     Versions,
+    /// A step of creating or amending an app by QR code.
+    Registration,
 }
 
 impl Endpoint {
@@ -103,6 +105,7 @@ impl Endpoint {
             Self::Scopes => "scopes",
             Self::Application => "application",
             Self::Versions => "versions",
+            Self::Registration => "registration",
         }
     }
 }

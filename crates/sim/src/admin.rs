@@ -162,6 +162,8 @@ enum Act {
     RemoveMember { chat: ChatId, user: OpenId },
     Rename { chat: ChatId, name: String },
     Scan { device_code: String, user: OpenId, answer: Scan, app: Option<AppId> },
+    Visit { url: String, user: OpenId, answer: Scan },
+    SaveSubscription { app: AppId },
     AddBot { chat: ChatId, app: AppId },
     RemoveBot { chat: ChatId, app: AppId },
     Mute { chat: ChatId, muted: bool },
@@ -230,6 +232,14 @@ fn carry_out(platform: &Platform, act: Act) -> Outcome {
         Act::Rename { chat, name } => platform.with(|w, now| w.rename(now, &chat, &name))?,
         Act::Scan { device_code, user, answer, app } => {
             platform.with(|w, _| w.scan(&device_code, &user, answer, app.as_ref()))?;
+            Vec::new()
+        }
+        Act::Visit { url, user, answer } => {
+            platform.visit(&url, &user, answer)?;
+            Vec::new()
+        }
+        Act::SaveSubscription { app } => {
+            platform.save_subscription(&app)?;
             Vec::new()
         }
         Act::Menu { user, event_key } => vec![platform.menu(&user, &event_key)?],

@@ -1,13 +1,17 @@
 //! What the developer console holds about an app: switched on or not, subscriptions, versions.
 //!
-//! Reference: open API, 6.4. Nothing here decides what is delivered; it is what the calls of
-//! self-diagnosis answer from. A test changes it with [`Platform::console`] while it runs.
+//! Reference: open API, 6.4. It is what the calls of self-diagnosis answer from, and nothing of it but
+//! the mode decides what is delivered. A test changes it with [`Platform::console`] while it runs.
 
-use larkline_proto::id::AppId;
+use larkline_proto::id::{AppId, OpenId};
 use serde::{Deserialize, Serialize};
 
 use crate::options::AppSpec;
 use crate::platform::{Platform, PlatformError};
+use crate::registration::Scan;
+
+/// How events and callbacks come when they come to us.
+pub(crate) const LONG_CONNECTION: &str = "websocket";
 
 /// An app's pages in the console.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +24,8 @@ pub struct Console {
     pub status: i64,
     /// Event types of the released version.
     pub events: Vec<String>,
+    /// How events are delivered: `websocket`, or anything else, and then not over a long connection.
+    pub event_mode: String,
     /// How callbacks are delivered: `websocket` or `webhook`.
     pub callback_type: String,
     /// A version that is newer than the released one.
@@ -40,7 +46,8 @@ impl Default for Console {
             activate_status: 2,
             status: 1,
             events: events.map(str::to_owned).to_vec(),
-            callback_type: "websocket".to_owned(),
+            event_mode: LONG_CONNECTION.to_owned(),
+            callback_type: LONG_CONNECTION.to_owned(),
             draft: None,
             unreleased: false,
         }
@@ -60,6 +67,22 @@ pub struct Draft {
 }
 
 impl Platform {
+    /// Somebody saves the long connection as the way in which events and callbacks come.
+    ///
+    /// # Errors
+    /// [`PlatformError::Refused`] with the console's 10068 while the app has no connection.
+    pub fn save_subscription(&self, app: &AppId) -> Result<(), PlatformError> {
+        self.with(|world, _| world.save_subscription(app))
+    }
+
+    /// A person follows the address of a registration code and answers.
+    ///
+    /// # Errors
+    /// [`PlatformError`] for a code, person or app that is not there, and for what cannot be read.
+    pub fn visit(&self, address: &str, user: &OpenId, answer: Scan) -> Result<(), PlatformError> {
+        self.with(|world, _| world.visit(address, user, answer))
+    }
+
     /// Changes an app in the console: its scopes, its subscriptions, its versions.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::armed::FragmentRule;
 use crate::connection::{ConnId, Out};
+use crate::console::LONG_CONNECTION;
 use crate::ledger::{Delivery, EventRow};
 use crate::press::{Callback, CallbackEnd};
 use crate::timer::Timer;
@@ -114,8 +115,12 @@ pub(crate) struct NewEvent {
 }
 
 impl World {
-    /// Takes an event over and pushes it.
+    /// Takes an event over and pushes it. Events of an app whose mode is another go elsewhere.
     pub(crate) fn publish(&mut self, now_ms: u64, event: NewEvent) {
+        let mode = &self.app(event.app).spec.console.event_mode;
+        if event.callback.is_none() && mode != LONG_CONNECTION {
+            return;
+        }
         let row = EventRow {
             event_id: event.event_id.clone(),
             message_id: event.message_id,

@@ -20,6 +20,7 @@
 
 mod ack;
 mod act;
+mod addons;
 mod admin;
 mod api;
 mod armed;

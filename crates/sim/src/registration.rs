@@ -1,12 +1,16 @@
 //! An app by QR code: a device flow in which a person allows a program to have one.
 //!
-//! Reference: app registration. What the person does is an act, `scan`; there is no page.
+//! Reference: app registration. What the person does is an act: `visit` follows the address of a QR
+//! code with all that it asks for, `scan` answers a code by its number. There is no page.
 
 use std::collections::{HashMap, VecDeque};
 
 use larkline_proto::id::{AppId, OpenId};
 use serde_json::{Value, json};
+use url::Url;
 
+use crate::addons::Addons;
+use crate::console::{Console, LONG_CONNECTION};
 use crate::options::AppSpec;
 use crate::platform::PlatformError;
 use crate::world::{AppIx, UserIx, World};
@@ -34,6 +38,8 @@ enum State {
 
 struct Code {
     state: State,
+    /// What the address of the code names it by.
+    user_code: String,
     until_ms: u64,
     interval_s: u64,
     polled_ms: Option<u64>,
@@ -85,6 +91,7 @@ impl World {
         registrations.order.push_back(device.clone());
         let code = Code {
             state: State::Pending,
+            user_code: user.clone(),
             until_ms: now_ms + LIFE_MS,
             interval_s: INTERVAL_S,
             polled_ms: None,
@@ -133,13 +140,46 @@ impl World {
         }
     }
 
-    /// A person scans a code and answers; an app that is there already can be named.
+    /// A person scans a code by its number and answers; an app that is there already can be named.
     pub(crate) fn scan(
         &mut self,
         device: &str,
         user: &OpenId,
         answer: Scan,
         app: Option<&AppId>,
+    ) -> Result<(), PlatformError> {
+        self.answer(device, user, answer, app, None)
+    }
+
+    /// A person follows the address of a code, sees what is asked for, and answers.
+    pub(crate) fn visit(
+        &mut self,
+        address: &str,
+        user: &OpenId,
+        answer: Scan,
+    ) -> Result<(), PlatformError> {
+        let refuse = |why: &str| PlatformError::Refused(why.to_owned());
+        let url = Url::parse(address).map_err(|_| refuse("the address is no URL"))?;
+        let named = |name: &str| {
+            url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+        };
+        let code = named("user_code").unwrap_or_default();
+        let device = self.registrations.codes.iter().find(|(_, known)| known.user_code == code);
+        let device = device.map(|(device, _)| device.clone());
+        let device = device.ok_or_else(|| PlatformError::unknown("code", code))?;
+        let addons = named("addons").map(|packed| Addons::read(&packed)).transpose();
+        let addons = addons.map_err(PlatformError::Refused)?;
+        let app = named("clientID").map(AppId::new);
+        self.answer(&device, user, answer, app.as_ref(), addons)
+    }
+
+    fn answer(
+        &mut self,
+        device: &str,
+        user: &OpenId,
+        answer: Scan,
+        app: Option<&AppId>,
+        addons: Option<Addons>,
     ) -> Result<(), PlatformError> {
         let (by, _) = self.person(user)?;
         if !self.registrations.codes.contains_key(device) {
@@ -152,12 +192,11 @@ impl World {
                     Some(id) => {
                         self.app_ix(id.as_str()).ok_or_else(|| PlatformError::unknown("app", id))?
                     }
-                    None => {
-                        let app_id = AppId::new(format!("cli_{}", self.hex(16)));
-                        let (app_secret, name) = (self.hex(32), "Registered".to_owned());
-                        self.add_app(AppSpec { app_id, app_secret, name, ..AppSpec::default() })
-                    }
+                    None => self.registered(addons.is_some()),
                 };
+                if let Some(addons) = addons {
+                    addons.add_to(&mut self.apps[app.0].spec);
+                }
                 State::Allowed { app, by, tell_brand: answer == Scan::AllowOnLark }
             }
         };
@@ -166,7 +205,44 @@ impl World {
         }
         Ok(())
     }
+
+    /// Another app. One that was asked for item by item has nothing else, and nobody has chosen yet how
+    /// its events come.
+    fn registered(&mut self, by_item: bool) -> AppIx {
+        let app_id = AppId::new(format!("cli_{}", self.hex(16)));
+        let (app_secret, name) = (self.hex(32), "Registered".to_owned());
+        let spec = AppSpec { app_id, app_secret, name, ..AppSpec::default() };
+        self.add_app(match by_item {
+            false => spec,
+            true => AppSpec {
+                scopes: Some(Vec::new()),
+                callbacks: false,
+                console: Console {
+                    events: Vec::new(),
+                    event_mode: String::new(),
+                    ..Console::default()
+                },
+                ..spec
+            },
+        })
+    }
+
+    /// Somebody saves the long connection as the way events come, which the console refuses while
+    /// the app has none.
+    pub(crate) fn save_subscription(&mut self, app: &AppId) -> Result<(), PlatformError> {
+        let ix = self.app_ix(app.as_str()).ok_or_else(|| PlatformError::unknown("app", app))?;
+        if self.conns.values().all(|conn| conn.app != ix) {
+            return Err(PlatformError::Refused(NO_CONNECTION.to_owned()));
+        }
+        let console = &mut self.apps[ix.0].spec.console;
+        LONG_CONNECTION.clone_into(&mut console.event_mode);
+        LONG_CONNECTION.clone_into(&mut console.callback_type);
+        Ok(())
+    }
 }
+
+/// What people report that the console says.
+const NO_CONNECTION: &str = "10068: the app has no long connection";
 
 fn refused(error: &str, description: &str) -> (u16, Value) {
     (400, json!({"error": error, "error_description": description}))

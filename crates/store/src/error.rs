@@ -24,7 +24,7 @@ pub enum StoreError {
     /// Written by a newer version of larkline.
     #[error(
         "the store has schema {found}, this version knows up to {known}; install the newer \
-         larkline again"
+         larkline again, or restore the backup of before its first start"
     )]
     Newer {
         /// Schema version in the file.

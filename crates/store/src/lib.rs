@@ -42,7 +42,7 @@ use record::{
 use session::{
     NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep, Utterance,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SCHEMA, SqliteOptions, SqliteStore};
 use task::{
     AwaitingTask, ClaimedTask, LateReply, TaskClaim, TaskId, TaskLease, TaskSettlement, WaitingTask,
 };

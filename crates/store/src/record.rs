@@ -39,8 +39,12 @@ pub struct BootRecord {
     pub previous_started_ms: i64,
     /// Why the previous run ended; `None` when it never said so (crash, kill, power).
     pub previous_end: Option<String>,
+    /// The version of the previous run; empty at the first.
+    pub previous_version: String,
     /// Leases given back.
     pub released: u64,
+    /// Sessions that the previous run left in a turn.
+    pub suspended: u64,
 }
 
 /// Deliveries of one app with one verdict.

@@ -38,6 +38,11 @@ impl Gateway {
         Self { socket: config.server.socket.clone() }
     }
 
+    /// The gateway that listens there.
+    pub(crate) fn at(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
     /// Asks with a query.
     ///
     /// # Errors

@@ -1,23 +1,30 @@
 //! One file a command.
 
+mod alerts;
 mod ask;
 mod config;
+mod credentials;
 mod demo;
 mod doctor;
 mod explain;
+mod init;
 mod job;
 mod lists;
 mod mcp;
 mod probe;
+mod register;
+mod restart;
 mod run;
 mod scripted_agent;
 mod send;
+mod service;
 mod sessions;
 mod sim;
 mod status;
 mod story;
 mod task;
 mod version;
+mod watch;
 
 use anyhow::Result;
 
@@ -33,11 +40,14 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
     let Args { config, format, command } = args;
     match command {
         Command::Run(run) => run::run(config, run).await,
+        Command::Init(init) => Box::pin(init::run(config, format, *init)).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Sim(sim) => sim::run(sim).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(config, format, doctor)).await,
         Command::Probe(probe) => probe::run(config, format, probe).await,
-        Command::Status { check } => status::run(config, format, check).await,
+        Command::Alerts { action } => alerts::run(config, format, action).await,
+        Command::Status { watch: true, every, .. } => watch::run(config, format, every).await,
+        Command::Status { check, .. } => status::run(config, format, check).await,
         Command::Messages(messages) => lists::messages(config, format, messages).await,
         Command::Chats => lists::chats(config, format).await,
         Command::Dead { action } => lists::dead(config, format, action).await,
@@ -46,7 +56,9 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Send(send) => send::run(config, format, send).await,
         Command::Job { action } => job::run(config, format, action).await,
         Command::Mcp => mcp::run().await,
-        Command::Reload => send::reload(config).await,
+        Command::Reload { socket } => send::reload(config, socket).await,
+        Command::Restart { timeout } => restart::run(config, timeout).await,
+        Command::Service { action } => Box::pin(service::run(config, action)).await,
         Command::Config { action } => config::run(config, format, &action),
         Command::Completions { shell } => {
             clap_complete::generate(

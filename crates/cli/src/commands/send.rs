@@ -126,8 +126,11 @@ fn text(given: Option<String>, has_file: bool) -> Result<Option<String>> {
 }
 
 /// `larkline reload`
-pub(crate) async fn reload(file: Option<PathBuf>) -> Result<ExitStatus> {
-    let gateway = Gateway::of(&ask::load(file)?);
+pub(crate) async fn reload(file: Option<PathBuf>, socket: Option<PathBuf>) -> Result<ExitStatus> {
+    let gateway = match socket {
+        Some(socket) => Gateway::at(socket),
+        None => Gateway::of(&ask::load(file)?),
+    };
     let answer: Value = gateway.call(Method::POST, "/v1/reload").await?;
     let list = answer.get("needs_restart").and_then(Value::as_array).cloned().unwrap_or_default();
     let names: Vec<&str> = list.iter().filter_map(Value::as_str).collect();

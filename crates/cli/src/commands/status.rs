@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::alert::FiringAlert;
 use larkline_gateway::handler::children::{ChildInfo, Isolation};
 use larkline_gateway::proof::Standing;
 use larkline_gateway::status::{AppStatus, LinkView, Status};
@@ -40,7 +41,8 @@ pub(crate) async fn run(file: Option<PathBuf>, format: Format, check: bool) -> R
     Ok(exit)
 }
 
-fn human(s: &Status) -> String {
+/// The report as people read it.
+pub(crate) fn human(s: &Status) -> String {
     let reasons = s.reasons(lang()).join(either("；", "; "));
     let mut out = vec![
         if s.ready {
@@ -55,6 +57,7 @@ fn human(s: &Status) -> String {
     store_lines(s, &mut out);
     out.push(equation(&s.tally));
     out.extend(unanswered(s));
+    out.extend(s.alerts.iter().map(alert));
     let d = &s.descriptors;
     let open = say!(
         zh: "{open} 个文件描述符，其中套接字 {sockets} 个",
@@ -62,6 +65,7 @@ fn human(s: &Status) -> String {
         open = d.open, sockets = d.sockets
     );
     out.push(labelled("打开", "open", &open));
+    machine_lines(s, &mut out);
     out.extend(s.children.iter().map(|c| labelled("子进程", "child", &child(s, c))));
     out.push(labelled("限制", "children", &isolation(&s.isolation)));
     out.join("\n")
@@ -84,6 +88,28 @@ fn process_lines(s: &Status, out: &mut Vec<String>) {
     out.push(labelled("启动", "started", &started));
 }
 
+fn machine_lines(s: &Status, out: &mut Vec<String>) {
+    let mib = s.own.rss_bytes >> 20;
+    let cpu = Duration::from_millis(s.own.cpu_ms).as_secs_f64();
+    let up_ms = u64::try_from(s.at_ms - s.started_ms).unwrap_or(0).max(1);
+    let share = s.own.cpu_ms.saturating_mul(1000) / up_ms;
+    let (whole, tenth) = (share / 10, share % 10);
+    let uses = say!(
+        zh: "内存 {mib} MiB，处理器时间 {cpu:.1} 秒，平均 {whole}.{tenth} %",
+        en: "{mib} MiB resident, {cpu:.1} s of processor time, {whole}.{tenth} % on average"
+    );
+    out.push(labelled("占用", "uses", &uses));
+    let h = &s.host;
+    let [one, five, fifteen] = h.load;
+    let (free, all) = (h.memory_available_bytes >> 20, h.memory_bytes >> 20);
+    let host = say!(
+        zh: "负载 {one:.2} {five:.2} {fifteen:.2}，{processors} 个处理器，可用内存 {free} / {all} MiB",
+        en: "load {one:.2} {five:.2} {fifteen:.2} on {processors} processors, {free} of {all} MiB of memory available",
+        processors = h.processors
+    );
+    out.push(labelled("主机", "host", &host));
+}
+
 fn store_lines(s: &Status, out: &mut Vec<String>) {
     let store = match s.store_writable {
         true => either("可写", "takes writes"),
@@ -102,6 +128,13 @@ fn store_lines(s: &Status, out: &mut Vec<String>) {
         dead = d.dead, oldest = oldest.unwrap_or_default()
     );
     out.push(labelled("等待", "waiting", &waiting));
+}
+
+/// An alert that fires; `larkline alerts` says more.
+fn alert(a: &FiringAlert) -> String {
+    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.in_lang(lang()));
+    let text = say!(zh: "{rule}，自 {since}：{what}", en: "{rule} since {since}: {what}");
+    labelled("告警", "ALERT", &text)
 }
 
 /// One running child, with what it uses.
@@ -309,7 +342,8 @@ pub(crate) fn ago(at: Option<i64>, now: i64) -> String {
     say!(zh: "{age}前", en: "{age} ago")
 }
 
-fn socket(l: &LinkView) -> String {
+/// The ends of a connection, and its way.
+pub(crate) fn socket(l: &LinkView) -> String {
     match (&l.local_addr, &l.peer_addr) {
         (Some(local), Some(peer)) => {
             let tls = l.tls.as_ref().map(|t| format!(", {t}")).unwrap_or_default();

@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod alerting;
 mod alerts;
 mod alive;
 mod banner;
@@ -22,6 +23,7 @@ mod equation;
 mod explain;
 mod governor;
 mod guide;
+mod init;
 mod instance;
 mod jobs;
 mod language;
@@ -38,10 +40,13 @@ mod proof;
 mod proofs;
 mod recall;
 mod reload;
+mod restart;
 mod rig;
 mod routes;
 mod scripted_agent;
 mod scripts;
+mod service;
+mod service_manager;
 mod sessions;
 mod signs;
 mod start;

@@ -283,7 +283,7 @@ impl Rig {
 
     /// Waits until nothing waits, then returns the verdicts as `{"replied": 3, "filtered/no_route": 1}`,
     /// and checks that they add up to what was received.
-    pub(crate) async fn verdicts(&self) -> BTreeMap<String, u64> {
+    pub(crate) async fn tally(&self) -> BTreeMap<String, u64> {
         let count = |status: &Value| -> Vec<(String, u64)> {
             let rows = status["tally"].as_array().cloned().unwrap_or_default();
             let name = |r: &Value| {
@@ -300,9 +300,13 @@ impl Rig {
             status["tally"].is_array() && count(&status).iter().all(|(name, _)| name != "waiting")
         })
         .await;
-        let mut verdicts: BTreeMap<String, u64> =
-            count(&self.status().await.unwrap()).into_iter().collect();
-        // What the platform tells of the bot's own reactions, which depend on how long things take.
+        count(&self.status().await.unwrap()).into_iter().collect()
+    }
+
+    /// The same without what the platform tells of the bot's own reactions, of which there are more or
+    /// less by how long things take.
+    pub(crate) async fn verdicts(&self) -> BTreeMap<String, u64> {
+        let mut verdicts = self.tally().await;
         let own = self.sim.platform().read(|l| {
             let told = l.reactions.iter().map(|row| 1 + u64::from(row.removed_ms.is_some()));
             told.sum::<u64>()

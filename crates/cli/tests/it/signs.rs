@@ -2,7 +2,7 @@
 
 use larkline_sim::{Answer, Fault};
 
-use crate::rig::{ECHO, Rig, text};
+use crate::rig::{ECHO, PATIENCE, Rig, read, text};
 
 const BUSY: &str = "[link]\nprobe_interval = \"7s\"\npong_timeout = \"9s\"\n";
 
@@ -20,7 +20,9 @@ async fn a_gateway_without_a_link_lives_is_not_ready_and_tells_why_until_it_has_
     rig.run(&[]).await;
     rig.logged("event=\"reconnecting\"").await;
 
-    assert!(rig.get("/live").await.starts_with("HTTP/1.1 200"));
+    for path in ["/live", "/healthz"] {
+        assert!(rig.get(path).await.starts_with("HTTP/1.1 200"), "{path}");
+    }
     for path in ["/ready", "/readyz"] {
         let answer = rig.get(path).await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("busy"), "{answer}");
@@ -40,6 +42,63 @@ async fn a_gateway_without_a_link_lives_is_not_ready_and_tells_why_until_it_has_
     rig.ready().await;
     assert!(rig.get("/readyz").await.starts_with("HTTP/1.1 200"));
     assert_eq!(rig.cli(&["status", "--check"]).await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn watch_draws_again_over_a_restart_in_place_on_a_terminal_and_line_by_line_elsewhere() {
+    let mut rig = Rig::start(ECHO).await;
+    let mut plain = rig.command();
+    let seen = rig.path("seen");
+    plain.args(["status", "--watch", "--every", "100ms"]).kill_on_drop(true);
+    let mut plain = plain.stdout(std::fs::File::create(&seen).unwrap()).spawn().unwrap();
+    let reports = || read(&seen).split("\n---\n").filter(|r| r.starts_with("ready\n")).count();
+    rig.until("reports", async || reports() > 2).await;
+    rig.stop().await;
+    rig.until("its absence", async || read(&seen).contains("no gateway listens on")).await;
+    rig.run(&[]).await;
+    let before = reports();
+    rig.until("more reports", async || reports() > before).await;
+    assert!(!read(&seen).contains('\x1b'));
+    let pid = rustix::process::Pid::from_raw(plain.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let end = tokio::time::timeout(PATIENCE, plain.wait()).await.unwrap().unwrap();
+    assert_eq!(end.code(), Some(0), "Ctrl-C is its end");
+
+    // A terminal, by util-linux.
+    let binary = env!("CARGO_BIN_EXE_larkline");
+    let on_terminal = format!("timeout -s INT 3 {binary} status --watch --every 100ms");
+    let mut script = tokio::process::Command::new("script");
+    script.args(["-qec", &on_terminal, "/dev/null"]).stdin(std::process::Stdio::null());
+    script.envs(rig.command().as_std().get_envs().filter_map(|(k, v)| Some((k, v?))));
+    let drawn = text(&script.output().await.unwrap().stdout);
+    let places = drawn.matches("\x1b[H").count();
+    assert!(places > 2 && drawn.matches("\x1b[J").count() == places, "{drawn:?}");
+    assert!(drawn.contains("\x1b[Hready\x1b[K\r\n"), "{drawn:?}");
+}
+
+#[tokio::test]
+async fn own_use_and_the_machine_are_in_status_and_metrics() {
+    let rig = Rig::start(ECHO).await;
+    let report = rig.status().await.unwrap();
+    let rss = report["own"]["rss_bytes"].as_u64().unwrap();
+    assert!((1 << 20..1 << 30).contains(&rss), "{rss}");
+    assert!(report["host"]["memory_bytes"].as_u64().unwrap() > rss);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+    assert!(load.starts_with(|c: char| c.is_ascii_digit()) && report["host"]["load"].is_array());
+    let said = text(&rig.cli(&["status"]).await.stdout);
+    for part in ["\nuses      ", " MiB resident, ", "\nhost      load ", "\nopen      "] {
+        assert!(said.contains(part), "{part:?} is missing in\n{said}");
+    }
+    let page = rig.metrics().await;
+    let value = |name: &str| -> f64 {
+        let line = page.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(value("larkline_resident_bytes") > f64::from(1 << 20));
+    assert!(value("larkline_cpu_seconds") > 0.0);
+    assert!(value("larkline_host_load") >= 0.0);
+    assert!(value("larkline_host_memory_available_bytes") > 0.0);
+    assert!(value("larkline_open_descriptors") > 0.0);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         Self::of("Office Proxy CA", CertificateParams::new(names).unwrap())
     }

@@ -15,6 +15,7 @@
 //! | `POST /v1/send`, `/v1/send/file` | socket | a message, or a file, through the outbox |
 //! | `GET`, `POST /v1/jobs`, `/v1/jobs/{job}`, `…/stop`, `…/retry` | socket | durable commands |
 //! | `POST /v1/probe`, `GET /v1/probe/{app}/{nonce}` | socket | a nonce out, and its return |
+//! | `GET /v1/alerts`, `POST /v1/alerts/test` | socket | what fires, who is told; a test of that |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
 //!
 //! Running tasks have a socket of their own, [`crate::task_api`].
@@ -22,6 +23,7 @@
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
 //! fields refused. Over TCP, `[server] token` guards everything but liveness and replies.
 
+mod alerts;
 pub mod client;
 mod jobs;
 mod lists;
@@ -31,6 +33,7 @@ mod send;
 mod server;
 mod sessions;
 
+pub use alerts::TestRequest;
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendFileQuery, SendRequest};
 pub(crate) use server::Refusal;

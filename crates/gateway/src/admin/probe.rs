@@ -120,7 +120,7 @@ fn settled<T>(
 ) -> Result<T, ApiError> {
     permit.complete(Hint::Fine);
     let code = result.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
-    admin.shared.metrics.call(&app.name, endpoint, &code);
+    admin.shared.called(&app.name, endpoint, &code);
     result
 }
 

@@ -17,7 +17,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{jobs, lists, probe, replies, send, sessions};
+use super::{alerts, jobs, lists, probe, replies, send, sessions};
+use crate::alert::Post;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -35,6 +36,8 @@ pub struct Admin {
     pub commands: mpsc::Sender<Command>,
     /// Below it are the folders of tasks.
     pub state_dir: PathBuf,
+    /// Tells destinations of alerts.
+    pub post: Arc<Post>,
 }
 
 impl Admin {
@@ -112,6 +115,8 @@ fn operator() -> Router<Admin> {
         .route("/v1/jobs/{job}/retry", post(jobs::retry))
         .route("/v1/probe", post(probe::start))
         .route("/v1/probe/{app}/{nonce}", get(probe::look))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/reload", post(reload))
         .route("/v1/stop", post(stop))
 }

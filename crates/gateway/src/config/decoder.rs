@@ -4,7 +4,9 @@
 //! page is tested against, so neither can lie.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
@@ -40,6 +42,8 @@ pub(super) struct Decoder {
     pub(super) settings: RefCell<Vec<Setting>>,
     /// Bytes of the file that hold a secret, to be masked when a line is shown.
     pub(super) secret_spans: RefCell<Vec<Range<usize>>>,
+    /// Files that hold secrets, as the configuration names them.
+    pub(super) secret_files: RefCell<BTreeSet<PathBuf>>,
     /// The file's mode, when others than its owner can use it.
     file_mode: Option<u32>,
 }
@@ -58,6 +62,7 @@ impl Decoder {
             surroundings,
             file_mode,
             secret_spans: RefCell::default(),
+            secret_files: RefCell::default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
             settings: RefCell::default(),

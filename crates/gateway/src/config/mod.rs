@@ -20,6 +20,7 @@ mod command_line;
 mod condition;
 mod convert;
 mod decoder;
+mod destination;
 mod emoji;
 mod exposure;
 mod field;
@@ -36,6 +37,7 @@ mod network;
 mod placeholder;
 mod policy;
 mod problem;
+mod reach;
 #[cfg(test)]
 mod reference;
 mod retry;
@@ -56,9 +58,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
-pub use alerts::Alerts;
+pub use alerts::{Alerts, Heartbeat, Quiet, RuleSettings};
 pub use app::{App, Transport};
 pub use condition::{Condition, ConditionError, Facts};
+pub use destination::{Destination, Hook, HookFormat, MailTls, Smtp, Way};
 pub use exposure::{SCRUB, can_scrub};
 pub use handler::{Command, Common, Echo, Handler, Http, OutputFormat, ReplyStyle, SessionBy};
 pub use jobs::Jobs;
@@ -69,6 +72,7 @@ pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
 pub use route::{MESSAGE_EVENT, Match, Mention, Repair, Route, Senders, Stale};
+pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
 pub use units::{Bytes, parse_duration, parse_size};
@@ -124,6 +128,12 @@ pub struct Config {
     pub limits: Limits,
     /// What is worth a person's attention.
     pub alerts: Alerts,
+    /// Where alerts go, by name.
+    pub destinations: BTreeMap<String, Destination>,
+    /// Mail servers, by name.
+    pub smtp: BTreeMap<String, Smtp>,
+    /// Files that hold secrets, as they are named, whole.
+    pub secret_files: Vec<PathBuf>,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -158,6 +168,7 @@ impl Config {
         let source = SourceFile { path, text: mask::masked(&text, &decoder.secret_spans.take()) };
         match config {
             Some(config) if decoder.problems.borrow().is_empty() => Ok(Self {
+                secret_files: decoder.secret_files.take().into_iter().collect(),
                 warnings: sorted(decoder.warnings.take()),
                 settings: decoder.settings.take(),
                 source,
@@ -250,7 +261,8 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     if routes.iter().any(|route| route.handler == BUILT_IN) {
         handlers.entry(BUILT_IN.to_owned()).or_insert_with(Handler::built_in_echo);
     }
-    check_reach(decoder, &apps, &routes, &kinds);
+    reach::check(decoder, &apps, &routes, &kinds);
+    let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
     let language =
         Lang::of_environment(|name| decoder.surroundings.variable(name).map(|(text, _)| text));
@@ -271,7 +283,10 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         server: Server::read(root.section("server"), &store),
         limits: Limits::read(root.section("limits")),
         alerts: Alerts::read(root.section("alerts")),
+        destinations,
+        smtp,
         store,
+        secret_files: Vec::new(),
         warnings: Vec::new(),
         settings: Vec::new(),
         source: SourceFile::default(),
@@ -359,31 +374,4 @@ fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
         );
     }
     Route { senders, ..Route::new("default", BUILT_IN) }
-}
-
-/// A route for owners of an app that has none reaches nobody.
-fn check_reach(
-    decoder: &Decoder,
-    apps: &[App],
-    routes: &[Route],
-    kinds: &BTreeMap<String, Option<&'static str>>,
-) {
-    for route in routes.iter().filter(|route| route.senders == Senders::Owners) {
-        let mut listening =
-            apps.iter().filter(|app| route.app.as_ref().is_none_or(|name| *name == app.name));
-        if let Some(app) = listening.find(|app| app.owners.is_empty()) {
-            let why = if is_closed(kinds, &route.handler) {
-                " (commands and agents are for owners only)"
-            } else {
-                ""
-            };
-            decoder.warn(
-                format!(
-                    "route `{}` is for owners{why}, and app `{}` has none: nobody reaches it there",
-                    route.name, app.name
-                ),
-                &format!("set app.{}.owners, or the route's senders", app.name),
-            );
-        }
-    }
 }

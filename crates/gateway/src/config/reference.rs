@@ -35,6 +35,30 @@ secret = { env = "HOOK_SECRET" }
 kind = "agent"
 agent = "claude"
 
+[alerts.rule.link_down]
+
+[smtp.office]
+host = "smtp.example.com"
+from = "bot@example.com"
+
+[destination.smtp]
+kind = "smtp"
+smtp = "office"
+to = ["ops@example.com"]
+
+[destination.http]
+kind = "http"
+url = { env = "HOOK_URL" }
+
+[destination.command]
+kind = "command"
+argv = ["true"]
+
+[destination.app]
+kind = "app"
+app = "main"
+chat = "oc_a0553eda9014c201e6969b478895c230"
+
 [handler.llm]
 kind = "llm"
 provider = "qwen"
@@ -50,6 +74,7 @@ fn load(file: PathBuf) -> Config {
         // Not absolute, so that defaults below the home directory print as people write them.
         ("HOME", "~"),
         ("FEISHU_APP_SECRET", "s3cr3t"),
+        ("HOOK_URL", "https://example.com/hook"),
         ("HOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -170,7 +195,7 @@ fn keys_that_documents_name_exist() {
             let is_file = name == "rs" || name == "md" || name == "toml";
             let is_word = !section.is_empty() && plain(section) && plain(name);
             // Below these stand names of the reader's own.
-            let is_named = ["app", "route", "handler"].contains(&section);
+            let is_named = ["app", "route", "handler", "smtp", "destination"].contains(&section);
             if is_word && is_key && !is_file && !is_named {
                 seen += 1;
                 if !known.contains(key) {

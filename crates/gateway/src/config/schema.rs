@@ -75,6 +75,9 @@ fn of_kind(kind: &str) -> Json {
         | "address"
         | "URL"
         | "level or directives"
+        | "chat id"
+        | "mail address"
+        | "part of a day"
         | "feishu, lark or a URL"
         | "system, none or a URL" => json!({ "type": "string" }),
         "emoji name" => json!({ "type": "string", "pattern": "^[0-9A-Za-z_]*$" }),

@@ -1,7 +1,7 @@
 //! Secrets in a configuration: from a variable, from a file, or, with a warning, in place.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use larkline_client::Secret;
 use serde_json::{Value as Json, json};
@@ -86,7 +86,7 @@ fn missing(spot: Spot<'_>) -> Option<String> {
             }
         };
     }
-    let path = surroundings.path(named("file")?);
+    let SecretFile { path, .. } = SecretFile::find(spot, named("file")?);
     let shown = path.display();
     let size = match std::fs::metadata(&path) {
         Ok(meta) => meta.len(),
@@ -144,15 +144,49 @@ fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, String)> {
             ),
         },
         "file" => {
-            let path = spot.decoder.surroundings.path(&source);
-            let remedy = format!("write the secret, and nothing else, into {}", path.display());
-            Some((read_file(spot, &path)?, remedy))
+            let file = SecretFile::find(spot, &source);
+            let remedy =
+                format!("write the secret, and nothing else, into {}", file.path.display());
+            Some((read_file(spot, &file)?, remedy))
         }
         other => spot.refuse(format!("unknown source `{other}` of a secret"), Secret::HINT),
     }
 }
 
-fn read_file(spot: Spot<'_>, path: &Path) -> Option<String> {
+/// Where a secret file is read.
+struct SecretFile {
+    path: PathBuf,
+    /// A service manager keeps it, and who may read it.
+    kept: bool,
+}
+
+impl SecretFile {
+    /// The file itself, or the copy that a service manager gave us of it. It is noted either way.
+    fn find(spot: Spot<'_>, written: &str) -> Self {
+        let surroundings = &spot.decoder.surroundings;
+        let path = surroundings.path(written);
+        spot.decoder.secret_files.borrow_mut().insert(path.clone());
+        let given = surroundings.variable("CREDENTIALS_DIRECTORY");
+        let copy = given.map(|(dir, _)| Path::new(dir).join(credential_name(&path)));
+        match copy.filter(|copy| copy.is_file()) {
+            Some(path) => Self { path, kept: true },
+            None => Self { path, kept: false },
+        }
+    }
+}
+
+/// The name under which a service manager hands over a copy of a secret file (`LoadCredential=`):
+/// its path, with everything but letters, digits, dots and hyphens as `_` and two hex digits.
+pub fn credential_name(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    let written = |&byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
+        other => format!("_{other:02x}"),
+    };
+    bytes.map(written).collect()
+}
+
+fn read_file(spot: Spot<'_>, SecretFile { path, kept }: &SecretFile) -> Option<String> {
     let shown = path.display();
     let read = std::fs::metadata(path).and_then(|meta| {
         if meta.len() > SECRET_BYTES_MAX {
@@ -162,7 +196,7 @@ fn read_file(spot: Spot<'_>, path: &Path) -> Option<String> {
     });
     match read {
         Ok(text) => {
-            if let Some(mode) = open_mode(path) {
+            if let Some(mode) = open_mode(path).filter(|_| !kept) {
                 spot.warn(
                     format!("the secret file {shown} can be read by others (mode {mode:04o})"),
                     &format!("chmod 600 {shown}"),

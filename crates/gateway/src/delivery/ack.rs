@@ -133,7 +133,7 @@ impl Delivery {
 
     fn count(&self, endpoint: &str, error: Option<&ApiError>) {
         let code = error.map_or_else(|| "0".into(), ApiError::code);
-        self.shared.metrics.call(&self.app.name, endpoint, &code);
+        self.shared.called(&self.app.name, endpoint, &code);
     }
 }
 

@@ -186,7 +186,7 @@ fn beyond(most: Option<impl Display>, of: &str) -> String {
     format!("it and what it started came to more than {most} {of}")
 }
 
-fn failure(status: ExitStatus) -> (&'static str, String) {
+pub(super) fn failure(status: ExitStatus) -> (&'static str, String) {
     match (status.code(), status.signal()) {
         (Some(code), _) => ("exit", format!("exit code {code}")),
         (None, Some(signal)) => ("killed", format!("killed by {}", signal_name(signal))),
@@ -200,7 +200,7 @@ pub(super) fn signal_name(number: i32) -> String {
     SIGNALS.iter().find_map(name).unwrap_or_else(|| format!("signal {number}"))
 }
 
-fn with_complaints(what: String, complaints: &[u8]) -> String {
+pub(super) fn with_complaints(what: String, complaints: &[u8]) -> String {
     let start = complaints.len().saturating_sub(DETAIL_BYTES_MAX);
     let text = String::from_utf8_lossy(&complaints[start..]);
     match text.trim() {

@@ -30,6 +30,7 @@ pub mod job;
 pub mod llm;
 mod parcel;
 pub mod retry;
+pub mod tell;
 pub mod turn;
 
 pub use agent::Agent;

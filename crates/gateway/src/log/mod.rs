@@ -6,8 +6,8 @@
 //!
 //! A line that finds the queue full is dropped and counted: a terminal nobody reads or a full
 //! disk must not stop acknowledgements. Secrets are types that do not print; the scrub is the
-//! last resort behind them. What is not here: which events are logged, and journald (stderr
-//! is what it reads).
+//! last resort behind them. The journal reads stderr: there each line begins with its priority.
+//! What is not here: which events are logged.
 
 mod fields;
 mod rotate;
@@ -16,6 +16,7 @@ mod writer;
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -88,15 +89,28 @@ impl LogGuard {
 /// # Errors
 /// [`LogError`] when the level, the file or the process does not allow it.
 pub fn init(settings: &LogSettings) -> Result<LogGuard, LogError> {
-    let (subscriber, guard) = build(settings, Box::new(io::stderr()))?;
+    let journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref(), io::stderr());
+    let (subscriber, guard) = build(settings, Box::new(io::stderr()), journal)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySet)?;
     Ok(guard)
 }
 
-/// The subscriber, writing to `out` and to the file of the settings.
+/// Whether this is the stream that systemd said leads to its journal, and not one that a shell
+/// put in its place.
+fn is_journal(stream: Option<&str>, file: impl AsFd) -> bool {
+    let known = stream.and_then(|stream| stream.split_once(':'));
+    let number = |text: &str| text.parse::<u64>().ok();
+    let Some((device, inode)) = known.and_then(|(d, i)| Some((number(d)?, number(i)?))) else {
+        return false;
+    };
+    rustix::fs::fstat(file).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (device, inode))
+}
+
+/// The subscriber, writing to `out`, for the `journal` with priorities, and to the file of the settings.
 fn build(
     settings: &LogSettings,
     out: Box<dyn io::Write + Send>,
+    journal: bool,
 ) -> Result<(impl Subscriber + Send + Sync, LogGuard), LogError> {
     let filter = EnvFilter::try_new(&settings.level)
         .map_err(|_| LogError::Level { level: settings.level.clone() })?;
@@ -107,7 +121,7 @@ fn build(
                 .map_err(|source| LogError::File { path: path.clone(), source })?,
         ),
     };
-    let writer = LineWriter::start(out, file);
+    let writer = LineWriter::start(out, journal, file);
     let (filter, level) = reload::Layer::new(filter);
     let lines = layer(settings.format, writer.queue().clone());
     Ok((Registry::default().with(filter).with(lines), LogGuard { level, writer }))
@@ -197,8 +211,12 @@ mod tests {
 
     /// What is logged while `work` runs.
     fn logged(settings: &LogSettings, work: impl FnOnce(&LogGuard)) -> String {
+        logged_to(false, settings, work)
+    }
+
+    fn logged_to(journal: bool, settings: &LogSettings, work: impl FnOnce(&LogGuard)) -> String {
         let out = Shared::default();
-        let (subscriber, guard) = build(settings, Box::new(out.clone())).unwrap();
+        let (subscriber, guard) = build(settings, Box::new(out.clone()), journal).unwrap();
         tracing::subscriber::with_default(subscriber, || work(&guard));
         drop(guard);
         String::from_utf8(out.text().clone()).unwrap()
@@ -213,6 +231,33 @@ mod tests {
         let offset = &time[time.len() - 6..];
         assert!(offset.starts_with(['+', '-']), "{time} has no offset");
         assert!(text.contains("received event_id=\"e1\""), "{text}");
+    }
+
+    #[test]
+    fn in_the_journal_each_line_has_its_priority_and_in_the_file_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("larkline.log");
+        let settings = LogSettings { file: Some(file.clone()), ..settings(LogFormat::Human) };
+        let text = logged_to(true, &settings, |_| {
+            tracing::error!("bad");
+            tracing::warn!("odd");
+            tracing::info!("news");
+        });
+        let priorities: Vec<&str> = text.lines().map(|line| &line[..3]).collect();
+        assert_eq!(priorities, ["<3>", "<4>", "<6>"], "{text}");
+        let in_file = std::fs::read_to_string(file).unwrap();
+        assert!(in_file.lines().all(|line| !line.starts_with('<')), "{in_file}");
+    }
+
+    #[test]
+    fn the_journal_is_known_by_device_and_inode() {
+        let file = tempfile::tempfile().unwrap();
+        let stat = rustix::fs::fstat(&file).unwrap();
+        let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
+        assert!(is_journal(Some(&stream), &file));
+        for other in [None, Some(""), Some("1"), Some("a:b"), Some("1:2")] {
+            assert!(!is_journal(other, &file), "{other:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::rotate::RotatingFile;
@@ -43,12 +44,14 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct LineQueue {
     lines: SyncSender<Entry>,
+    /// Of the line that is written next.
+    level: Level,
     dropped: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
 enum Entry {
-    Line(String),
+    Line(String, Level),
     /// Everything before this is written; says so by hanging up.
     Flush(std::sync::mpsc::Sender<()>),
 }
@@ -66,7 +69,7 @@ impl LineQueue {
     }
 
     fn offer(&self, line: String) {
-        match self.lines.try_send(Entry::Line(line)) {
+        match self.lines.try_send(Entry::Line(line, self.level)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -95,16 +98,26 @@ impl<'a> MakeWriter<'a> for LineQueue {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+
+    fn make_writer_for(&'a self, about: &Metadata<'_>) -> Self {
+        Self { level: *about.level(), ..self.clone() }
+    }
 }
 
 impl LineWriter {
     /// Starts the thread. It ends when the writer and all queues are gone; a system that
     /// cannot start a thread gets no log, and every line counts as dropped.
-    pub(super) fn start(out: Box<dyn Write + Send>, file: Option<RotatingFile>) -> Self {
+    /// With `priorities` each line on `out` begins with its own, as the journal reads them.
+    pub(super) fn start(
+        out: Box<dyn Write + Send>,
+        priorities: bool,
+        file: Option<RotatingFile>,
+    ) -> Self {
         let (lines, receiver) = sync_channel(LINES_MAX);
-        let queue = LineQueue { lines, dropped: Arc::default() };
+        let queue = LineQueue { lines, level: Level::INFO, dropped: Arc::default() };
         let dropped = Arc::clone(&queue.dropped);
-        let mut sinks = Sinks { out, gathered: String::new(), file, file_failed: false };
+        let mut sinks =
+            Sinks { out, priorities, gathered: String::new(), file, file_failed: false };
         let thread = thread::Builder::new().name("log".to_owned());
         if let Err(error) = thread.spawn(move || write_lines(&receiver, &dropped, &mut sinks)) {
             tracing::error!(%error, "no thread for the log");
@@ -137,8 +150,8 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
         pace.keep();
         lines.recv()
     }) {
-        let line = match entry {
-            Entry::Line(line) => line,
+        let (line, level) = match entry {
+            Entry::Line(line, level) => (line, level),
             Entry::Flush(done) => {
                 sinks.flush();
                 drop(done);
@@ -147,13 +160,12 @@ fn write_lines(lines: &Receiver<Entry>, dropped: &AtomicU64, sinks: &mut Sinks) 
         };
         let total = dropped.load(Ordering::Relaxed);
         if total > told {
-            sinks.write(&format!(
-                "({} log lines were dropped: the log is read too slowly)\n",
-                total - told
-            ));
+            let lost = total - told;
+            let lost = format!("({lost} log lines were dropped: the log is read too slowly)\n");
+            sinks.write(&lost, Level::WARN);
             told = total;
         }
-        sinks.write(&cut(scrub(&line)));
+        sinks.write(&cut(scrub(&line)), level);
     }
     sinks.flush();
 }
@@ -165,6 +177,16 @@ fn cut(line: Cow<'_, str>) -> Cow<'_, str> {
         return line;
     }
     Cow::Owned(format!("{}… (cut)\n", &line[..line.floor_char_boundary(LINE_BYTES_MAX)]))
+}
+
+/// A level as syslog counts, in the spelling of `sd-daemon(3)`.
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        Level::DEBUG | Level::TRACE => "<7>",
+    }
 }
 
 /// How often the thread was woken lately.
@@ -188,6 +210,7 @@ impl Pace {
 /// Where lines go.
 struct Sinks {
     out: Box<dyn Write + Send>,
+    priorities: bool,
     /// Whole lines on their way to `out`.
     gathered: String,
     file: Option<RotatingFile>,
@@ -197,7 +220,7 @@ struct Sinks {
 impl Sinks {
     /// Writes a line everywhere. A file that fails is said on the other sink, once until it
     /// heals; when that fails too there is nobody left to tell.
-    fn write(&mut self, line: &str) {
+    fn write(&mut self, line: &str, level: Level) {
         if let Some(file) = &mut self.file {
             let result = file.write_line(line, clock::now_ms());
             let failed = result.is_err();
@@ -207,6 +230,9 @@ impl Sinks {
                 self.gathered.push_str(&told);
             }
             self.file_failed = failed;
+        }
+        if self.priorities {
+            self.gathered.push_str(priority(level));
         }
         self.gathered.push_str(line);
         if self.gathered.len() >= GATHERED_BYTES {
@@ -255,7 +281,7 @@ mod tests {
         let (permit, go) = channel();
         let seen = Arc::<Mutex<String>>::default();
         let out = Stuck { go, seen: Arc::clone(&seen) };
-        (LineWriter::start(Box::new(out), None), permit, seen)
+        (LineWriter::start(Box::new(out), false, None), permit, seen)
     }
 
     #[test]
@@ -269,7 +295,7 @@ mod tests {
         assert!(queue.dropped() >= 99, "{} dropped", queue.dropped());
         let dropped = queue.dropped();
         drop(permit);
-        while queue.lines.try_send(Entry::Line("after\n".to_owned())).is_err() {
+        while queue.lines.try_send(Entry::Line("after\n".to_owned(), Level::INFO)).is_err() {
             thread::yield_now();
         }
         while !seen(&text).ends_with("after\n") {

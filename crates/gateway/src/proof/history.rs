@@ -72,7 +72,7 @@ pub(super) async fn missing(
     let direct = chat.chat_type == "p2p";
     let answer = app.api.list(&listing).await;
     let code = answer.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
-    shared.metrics.call(&app.name, "list_messages", &code);
+    shared.called(&app.name, "list_messages", &code);
     let items = answer?.data.items;
     let answered = answered(app, &items);
     let mut missing = Vec::new();

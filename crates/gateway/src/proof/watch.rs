@@ -135,7 +135,7 @@ impl ProofWatch {
         let answer = self.app.api.connection_count().await;
         let code =
             answer.as_ref().err().map_or_else(|| "0".into(), larkline_client::ApiError::code);
-        self.shared.metrics.call(&self.app.name, "connection_count", &code);
+        self.shared.called(&self.app.name, "connection_count", &code);
         let online = match answer {
             Ok(answer) => answer.data,
             // Older deployments do not know the call.

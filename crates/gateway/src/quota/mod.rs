@@ -54,6 +54,16 @@ pub struct MonthlyCalls {
     pub calls: BTreeMap<String, u64>,
 }
 
+impl MonthlyCalls {
+    /// The highest step of the quota that the calls have passed, when it is `least` percent or more;
+    /// `least` itself below the next step.
+    pub fn passed(&self, least: u64) -> Option<u64> {
+        let percent = month::percent(self.used, self.quota?);
+        let step = month::STEPS.into_iter().rev().find(|step| percent >= *step).unwrap_or(0);
+        (percent >= least).then_some(step.max(least))
+    }
+}
+
 impl Quota {
     /// Takes over what the client has counted; the month so far.
     pub fn month(&self, api: &ApiClient, quota: Option<u64>, now_ms: i64) -> MonthlyCalls {
@@ -153,5 +163,22 @@ impl QuotaWatch {
             rounds.tick().await;
             self.app.quota.keep(&self.shared, &self.app).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_the_highest_step_from_the_threshold_on() {
+        let month = |used| MonthlyCalls { used, quota: Some(1000), ..MonthlyCalls::default() };
+        let passed = |used, least| month(used).passed(least);
+        assert_eq!(
+            [499, 500, 799, 800, 2000].map(|used| passed(used, 50)),
+            [None, Some(50), Some(50), Some(80), Some(100)]
+        );
+        assert_eq!([699, 700, 801].map(|used| passed(used, 70)), [None, Some(70), Some(80)]);
+        assert_eq!(MonthlyCalls { quota: None, ..month(5000) }.passed(50), None);
     }
 }

@@ -110,8 +110,14 @@ impl Month {
 
 /// The highest step that so many calls have passed; 0 is none.
 fn passed(used: u64, quota: u64) -> u64 {
+    let percent = percent(used, quota);
+    STEPS.into_iter().rev().find(|step| percent >= *step).unwrap_or(0)
+}
+
+/// How much of a quota so many calls are.
+pub(super) fn percent(used: u64, quota: u64) -> u64 {
     let percent = u128::from(used) * 100 / u128::from(quota.max(1));
-    STEPS.into_iter().rev().find(|step| percent >= u128::from(*step)).unwrap_or(0)
+    u64::try_from(percent).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use crate::record::{BootRecord, EndOfBoot, NewBoot};
 const BOOTS_KEPT: i64 = 8_640;
 
 pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> {
-    let read = "SELECT boot_id, started_ms, reason FROM boot ORDER BY id DESC LIMIT 1";
+    let read = "SELECT boot_id, started_ms, reason, version FROM boot ORDER BY id DESC LIMIT 1";
     let previous = sql::one(tx.conn, read, [], |row| {
         Ok(BootRecord {
             previous_id: row.get(0)?,
             previous_started_ms: row.get(1)?,
             previous_end: row.get(2)?,
+            previous_version: row.get(3)?,
             ..BootRecord::default()
         })
     })?;
@@ -27,7 +28,7 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
         set_back(tx, back_ms)?;
     }
     let previous_id = previous.as_ref().map_or("", |previous| previous.previous_id.as_str());
-    session::restarted(tx, boot.at_ms, previous_id)?;
+    let suspended = session::restarted(tx, boot.at_ms, previous_id)?;
     let close = "UPDATE boot SET ended_ms = ?1 WHERE ended_ms IS NULL";
     sql::exec(tx.conn, close, [boot.at_ms])?;
     let insert = "INSERT INTO boot (boot_id, version, pid, started_ms) VALUES (?1, ?2, ?3, ?4)";
@@ -37,6 +38,7 @@ pub(super) fn begin(tx: &Tx<'_>, boot: &NewBoot) -> Result<BootRecord, Refusal> 
     Ok(BootRecord {
         count: count.unsigned_abs(),
         released: release(tx, None)?,
+        suspended,
         ..previous.unwrap_or_default()
     })
 }

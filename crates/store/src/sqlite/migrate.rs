@@ -17,12 +17,15 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0005_jobs.sql"),
 ];
 
+/// The version of a file that has run all steps.
+pub(crate) const NEWEST: usize = STEPS.len();
+
 /// Brings the file to the newest schema this binary knows.
 ///
 /// # Errors
 /// [`StoreError::Newer`] for a file of a newer binary, which is left as it is.
 pub(super) fn run(conn: &mut Connection) -> Result<(), StoreError> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(NEWEST).unwrap_or(i64::MAX);
     let sql = |error: rusqlite::Error| fault::from_sqlite("migrate", &error);
     let found: i64 =
         conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;

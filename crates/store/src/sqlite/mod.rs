@@ -69,6 +69,9 @@ use writer::{Acks, Tx, Writer};
 /// Bytes the probe writes: as much as an ordinary batch of events.
 const PROBE_BYTES: i64 = 64 << 10;
 
+/// The version of the schema that this binary writes.
+pub const SCHEMA: usize = migrate::NEWEST;
+
 /// Settings of a [`SqliteStore`].
 #[derive(Clone, Debug, Default)]
 pub struct SqliteOptions {

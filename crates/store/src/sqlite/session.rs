@@ -247,17 +247,17 @@ fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Suspends what the previous boot left in a turn.
-pub(super) fn restarted(tx: &Tx<'_>, at_ms: i64, boot_id: &str) -> Result<(), Refusal> {
+/// Suspends what the previous boot left in a turn; how many that were.
+pub(super) fn restarted(tx: &Tx<'_>, at_ms: i64, boot_id: &str) -> Result<u64, Refusal> {
     let read = "SELECT id FROM session INDEXED BY session_state WHERE state = ?1";
     let (from, to) = (SessionState::Processing, SessionState::Suspended);
     let left = sql::all(tx.conn, read, [from], |row| row.get(0).map(SessionId))?;
     let detail = format!("run {boot_id} ended in a turn");
-    for id in left {
+    for &id in &left {
         change_state(tx, id, to)?;
         note(tx, id, at_ms, (Some(from), to), (RESTART, &detail))?;
     }
-    Ok(())
+    Ok(left.len() as u64)
 }
 
 /// Handlers with whom a session is current and was used last before `before_ms`.

@@ -1,61 +1,15 @@
 //! The app in the developer console, as far as the platform lets us read it: scopes, events,
 //! callbacks, versions; and what silence over a verified link may mean.
 
-use std::collections::BTreeSet;
-
 use larkline_client::{ApiError, ApiErrorKind};
-use larkline_gateway::config::{Config, Mention};
+use larkline_gateway::needs::{self, Kind, Need};
 use larkline_gateway::status::AppStatus;
 use larkline_proto::api::{Application, Version};
-use larkline_proto::event::{CARD_ACTION, MESSAGE_RECEIVED, URL_PREVIEW};
 
 use super::platform::{Patient, next_at};
 use super::report::{Check, Report};
 use crate::exit::Class;
-use crate::lang::either;
-
-/// What needs a scope, of which any one is enough.
-struct Need {
-    /// In Chinese and in English.
-    what: (&'static str, &'static str),
-    any_of: &'static [&'static str],
-}
-
-const DIRECT: Need = Need {
-    what: ("收到直接发给机器人的消息", "hear what is written to the bot directly"),
-    any_of: &["im:message.p2p_msg:readonly", "im:message.p2p_msg"],
-};
-const MENTIONED: Need = Need {
-    what: ("收到群聊中 @机器人 的消息", "hear messages in groups that mention the bot"),
-    any_of: &[
-        "im:message.group_at_msg:readonly",
-        "im:message.group_at_msg",
-        "im:message.group_at_msg.include_bot:readonly",
-        "im:message.group_msg",
-        "im:message.group_msg:readonly",
-    ],
-};
-const EVERYTHING: Need = Need {
-    what: ("收到群聊中没有 @机器人 的消息", "hear messages in groups that do not mention the bot"),
-    any_of: &["im:message.group_msg", "im:message.group_msg:readonly"],
-};
-const SEND: Need = Need {
-    what: ("回答", "answer"),
-    any_of: &["im:message:send_as_bot", "im:message", "im:message:send"],
-};
-/// What this version can do without, and what it then lacks.
-const OPTIONAL: &[Need] = &[
-    Need {
-        what: ("读回断线期间的消息", "read back what came while the link was down"),
-        any_of: &["im:message:readonly", "im:message", "im:message.history:readonly"],
-    },
-    Need { what: ("收发文件", "send and read files"), any_of: &["im:resource"] },
-    Need { what: ("流式更新卡片", "stream into cards"), any_of: &["cardkit:card:write"] },
-    Need {
-        what: ("让 doctor 读取版本和订阅", "let doctor read versions and subscriptions"),
-        any_of: &["application:application:self_manage"],
-    },
-];
+use crate::lang::{either, lang};
 
 /// Messages in groups without any mention after which a scope is suspected.
 const UNMENTIONED_MIN: u64 = 5;
@@ -66,6 +20,10 @@ pub(super) struct Findings {
     scopes: Option<Vec<String>>,
     application: Option<Application>,
     versions: Option<Vec<Version>>,
+    /// What this configuration needs and the app is known to lack.
+    pub(super) missing: Vec<Need>,
+    /// What of it cannot be compared, since the app may not read it.
+    pub(super) unread: Vec<Need>,
     /// Connections the platform counts beyond ours.
     pub(super) others: Option<u32>,
 }
@@ -73,27 +31,39 @@ pub(super) struct Findings {
 /// Asks the console and checks what this configuration needs of it.
 pub(super) async fn check(report: &mut Report, patient: &Patient<'_>) -> Findings {
     let mut findings = Findings::default();
+    let needs = needs::of(patient.config, patient.app);
     match patient.api.scopes().await {
         Ok(answer) => {
-            report.add(scopes(patient, &answer.data));
+            findings.lacks(&needs, Kind::Scope, &answer.data);
+            report.add(scopes(patient, &needs, &answer.data));
             findings.scopes = Some(answer.data);
         }
         Err(error) => report.add(unreadable("scopes", &error, patient)),
     }
     match patient.api.application().await {
         Ok(answer) => {
-            report.add(application(patient, &answer.data));
+            if let Some(has) = answer.data.callbacks() {
+                findings.lacks(&needs, Kind::Callback, &owned(has));
+            }
+            report.add(application(patient, &needs, &answer.data));
             findings.application = Some(answer.data);
         }
-        Err(error) => report.add(unreadable("app", &error, patient)),
+        Err(error) => {
+            findings.cannot_compare(&needs, Kind::Callback);
+            report.add(unreadable("app", &error, patient));
+        }
     }
     match patient.api.versions().await {
         Ok(answer) => {
             report.add(version(patient, &answer.data));
-            report.add(events(patient, &answer.data));
+            findings.lacks(&needs, Kind::Event, &subscribed(&answer.data));
+            report.add(events(patient, &needs, &answer.data));
             findings.versions = Some(answer.data);
         }
-        Err(error) => report.add(unreadable("version", &error, patient)),
+        Err(error) => {
+            findings.cannot_compare(&needs, Kind::Event);
+            report.add(unreadable("version", &error, patient));
+        }
     }
     findings
 }
@@ -121,31 +91,52 @@ fn unreadable(name: &'static str, error: &ApiError, patient: &Patient<'_>) -> Ch
     }
 }
 
-fn scopes(patient: &Patient<'_>, granted: &[String]) -> Check {
-    const NAME: &str = "scopes";
-    let has = |need: &&Need| need.any_of.iter().any(|scope| granted.iter().any(|g| g == scope));
-    let messages = needed_events(patient.config).contains(MESSAGE_RECEIVED);
-    let unmentioned = patient.config.routes.iter().any(|r| r.mention == Mention::Never);
-    let mut needs = vec![&SEND];
-    if messages {
-        needs.extend([&DIRECT, &MENTIONED]);
+impl Findings {
+    /// Notes what of one kind is needed and not there.
+    fn lacks(&mut self, needs: &[Need], kind: Kind, has: &[String]) {
+        let of_kind = needs.iter().filter(|need| need.kind == kind);
+        self.missing.extend(of_kind.filter(|need| !need.is_met_by(has)).cloned());
     }
-    if messages && unmentioned {
-        needs.push(&EVERYTHING);
+
+    fn cannot_compare(&mut self, needs: &[Need], kind: Kind) {
+        self.unread.extend(needs.iter().filter(|need| need.kind == kind).cloned());
     }
+}
+
+fn owned<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<String> {
+    names.into_iter().map(|name| name.as_ref().to_owned()).collect()
+}
+
+/// The events of the version that is live.
+fn subscribed(versions: &[Version]) -> Vec<String> {
+    owned(versions.iter().find(|v| v.is_released()).into_iter().flat_map(Version::events))
+}
+
+/// The names of what is needed and not there, and a line on what each breaks.
+fn missing<'a>(
+    needs: impl Iterator<Item = &'a Need>,
+    has: &[String],
+) -> (Vec<&'a str>, Vec<String>) {
+    let missing: Vec<&Need> = needs.filter(|need| !need.is_met_by(has)).collect();
     let line = |need: &&Need| {
-        let (scope, what) = (need.any_of[0], either(need.what.0, need.what.1));
-        say!(zh: "没有 {scope}：不能{what}", en: "without {scope}: cannot {what}")
+        let (name, what) = (need.name(), need.lost(lang()));
+        say!(zh: "没有 {name}：不能{what}", en: "without {name}: cannot {what}")
     };
-    let missing: Vec<&Need> = needs.into_iter().filter(|need| !has(need)).collect();
-    let mut notes: Vec<String> = missing.iter().map(line).collect();
-    notes.extend(OPTIONAL.iter().filter(|need| !has(need)).map(|need| line(&need)));
-    if missing.is_empty() {
+    (missing.iter().map(|need| need.name()).collect(), missing.iter().map(line).collect())
+}
+
+fn scopes(patient: &Patient<'_>, needs: &[Need], granted: &[String]) -> Check {
+    const NAME: &str = "scopes";
+    let of = |required| {
+        needs.iter().filter(move |need| need.kind == Kind::Scope && need.required == required)
+    };
+    let (names, mut notes) = missing(of(true), granted);
+    notes.extend(missing(of(false), granted).1);
+    if names.is_empty() {
         let what =
             either("此配置需要的权限都已授予", "all that this configuration needs are granted");
         return Check::pass(NAME, what).notes(notes);
     }
-    let names: Vec<&str> = missing.iter().map(|need| need.any_of[0]).collect();
     let list = names.join(",");
     let what = say!(zh: "缺少：{list}", en: "missing: {list}");
     Check::fail(NAME, Class::PlatformConfig, what).notes(notes).next(next_at(
@@ -154,16 +145,7 @@ fn scopes(patient: &Patient<'_>, granted: &[String]) -> Check {
     ))
 }
 
-/// Event types that some route wants.
-fn needed_events(config: &Config) -> BTreeSet<&str> {
-    config.routes.iter().flat_map(|route| route.events.iter().map(String::as_str)).collect()
-}
-
-fn is_callback(kind: &str) -> bool {
-    matches!(kind, CARD_ACTION | URL_PREVIEW)
-}
-
-fn application(patient: &Patient<'_>, app: &Application) -> Check {
+fn application(patient: &Patient<'_>, needs: &[Need], app: &Application) -> Check {
     const NAME: &str = "app";
     if matches!(app.status, Some(0 | 2)) {
         let next = either("请管理员启用", "an administrator enables it");
@@ -174,15 +156,14 @@ fn application(patient: &Patient<'_>, app: &Application) -> Check {
         )
         .next(next_at(next, &patient.console("baseinfo")));
     }
-    let wanted: Vec<&str> =
-        needed_events(patient.config).into_iter().filter(|kind| is_callback(kind)).collect();
+    let wanted = || needs.iter().filter(|need| need.kind == Kind::Callback);
     let next = || {
         let what = either("请在“回调配置”中设置并发布", "set it under callbacks, and release");
         next_at(what, &patient.console("callback"))
     };
     if let Some(mode) = app.callback_mode()
         && mode != "websocket"
-        && !wanted.is_empty()
+        && wanted().any(|need| need.required)
     {
         let what = say!(
             zh: "回调经 {mode} 推送，而不是长连接",
@@ -190,16 +171,17 @@ fn application(patient: &Patient<'_>, app: &Application) -> Check {
         );
         return Check::fail(NAME, Class::PlatformConfig, what).next(next());
     }
-    let absent: Vec<&str> = app
-        .callbacks()
-        .map(|has| wanted.into_iter().filter(|kind| !has.iter().any(|h| h == kind)).collect())
-        .unwrap_or_default();
+    let Some(has) = app.callbacks().map(owned) else {
+        return Check::pass(NAME, either("已启用", "enabled"));
+    };
+    let (absent, _) = missing(wanted().filter(|need| need.required), &has);
+    let (_, notes) = missing(wanted(), &has);
     match absent.is_empty() {
-        true => Check::pass(NAME, either("已启用", "enabled")),
+        true => Check::pass(NAME, either("已启用", "enabled")).notes(notes),
         false => {
             let absent = absent.join(", ");
             let what = say!(zh: "未订阅的回调：{absent}", en: "callbacks not subscribed: {absent}");
-            Check::fail(NAME, Class::PlatformConfig, what).next(next())
+            Check::fail(NAME, Class::PlatformConfig, what).notes(notes).next(next())
         }
     }
 }
@@ -237,16 +219,13 @@ fn version(patient: &Patient<'_>, versions: &[Version]) -> Check {
     }
 }
 
-fn events(patient: &Patient<'_>, versions: &[Version]) -> Check {
+fn events(patient: &Patient<'_>, needs: &[Need], versions: &[Version]) -> Check {
     const NAME: &str = "events";
-    let live = versions.iter().find(|v| v.is_released());
-    let needed = needed_events(patient.config);
-    let needed: Vec<&str> = needed.into_iter().filter(|kind| !is_callback(kind)).collect();
+    let needed = || needs.iter().filter(|need| need.kind == Kind::Event);
     let has = |version: &Version, kind: &str| version.events().any(|e| e == kind);
-    let missing: Vec<&str> =
-        needed.iter().copied().filter(|kind| !live.is_some_and(|v| has(v, kind))).collect();
+    let (missing, _) = missing(needed(), &subscribed(versions));
     if missing.is_empty() {
-        let needed = needed.join(", ");
+        let needed = needed().map(Need::name).collect::<Vec<_>>().join(", ");
         return Check::pass(NAME, say!(zh: "已订阅：{needed}", en: "subscribed: {needed}"));
     }
     let drafted = versions.iter().any(|v| missing.iter().all(|kind| has(v, kind)));
@@ -281,18 +260,14 @@ pub(super) fn silence(report: &mut Report, patient: &Patient<'_>, app: &AppStatu
         ));
         return;
     }
-    let needed = needed_events(patient.config);
+    let needs = needs::of(patient.config, patient.app);
     let mode = f.application.as_ref().and_then(Application::callback_mode);
-    let live = f.versions.as_ref().map(|versions| versions.iter().find(|v| v.is_released()));
-    let subscribed = live.map(|live| {
-        let has = |kind: &str| live.is_some_and(|v| v.events().any(|e| e == kind));
-        needed.iter().all(|kind| is_callback(kind) || has(kind))
+    let subscribed = f.versions.as_deref().map(|versions| {
+        let has = subscribed(versions);
+        needs.iter().filter(|need| need.kind == Kind::Event).all(|need| need.is_met_by(&has))
     });
     let draft = f.versions.as_ref().map(|v| v.first().is_none_or(Version::is_released));
-    let hears = f.scopes.as_ref().map(|granted| {
-        let has = |need: &Need| need.any_of.iter().any(|s| granted.iter().any(|g| g == s));
-        has(&DIRECT) || has(&MENTIONED)
-    });
+    let hears = f.scopes.as_deref().map(needs::hears_messages);
     let enabled = f.application.as_ref().and_then(|a| a.status).map(|status| status == 1);
     let alone = f.others.map(|others| others == 0);
     let (event, auth) = (patient.console("event"), patient.console("auth"));
@@ -349,7 +324,7 @@ pub(super) fn mentions(report: &mut Report, patient: &Patient<'_>, app: &AppStat
     if all < UNMENTIONED_MIN || mentioning > 0 {
         return;
     }
-    let scope = MENTIONED.any_of[0];
+    let scope = needs::mention_scope();
     let what = say!(
         zh: "启动以来群聊中来了 {all} 条消息，没有一条 @机器人",
         en: "{all} messages came from groups since the start, and none mentions the bot"

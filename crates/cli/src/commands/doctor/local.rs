@@ -250,7 +250,7 @@ fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     ))
 }
 
-fn leftovers(state: &Path) -> Check {
+pub(super) fn leftovers(state: &Path) -> Check {
     const NAME: &str = "children";
     match children::left_behind(state) {
         Ok(left) if left.is_empty() => {

@@ -2,15 +2,18 @@
 //! the verdict last.
 //!
 //! The failure closest to this machine decides, because those further out follow from it.
-//! Nothing is changed, no event is taken from a running gateway (see `link`), and no other
-//! program is asked. Its calls are metered: it is for a person, not for a timer.
+//! With `--post-upgrade` it asks the running gateway alone, whether all is as before the upgrade.
+//! Nothing is changed but what a person allows with `--fix`, no event is taken from a running gateway
+//! (see `link`), and no other program is asked. Its calls are metered: it is for a person, not for a timer.
 
 mod console;
+mod fix;
 mod link;
 mod local;
 mod network;
 mod platform;
 mod report;
+mod upgrade;
 mod verdict;
 
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ use larkline_client::{Dialer, redacted_url};
 use larkline_gateway::status::{AppStatus, Status};
 use url::Url;
 
+use self::console::Findings;
+use self::fix::Gap;
 use self::network::Side;
 use self::platform::Patient;
 use self::report::{Check, Report};
@@ -37,15 +42,36 @@ pub(crate) async fn run(
     args: DoctorArgs,
 ) -> Result<ExitStatus> {
     let mut report = Report::new(format);
+    let gaps = look(&mut report, file.clone(), &args).await;
+    if !args.fix || gaps.is_empty() {
+        return report.finish();
+    }
+    report.section(either("补上缺少的", "add what is missing"));
+    if !fix::all(&mut report, gaps, args.timeout).await {
+        return report.finish();
+    }
+    // What was found before does not hold any more.
+    let mut again = Report::new(format);
+    look(&mut again, file, &args).await;
+    again.finish()
+}
+
+/// Makes every check; what `--fix` can add.
+async fn look(report: &mut Report, file: Option<PathBuf>, args: &DoctorArgs) -> Vec<Gap> {
+    let mut gaps = Vec::new();
     report.section(either("本机", "local"));
     report.add(build());
-    let Some(config) = local::configuration(&mut report, file) else { return report.finish() };
-    let live = local::machine(&mut report, &config).await;
+    let Some(config) = local::configuration(report, file) else { return gaps };
+    if args.post_upgrade {
+        upgrade::check(report, &config, args.timeout).await;
+        return gaps;
+    }
+    let live = local::machine(report, &config).await;
     let dialer = match Dialer::new(&config.network.to_net_options()) {
         Ok(dialer) => dialer,
         Err(error) => {
             report.add(Check::fail_as("settings", Class::LocalFault, &error.to_string()));
-            return report.finish();
+            return gaps;
         }
     };
     let trust = dialer.trust();
@@ -60,13 +86,14 @@ pub(crate) async fn run(
     for app in &config.apps {
         let patient = Patient::new(&config, app, dialer.clone(), args.timeout);
         let running = live.as_ref().and_then(|s| s.apps.iter().find(|a| a.name == app.name));
-        examine(&mut report, &patient, live.as_ref(), running, args.no_link).await;
+        let found = examine(report, &patient, live.as_ref(), running, args.no_link).await;
+        gaps.extend(found.and_then(|findings| Gap::of(&patient, findings)));
     }
     if let Some(status) = &live {
         report.section(either("网关", "gateway"));
         report.add(local::ready(status));
     }
-    report.finish()
+    gaps
 }
 
 fn build() -> Check {
@@ -98,7 +125,7 @@ async fn examine(
     live: Option<&Status>,
     running: Option<&AppStatus>,
     no_link: bool,
-) {
+) -> Option<Findings> {
     let app = patient.app;
     let route = patient.dialer.route(&app.domain);
     report.section(say!(
@@ -115,7 +142,7 @@ async fn examine(
         let why =
             either("无法到达，因此无从询问", "it cannot be reached, so nothing can be asked of it");
         report.add(Check::skip("platform", why));
-        return;
+        return None;
     }
     let (name, id) = (&app.name, &app.app_id);
     report.section(say!(zh: "平台：应用 {name}，{id}", en: "platform: app {name}, {id}"));
@@ -133,7 +160,39 @@ async fn examine(
         true => link::count(report, patient, running).await,
         false => None,
     };
-    let socket = match &endpoint {
+    let place = Place { live, running, no_link };
+    socket(report, patient, endpoint.as_ref(), others, &place).await;
+    if !admitted {
+        return None;
+    }
+    report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
+    let ours = u32::from(running.is_some_and(|a| a.link.verified));
+    let mut findings = console::check(report, patient).await;
+    findings.others = others.map(|online| online.saturating_sub(ours));
+    if let Some(app) = running {
+        console::silence(report, patient, app, &findings);
+        console::mentions(report, patient, app);
+    }
+    Some(findings)
+}
+
+/// What is known of a running gateway, and whether a link of ours may be opened.
+struct Place<'a> {
+    live: Option<&'a Status>,
+    running: Option<&'a AppStatus>,
+    no_link: bool,
+}
+
+/// The way to the link's host, and the running gateway's link or a moment of our own.
+async fn socket(
+    report: &mut Report,
+    patient: &Patient<'_>,
+    endpoint: Option<&Url>,
+    others: Option<u32>,
+    place: &Place<'_>,
+) {
+    let &Place { live, running, no_link } = place;
+    let socket = match endpoint {
         Some(url) => link_host(report, patient, url).await,
         None => false,
     };
@@ -155,16 +214,5 @@ async fn examine(
             ),
         ),
         _ => link::own(report, patient).await,
-    }
-    if !admitted {
-        return;
-    }
-    report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
-    let ours = u32::from(running.is_some_and(|a| a.link.verified));
-    let mut findings = console::check(report, patient).await;
-    findings.others = others.map(|online| online.saturating_sub(ours));
-    if let Some(app) = running {
-        console::silence(report, patient, app, &findings);
-        console::mentions(report, patient, app);
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkOptions};
-use larkline_client::{ApiClient, ApiError, ApiErrorKind, Dialer, FEISHU, LARK};
+use larkline_client::{ApiClient, Dialer};
 use larkline_gateway::config::{App, Config};
-use larkline_proto::api::Endpoint;
 use tokio::time::Instant;
 use url::Url;
 
 use super::report::{Check, Report};
+use crate::commands::credentials::{self, Refused, Trial};
 use crate::exit::Class;
 use crate::lang::either;
 
@@ -28,14 +28,25 @@ pub(super) struct Patient<'a> {
 
 impl<'a> Patient<'a> {
     pub(super) fn new(config: &'a Config, app: &'a App, dialer: Dialer, limit: Duration) -> Self {
-        let api = client(&dialer, &app.domain, app, limit);
+        let api = Trial {
+            dialer: &dialer,
+            domain: &app.domain,
+            app_id: &app.app_id,
+            secret: &app.app_secret,
+            limit,
+        }
+        .client();
         Self { config, app, dialer, api, limit }
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let App { domain, app_id, app_secret: secret, .. } = self.app;
+        Trial { dialer: &self.dialer, domain, app_id, secret, limit: self.limit }
     }
 
     /// A page of the app in the developer console.
     pub(super) fn console(&self, page: &str) -> String {
-        let domain = self.app.domain.as_str().trim_end_matches('/');
-        format!("{domain}/app/{}/{page}", self.app.app_id)
+        credentials::page(&self.app.domain, &self.app.app_id, page)
     }
 
     pub(super) fn link_options(&self) -> LinkOptions {
@@ -57,11 +68,6 @@ impl<'a> Patient<'a> {
     }
 }
 
-fn client(dialer: &Dialer, domain: &Url, app: &App, limit: Duration) -> ApiClient {
-    let (id, secret) = (app.app_id.clone(), app.app_secret.clone());
-    ApiClient::with_timeouts(dialer.clone(), domain.clone(), id, secret, limit, limit)
-}
-
 /// Fetches a token; true when calls can be made.
 pub(super) async fn credentials(report: &mut Report, patient: &Patient<'_>) -> bool {
     const NAME: &str = "credentials";
@@ -73,79 +79,13 @@ pub(super) async fn credentials(report: &mut Report, patient: &Patient<'_>) -> b
         report.add(Check::pass(NAME, what).took(took));
         return true;
     };
-    let check = match which(&error) {
-        Some(Wrong::Secret) => Check::fail(NAME, Class::Credentials, said(&error)).next(say!(
-            zh: "app id 存在，secret 不是它的：请从 {console} 重新复制 app_secret",
-            en: "the app id is known and the secret is not its own: copy app_secret again from {console}",
-            console = patient.console("baseinfo")
-        )),
-        Some(Wrong::Id) => wrong_id(patient, &error).await,
-        Some(Wrong::Form) => Check::fail(NAME, Class::Credentials, said(&error)).next(either(
-            "app_id 是 `cli_` 加 16 位数字或字母 a-f；请从后台重新复制两者",
-            "app_id is `cli_` and 16 digits or letters a-f; copy both again from the console",
-        )),
-        None => Check::fail_as(NAME, Class::of_api(&error), &error.to_string()),
-    };
-    report.add(check.took(took));
+    let key = format!("app.{}.domain", patient.app.name);
+    let Refused { class, what, next } = patient.trial().explain(&error, &key).await;
+    report.add(match next {
+        Some(next) => Check::fail(NAME, class, what).next(next).took(took),
+        None => Check::fail_as(NAME, class, &what).took(took),
+    });
     false
-}
-
-/// Which of the credentials the platform complains about.
-enum Wrong {
-    Id,
-    Secret,
-    Form,
-}
-
-/// Codes are shared (reference 1.4), so the platform's words are looked at, for a hint alone:
-/// the class does not depend on them.
-fn which(error: &ApiError) -> Option<Wrong> {
-    let ApiErrorKind::Platform { failure, .. } = &error.kind else { return None };
-    if error.endpoint != Endpoint::Token {
-        return None;
-    }
-    match failure.code {
-        10_003 => Some(Wrong::Form),
-        10_015 => Some(Wrong::Secret),
-        10_014 if failure.msg.contains("secret") => Some(Wrong::Secret),
-        10_014 => Some(Wrong::Id),
-        _ => None,
-    }
-}
-
-/// An app of the other brand is unknown here: asks there, once.
-async fn wrong_id(patient: &Patient<'_>, error: &ApiError) -> Check {
-    const NAME: &str = "credentials";
-    let here = patient.app.domain.as_str().trim_end_matches('/');
-    let other = match here {
-        FEISHU => Some(("lark", LARK)),
-        LARK => Some(("feishu", FEISHU)),
-        _ => None,
-    };
-    if let Some((name, url)) = other
-        && let Ok(url) = Url::parse(url)
-        && client(&patient.dialer, &url, patient.app, patient.limit).verify().await.is_ok()
-    {
-        let what = say!(
-            zh: "domain 错误：{here} 不认识此应用，而 {url} 认识",
-            en: "wrong domain: the app is unknown at {here} and known at {url}"
-        );
-        let app = &patient.app.name;
-        return Check::fail(NAME, Class::Credentials, what).next(say!(
-            zh: "请设置 app.{app}.domain = \"{name}\"",
-            en: "set app.{app}.domain = \"{name}\""
-        ));
-    }
-    Check::fail(NAME, Class::Credentials, said(error)).next(either(
-        "这里没有这个 app id：请从后台重新复制 app_id，并确认 `domain` 是应用所在的（feishu 或 lark）",
-        "nobody here knows this app id: copy app_id again from the console, and check that \
-         `domain` is the app's own (feishu or lark)",
-    ))
-}
-
-fn said(error: &ApiError) -> String {
-    let text = error.to_string();
-    text.rsplit_once("; ").map_or_else(|| text.clone(), |(what, _)| what.to_owned())
 }
 
 /// What to do, and the page where it is done.

@@ -9,7 +9,7 @@ use larkline_proto::refusal::{self, Refusal};
 
 impl Class {
     /// The word of the last line.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",
             Self::Network => "network",
@@ -23,7 +23,7 @@ impl Class {
     }
 
     /// The same as people read it.
-    pub(super) fn shown(self) -> &'static str {
+    pub(crate) fn shown(self) -> &'static str {
         let zh = match self {
             Self::Credentials => "凭据",
             Self::Network => "网络",
@@ -38,7 +38,7 @@ impl Class {
     }
 
     /// By a code of a dial, of the link or of a call that got no answer.
-    pub(super) fn of_code(code: &str, proxied: bool) -> Self {
+    pub(crate) fn of_code(code: &str, proxied: bool) -> Self {
         match code {
             "dial_address" => Self::LocalFault,
             _ if code.starts_with("proxy_") => Self::Proxy,
@@ -59,7 +59,7 @@ impl Class {
         }
     }
 
-    pub(super) fn of_dial(error: &DialError) -> Self {
+    pub(crate) fn of_dial(error: &DialError) -> Self {
         match error.stage() {
             DialStage::Proxy => Self::Proxy,
             DialStage::Address | DialStage::Dns | DialStage::Tcp | DialStage::Tls => {
@@ -69,7 +69,7 @@ impl Class {
     }
 
     /// By a refusal of discovery or of the upgrade.
-    pub(super) fn of_refusal(refusal: &Refusal) -> Self {
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Http { status, code: None, .. } => Self::of_status(*status),
             Refusal::BadReply { what } if what.contains("JSON") => Self::Proxy,
@@ -101,7 +101,7 @@ impl Class {
     }
 
     /// By why a link was lost, or did not come up.
-    pub(super) fn of_link(code: &str, platform_code: Option<i64>, proxied: bool) -> Self {
+    pub(crate) fn of_link(code: &str, platform_code: Option<i64>, proxied: bool) -> Self {
         match (code, platform_code) {
             ("refused", Some(number)) => Self::of_platform_code(number),
             ("bad_reply", _) => Self::Proxy,
@@ -109,7 +109,7 @@ impl Class {
         }
     }
 
-    pub(super) fn of_no_endpoint(error: &NoEndpoint) -> Self {
+    pub(crate) fn of_no_endpoint(error: &NoEndpoint) -> Self {
         match error {
             NoEndpoint::Refused(refusal) => Self::of_refusal(refusal),
             NoEndpoint::Unreachable { code, .. } => Self::of_code(code, false),
@@ -118,7 +118,7 @@ impl Class {
     }
 
     /// By a failed call.
-    pub(super) fn of_api(error: &ApiError) -> Self {
+    pub(crate) fn of_api(error: &ApiError) -> Self {
         match &error.kind {
             ApiErrorKind::Transport { code, .. } => Self::of_code(code, false),
             ApiErrorKind::Timeout { .. } => Self::Network,

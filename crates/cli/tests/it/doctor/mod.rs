@@ -1,10 +1,11 @@
 //! `larkline doctor`: a fault put in, and the verdict, the exit code and the line it must lead to.
 
 mod config;
+mod fix;
 mod live;
 mod network;
 mod platform;
-mod proxies;
+pub(crate) mod proxies;
 
 use serde_json::Value;
 

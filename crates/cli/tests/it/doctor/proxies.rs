@@ -14,14 +14,14 @@ use crate::rig::{ECHO, Rig};
 use crate::tls::Authority;
 
 /// An HTTP proxy.
-struct Proxy {
-    url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     _tasks: JoinSet<()>,
 }
 
 /// What it does with a CONNECT.
 #[derive(Clone)]
-enum Manner {
+pub(crate) enum Manner {
     /// Says this.
     Says(&'static str),
     /// Never answers.
@@ -31,7 +31,7 @@ enum Manner {
 }
 
 impl Proxy {
-    async fn start(manner: Manner) -> Self {
+    pub(crate) async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();

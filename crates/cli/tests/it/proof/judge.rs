@@ -1,12 +1,18 @@
 //! What the simulator's ledger and the gateway's own books say about a town's messages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use larkline_proto::id::MessageId;
 use larkline_sim::{EventRow, Ledger, MessageRow};
 
 use super::town::{Chat, Kind, Message, Town};
 use crate::rig::{PATIENCE, read, text};
+
+/// So often books that do not add up are looked at again before it is a finding,
+const LOOKS: usize = 50;
+/// with this between.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// What was found wrong, a sentence each.
 #[derive(Default)]
@@ -53,7 +59,8 @@ impl Town {
         };
         // One that never comes is a finding, not a failure of the wait.
         drop(self.rig.sim.platform().wait_for(complete, PATIENCE).await);
-        let verdicts = self.rig.verdicts().await;
+        // Aged books have lost their oldest rows.
+        let problems = if self.aged { Vec::new() } else { self.settled_books().await };
         let mut judgement = Judgement { messages: ids.len(), ..Judgement::default() };
         let ledger = self.rig.sim.platform().ledger();
         let runs = read(&self.rig.path("once.runs"));
@@ -61,9 +68,7 @@ impl Town {
             judge_chat(chat, &ledger, &runs, &mut judgement);
         }
         judgement.other.extend(ledger.violations.iter().cloned());
-        if !self.aged {
-            judgement.other.extend(self.books(&ledger, &verdicts));
-        }
+        judgement.other.extend(problems);
         if let Some((_, lost)) = self.messages().find(|(_, m)| {
             judgement.lost.iter().any(|lost| lost.contains(m.said.message_id.as_str()))
         }) {
@@ -73,9 +78,23 @@ impl Town {
         judgement
     }
 
+    /// What is wrong with the gateway's books, once what is still on its way (events of the bot's own
+    /// reactions come after the answers) had time to arrive between one look and the next.
+    async fn settled_books(&self) -> Vec<String> {
+        for _ in 0..LOOKS {
+            let tally = self.rig.tally().await;
+            if self.books(&self.rig.sim.platform().ledger(), &tally).is_empty() {
+                return Vec::new();
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let tally = self.rig.tally().await;
+        self.books(&self.rig.sim.platform().ledger(), &tally)
+    }
+
     /// The gateway's books: every acked event is in them, none waits, and the tally is the sum
     /// of the rows.
-    fn books(&self, ledger: &Ledger, verdicts: &BTreeMap<String, u64>) -> Vec<String> {
+    fn books(&self, ledger: &Ledger, tally: &BTreeMap<String, u64>) -> Vec<String> {
         let path = self.rig.path("state/larkline.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let books = rusqlite::Connection::open_with_flags(path, flags).unwrap();
@@ -102,7 +121,7 @@ impl Town {
         for event in acked.filter(|event| !is_known(event)) {
             problems.push(format!("{} {} was acked and is in no book", event.kind, event.event_id));
         }
-        let mut tally = verdicts.clone();
+        let mut tally = tally.clone();
         tally.remove("filtered/duplicate");
         if tally != counts {
             problems.push(format!("the tally says {tally:?}, the rows are {counts:?}"));

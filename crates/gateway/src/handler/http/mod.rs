@@ -179,7 +179,7 @@ fn request_body(turn: &Turn, now_ms: i64) -> Vec<u8> {
 }
 
 /// The body, or one byte more than `max` of it.
-async fn read(mut response: Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
+pub(crate) async fn read(mut response: Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = (max + 1).saturating_sub(body.len());

@@ -15,7 +15,7 @@ fn case(agent: &str) -> Case {
 /// The warning on what the shell can read, if there is one.
 fn said(case: &Case) -> Option<String> {
     let warnings = case.warnings();
-    warnings.lines().find(|line| line.contains("the shell of this agent")).map(str::to_owned)
+    warnings.lines().find(|line| line.contains("shell of this agent can read")).map(str::to_owned)
 }
 
 const KEY: &str = "env = { ANTHROPIC_API_KEY = \"k\", A = \"b\" }\n";

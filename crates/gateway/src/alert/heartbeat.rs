@@ -1,0 +1,58 @@
+//! The heartbeat outward: somebody else notices when it stops, so it needs nothing that could break
+//! with the gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_client::Dialer;
+use tokio::time::sleep;
+
+use crate::config::Heartbeat;
+use crate::shared::{AppRuntime, Shared};
+use crate::status::Status;
+
+/// How often a configuration without a heartbeat is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long one may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends the heartbeat.
+pub struct HeartbeatWorker {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// The apps.
+    pub apps: Arc<Vec<Arc<AppRuntime>>>,
+    /// The way out.
+    pub dialer: Dialer,
+}
+
+impl HeartbeatWorker {
+    /// Beats until aborted.
+    pub async fn run(&self) {
+        loop {
+            let heartbeat = self.shared.config.load().alerts.heartbeat.clone();
+            let Some(heartbeat) = heartbeat else {
+                sleep(LOOK_EVERY).await;
+                continue;
+            };
+            // A gateway that is not well is silent: that is the message.
+            if Status::take(&self.shared, &self.apps).await.is_ok_and(|status| status.ready) {
+                let result = self.beat(&heartbeat).await;
+                if let Err(error) = &result {
+                    tracing::warn!("the heartbeat did not get out: {error}");
+                }
+                self.shared.alerts.beat(result);
+            }
+            sleep(heartbeat.every).await;
+        }
+    }
+
+    async fn beat(&self, heartbeat: &Heartbeat) -> Result<(), String> {
+        let request = self.dialer.http().get(heartbeat.url.expose().clone()).timeout(TIMEOUT);
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(format!("answered {}", answer.status())),
+            Err(error) => Err(error.without_url().to_string()),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Alerts: what is watched, what fires, who is told, and a heartbeat for those who watch from
+//! outside.
+//!
+//! `rule` is the closed list, `engine` decides what fires and what each destination has still to be
+//! told: both are pure. `sources` reads conditions from what the gateway knows anyway (`health` is what
+//! workers see in passing), and never calls the platform for it. `watch` brings the two together once a
+//! second, `post` has a task for each destination, which fails alone, and `ways` is how a notice gets
+//! there. What is not here: how a mail is sent ([`crate::mail`]).
+
+mod engine;
+mod health;
+mod heartbeat;
+mod post;
+mod rule;
+mod sources;
+mod view;
+mod watch;
+mod ways;
+pub mod words;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+pub use engine::{
+    Change, Engine, Episode, Key, Kind, Notice, OPEN_MAX, Past, Policy, Reading, Recipient,
+    Standing, Told,
+};
+pub use health::Health;
+pub use heartbeat::HeartbeatWorker;
+pub use post::{Post, Tried};
+pub use rule::{Defaults, Rule, Severity};
+pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};
+pub use watch::AlertWatch;
+pub use words::Words;
+
+use crate::clock::{self, now_ms};
+use crate::config::{Config, Destination};
+use crate::shared::Shared;
+use sources::bad;
+
+/// Name of the fact that holds what fires.
+const FACT: &str = "alerts";
+
+/// The alerts of one gateway.
+#[derive(Debug, Default)]
+pub struct Alerts {
+    engine: Mutex<Engine>,
+    /// How telling went, by destination.
+    reach: Mutex<BTreeMap<String, Reach>>,
+    heart: Mutex<Reach>,
+    /// Wakes those who tell.
+    changed: Notify,
+    /// Held while what fires is written down, so that no older state comes later.
+    keeping: tokio::sync::Mutex<()>,
+}
+
+/// How it goes with somebody who is to be told.
+#[derive(Clone, Debug, Default)]
+struct Reach {
+    success_ms: Option<i64>,
+    failure_ms: Option<i64>,
+    failures: u32,
+    error: Option<String>,
+}
+
+impl Reach {
+    fn note(&mut self, result: Result<(), String>, now_ms: i64) {
+        match result {
+            Ok(()) => (self.failures, self.success_ms) = (0, Some(now_ms)),
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                (self.failure_ms, self.error) = (Some(now_ms), Some(error));
+            }
+        }
+    }
+}
+
+impl Alerts {
+    /// Takes over what an earlier run left.
+    pub async fn restore(&self, shared: &Shared) {
+        match shared.store.fact(FACT.to_owned()).await {
+            Ok(Some(stored)) => *self.engine() = Engine::restore(&stored),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(code = error.code(), "alerts of the last run are unknown: {error}")
+            }
+        }
+    }
+
+    /// What fires, longest first.
+    pub fn firing(&self) -> Vec<FiringAlert> {
+        self.engine().firing().into_iter().map(FiringAlert::of).collect()
+    }
+
+    /// Takes the readings of one moment.
+    fn look(&self, config: &Config, readings: &[Reading], now_ms: i64) -> Vec<Change> {
+        let target = config.link.recovery_target;
+        self.engine().look(now_ms, readings, |rule| config.alerts.policy(rule, target))
+    }
+
+    /// Forgets what is told to all, and writes down what is left when anything changed.
+    async fn keep(&self, shared: &Shared, now_ms: i64, changed: bool) {
+        let config = shared.config.load_full();
+        let all: Vec<_> =
+            config.destinations.iter().map(|(name, d)| recipient(name, d, &config)).collect();
+        let gone = self.engine().forget(&all, now_ms);
+        if changed || gone {
+            self.save(shared).await;
+            self.changed.notify_waiters();
+        }
+    }
+
+    async fn save(&self, shared: &Shared) {
+        let _alone = self.keeping.lock().await;
+        let stored = self.engine().to_stored();
+        if let Err(error) = shared.store.put_fact(FACT.to_owned(), stored).await {
+            shared.store_health.failed("put_fact", &error);
+        }
+    }
+
+    /// Notes how an attempt to tell a destination ended.
+    fn reached(&self, to: &str, result: Result<(), String>) {
+        let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
+        reach.entry(to.to_owned()).or_default().note(result, now_ms());
+    }
+
+    /// Notes how a heartbeat ended.
+    fn beat(&self, result: Result<(), String>) {
+        self.heart.lock().unwrap_or_else(PoisonError::into_inner).note(result, now_ms());
+    }
+
+    /// Whether those who are to be told can be.
+    fn telling(&self, config: &Config) -> Vec<Reading> {
+        let reach = self.reach_of_all();
+        let most = |rule| config.alerts.threshold(rule);
+        let failed = reach.iter().filter(|(name, reach)| {
+            config.destinations.contains_key(*name)
+                && reach.failures >= most(Rule::DestinationFailed)
+        });
+        let mut readings: Vec<Reading> = failed
+            .map(|(name, reach)| {
+                let (failures, error) =
+                    (reach.failures, reach.error.as_deref().unwrap_or_default());
+                bad(Rule::DestinationFailed, name, |lang| {
+                    crate::say_in!(lang,
+                        zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
+                        en: "destination {name} failed {failures} times in a row: {error}"
+                    )
+                })
+            })
+            .collect();
+        let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if config.alerts.heartbeat.is_some() && heart.failures >= most(Rule::HeartbeatFailed) {
+            let (failures, error) = (heart.failures, heart.error.unwrap_or_default());
+            readings.push(bad(Rule::HeartbeatFailed, "heartbeat", |lang| {
+                crate::say_in!(lang,
+                    zh: "对外心跳连续失败 {failures} 次：{error}",
+                    en: "the heartbeat failed {failures} times in a row: {error}"
+                )
+            }));
+        }
+        readings
+    }
+
+    /// Everything, for people.
+    pub fn view(&self, config: &Config) -> AlertsView {
+        let engine = self.engine();
+        let (reach, heart) = (
+            self.reach_of_all(),
+            self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        );
+        let destinations = config.destinations.iter().map(|(name, settings)| {
+            let to = recipient(name, settings, config);
+            let waits = engine.due(&Recipient { quiet: false, ..to.clone() }, now_ms()).is_some();
+            DestinationView::of(name, settings, reach.get(name), waits, to.quiet)
+        });
+        AlertsView {
+            destinations: destinations.collect(),
+            firing: engine.firing().into_iter().map(FiringAlert::of).collect(),
+            recent: engine.recent().rev().cloned().collect(),
+            heartbeat: config.alerts.heartbeat.as_ref().map(|_| HeartbeatView::of(&heart)),
+        }
+    }
+
+    fn reach_of_all(&self) -> BTreeMap<String, Reach> {
+        self.reach.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a destination wishes now.
+fn recipient<'a>(name: &'a str, settings: &Destination, config: &Config) -> Recipient<'a> {
+    let quiet =
+        config.alerts.quiet.is_some_and(|quiet| quiet.holds(clock::minute_of_day(now_ms())));
+    Recipient {
+        name,
+        min_severity: settings.min_severity,
+        clearing: settings.clearing,
+        quiet,
+        remind_ms: clock::ms(config.alerts.remind),
+    }
+}

@@ -1,0 +1,381 @@
+//! Reads the conditions of all rules from what the gateway knows anyway. Nothing here calls the
+//! platform.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use larkline_client::link::{LinkStatus, State};
+use larkline_store::record::Depths;
+
+use super::engine::{Reading, Standing};
+use super::rule::Rule;
+use super::words::Words;
+use crate::clock::ms;
+use crate::config::Config;
+use crate::pressure::Subject;
+use crate::proof::{self, Proof, Standing as ProofStanding};
+use crate::say_in;
+use crate::shared::{AppRuntime, Shared};
+
+/// Who is meant when it is nobody in particular.
+const GATEWAY: &str = "gateway";
+/// New connections are counted over so long.
+const STORM_WITHIN_MS: i64 = 10 * 60 * 1000;
+/// A child that was over its limit is an alert for so long after the last one.
+const OVER_LIMIT_FOR_MS: i64 = 10 * 60 * 1000;
+/// Late messages that are named one by one.
+const UNANSWERED_NAMED: usize = 10;
+/// What the platform says to wrong ids and secrets, apps of the other platform, disabled apps.
+const CREDENTIALS: [i64; 4] = [1_000_040_344, 1_000_040_345, 1_000_040_351, 403];
+/// What is asked of the store, so often.
+const STORE_EVERY_MS: i64 = 2000;
+
+/// Reads conditions, and remembers what only time can tell.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    connects: BTreeMap<String, VecDeque<(i64, u64)>>,
+    store: Option<(i64, FromStore)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct FromStore {
+    depths: Option<Depths>,
+    boots: Option<u64>,
+}
+
+impl Sources {
+    /// All readings of this moment.
+    pub(super) async fn read(
+        &mut self,
+        shared: &Shared,
+        apps: &[Arc<AppRuntime>],
+        now_ms: i64,
+    ) -> Vec<Reading> {
+        let config = shared.config.load_full();
+        let mut readings = Vec::new();
+        for app in apps {
+            // Copied out: holding the borrow would hold up the link's own task.
+            let link = app.link.status().borrow().clone();
+            let seen = Seen { app: &app.name, link: &link, config: &config };
+            readings.extend(seen.link(shared.started_ms, now_ms));
+            readings.extend(seen.deaf(&app.proofs.list(&link)));
+            readings.extend(self.storm(&seen, now_ms));
+            readings.extend(running_out(app, &config, now_ms));
+        }
+        self.ask_store(shared, &config, now_ms).await;
+        readings.extend(self.store_readings(&config));
+        readings.extend(unanswered(shared));
+        readings.extend(queue_and_disk(shared, &config).await);
+        readings.extend(seen_in_passing(shared, &config, now_ms));
+        readings.extend(shared.alerts.telling(&config));
+        readings
+    }
+
+    /// Connections that were verified within the last minutes.
+    fn storm(&mut self, seen: &Seen<'_>, now_ms: i64) -> Option<Reading> {
+        let known = self.connects.entry(seen.app.to_owned()).or_default();
+        let connects = seen.link.counters.connects;
+        if known.back().is_none_or(|(_, last)| *last != connects) {
+            known.push_back((now_ms, connects));
+        }
+        // The oldest stays as what was there before.
+        while known.get(1).is_some_and(|(at, _)| now_ms - at > STORM_WITHIN_MS) {
+            known.pop_front();
+        }
+        let before = known.front().map_or(connects, |(_, before)| *before);
+        let (new, app) = (connects.saturating_sub(before), seen.app);
+        let most = u64::from(seen.config.alerts.threshold(Rule::ReconnectStorm));
+        (new >= most).then(|| {
+            bad(Rule::ReconnectStorm, app, |lang| {
+                say_in!(lang,
+                    zh: "应用 {app}：十分钟内重新连接了 {new} 次",
+                    en: "app {app}: {new} new connections within ten minutes"
+                )
+            })
+        })
+    }
+
+    async fn ask_store(&mut self, shared: &Shared, config: &Config, now_ms: i64) {
+        let fresh = |at: i64| (0..STORE_EVERY_MS).contains(&(now_ms - at));
+        if self.store.as_ref().is_some_and(|(at, _)| fresh(*at)) {
+            return;
+        }
+        let since_ms = now_ms - ms(config.alerts.boots_within);
+        let depths = shared.store.depths().await.ok();
+        let boots = shared.store.boots_since(since_ms).await.ok();
+        self.store = Some((now_ms, FromStore { depths, boots }));
+    }
+
+    fn store_readings(&self, config: &Config) -> Vec<Reading> {
+        let (_, told) = self.store.clone().unwrap_or_default();
+        let dead = told.depths.map_or_else(
+            || Some(unknown(Rule::DeadLetters, GATEWAY)),
+            |depths| {
+                let dead = depths.dead;
+                let most = u64::from(config.alerts.threshold(Rule::DeadLetters));
+                let words = |lang| say_in!(lang, zh: "有 {dead} 条死信", en: "{dead} dead letters");
+                let reading = bad(Rule::DeadLetters, GATEWAY, words);
+                (dead >= most).then_some(Reading { level: dead, ..reading })
+            },
+        );
+        let boots = told.boots.map_or_else(
+            || Some(unknown(Rule::CrashLoop, GATEWAY)),
+            |boots| {
+                let within = config.alerts.boots_within.as_secs();
+                (boots >= u64::from(config.alerts.boots)).then(|| {
+                    bad(Rule::CrashLoop, GATEWAY, |lang| {
+                        say_in!(lang,
+                            zh: "{within} 秒内启动了 {boots} 次",
+                            en: "started {boots} times within {within} s"
+                        )
+                    })
+                })
+            },
+        );
+        dead.into_iter().chain(boots).collect()
+    }
+}
+
+/// One app's link, as it is.
+struct Seen<'a> {
+    app: &'a str,
+    link: &'a LinkStatus,
+    config: &'a Config,
+}
+
+impl Seen<'_> {
+    fn link(&self, started_ms: i64, now_ms: i64) -> Vec<Reading> {
+        let (app, link) = (self.app, self.link);
+        let mut readings: Vec<Reading> = self.pong(started_ms, now_ms).into_iter().collect();
+        if link.is_verified() {
+            return readings;
+        }
+        let fault = link.last_fault.as_ref().map_or_else(String::new, |f| format!(": {f}"));
+        let state = link.state;
+        readings.push(bad(Rule::LinkDown, app, |lang| {
+            say_in!(lang,
+                zh: "应用 {app}：连接未经验证（{state}）{fault}",
+                en: "app {app}: the link is not verified ({state}){fault}"
+            )
+        }));
+        let attempts = link.attempt;
+        readings.push(match attempts >= self.config.link.alarm_after {
+            true => bad(Rule::ReconnectsFailing, app, |lang| {
+                say_in!(lang,
+                    zh: "应用 {app}：连续 {attempts} 次连接失败{fault}",
+                    en: "app {app}: {attempts} attempts to connect failed in a row{fault}"
+                )
+            }),
+            // After a restart the count begins anew, and nothing is better.
+            false => unknown(Rule::ReconnectsFailing, app),
+        });
+        let code = link.last_fault.as_ref().map_or("", |fault| fault.code);
+        let number = link.last_fault.as_ref().and_then(|fault| fault.platform_code);
+        for (rule, is_it) in [
+            (Rule::CertificateRefused, code.starts_with("tls_")),
+            (
+                Rule::CredentialsRefused,
+                code == "refused" && number.is_some_and(|n| CREDENTIALS.contains(&n)),
+            ),
+        ] {
+            readings.push(match is_it {
+                true => bad(
+                    rule,
+                    app,
+                    |lang| say_in!(lang, zh: "应用 {app}{fault}", en: "app {app}{fault}"),
+                ),
+                false => unknown(rule, app),
+            });
+        }
+        readings
+    }
+
+    /// A ping is sent each interval and answered within the timeout; what is older is missing.
+    fn pong(&self, started_ms: i64, now_ms: i64) -> Option<Reading> {
+        let (app, link) = (self.app, self.link);
+        let due_ms = link.ping_interval_ms.saturating_add(link.heartbeat.pong_timeout_ms);
+        // Before the first answer the settings may not be known either.
+        let last_ms = link.last_pong_at_ms.unwrap_or(started_ms);
+        let age_ms = u64::try_from(now_ms - last_ms).unwrap_or(0);
+        if age_ms <= due_ms {
+            return None;
+        }
+        if !matches!(link.state, State::Verified | State::Stale) {
+            // There is nobody to answer: that is another rule's.
+            return Some(unknown(Rule::PongMissing, app));
+        }
+        let age_s = age_ms / 1000;
+        Some(bad(Rule::PongMissing, app, |lang| {
+            say_in!(lang,
+                zh: "应用 {app}：{age_s} 秒没有收到心跳应答",
+                en: "app {app}: no answer to a ping for {age_s} s"
+            )
+        }))
+    }
+
+    fn deaf(&self, proofs: &[Proof]) -> Option<Reading> {
+        let app = self.app;
+        if !self.link.is_verified() {
+            return Some(unknown(Rule::Deaf, app));
+        }
+        let failing = proof::weakest_failing(proofs);
+        let known = proofs.iter().any(|p| p.name != "pong" && p.standing == ProofStanding::Holds);
+        match failing {
+            Some(Proof { name, detail, .. }) => Some(bad(Rule::Deaf, app, |lang| {
+                say_in!(lang,
+                    zh: "应用 {app}：证明 `{name}` 不成立：{detail}",
+                    en: "app {app}: the proof `{name}` fails: {detail}"
+                )
+            })),
+            // After a restart nothing was asked yet; an event is an answer too.
+            None if known || self.link.last_event_at_ms.is_some() => None,
+            None => Some(unknown(Rule::Deaf, app)),
+        }
+    }
+}
+
+fn unanswered(shared: &Shared) -> Vec<Reading> {
+    let late = shared.unanswered.list();
+    let named = late.into_iter().take(UNANSWERED_NAMED).map(|m| {
+        let (chat, message, stage) = (&m.chat_id, &m.message_id, &m.stage);
+        bad(Rule::Unanswered, &format!("{}/{message}", m.app), |lang| {
+            say_in!(lang,
+                zh: "会话 {chat} 的消息 {message} 还没有答复，进展：{stage}",
+                en: "message {message} in chat {chat} is unanswered; stage: {stage}"
+            )
+        })
+    });
+    named.collect()
+}
+
+async fn queue_and_disk(shared: &Shared, config: &Config) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    if shared.overfull.load(Ordering::Relaxed) {
+        let most = config.limits.queue_max;
+        readings.push(bad(Rule::QueueFull, GATEWAY, |lang| {
+            say_in!(lang,
+                zh: "等待的消息超过 `limits.queue_max`（{most}）",
+                en: "more messages wait than `limits.queue_max` ({most}) allows"
+            )
+        }));
+    }
+    if shared.store_health.is_ill() {
+        readings.push(bad(Rule::StoreRefuses, GATEWAY, |lang| {
+            lang.either("存储拒绝写入", "the store refuses writes").to_owned()
+        }));
+    }
+    let path = config.store.path.clone();
+    // A dead network disk would hold up everything on this thread.
+    let free = tokio::task::spawn_blocking(move || free_mib(&path)).await.ok().flatten();
+    let least = u64::from(config.alerts.threshold(Rule::DiskLow));
+    match free {
+        None => readings.push(unknown(Rule::DiskLow, GATEWAY)),
+        Some(free) if free < least => readings.push(bad(Rule::DiskLow, GATEWAY, |lang| {
+            say_in!(lang,
+                zh: "状态目录所在磁盘只剩 {free} MiB",
+                en: "{free} MiB left on the disk of the state directory"
+            )
+        })),
+        // A tenth more, so that a value around the threshold is one alert.
+        Some(free) if free < least + least / 10 => readings.push(unknown(Rule::DiskLow, GATEWAY)),
+        Some(_) => {}
+    }
+    readings
+}
+
+fn free_mib(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize) >> 20)
+}
+
+fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading> {
+    let seen = shared.health.seen();
+    let mut readings = Vec::new();
+    let most = config.alerts.threshold(Rule::HandlerDown);
+    for handler in config.handlers.keys() {
+        let Some(health) = seen.handlers.get(handler) else {
+            readings.push(unknown(Rule::HandlerDown, handler));
+            continue;
+        };
+        let (failures, code) = (health.failures, &health.code);
+        if failures >= most {
+            readings.push(bad(Rule::HandlerDown, handler, |lang| {
+                say_in!(lang,
+                    zh: "处理器 {handler} 连续失败 {failures} 次（{code}）",
+                    en: "handler {handler} failed {failures} times in a row ({code})"
+                )
+            }));
+        }
+    }
+    for (handler, health) in &seen.handlers {
+        let Some((at_ms, code)) = &health.over_limit else { continue };
+        if now_ms - at_ms < OVER_LIMIT_FOR_MS {
+            readings.push(bad(Rule::ChildOverLimit, handler, |lang| {
+                say_in!(lang,
+                    zh: "处理器 {handler} 的子进程超出限制（{code}）",
+                    en: "a child of handler {handler} was over its limit ({code})"
+                )
+            }));
+        }
+    }
+    for (app, used_up) in &seen.quota_used_up {
+        if *used_up {
+            readings.push(bad(Rule::QuotaUsedUp, app, |lang| {
+                say_in!(lang,
+                    zh: "应用 {app}：本月 API 调用额度已用完（99991403）",
+                    en: "app {app}: this month's API calls are used up (99991403)"
+                )
+            }));
+        }
+    }
+    for app in config.apps.iter().filter(|app| !seen.quota_used_up.contains_key(&app.name)) {
+        readings.push(unknown(Rule::QuotaUsedUp, &app.name));
+    }
+    readings.extend(seen.pressure.iter().map(|(Subject { who, what }, (value, limit))| {
+        let (rule, unit, shift) = match *what {
+            "memory" => (Rule::HighMemory, "MiB", 20),
+            _ => (Rule::HighCpu, "%", 0),
+        };
+        let (value, limit) = (value >> shift, limit >> shift);
+        bad(rule, who, |lang| {
+            say_in!(lang,
+                zh: "{who} 的 {what} 用量 {value} {unit}，超过 {limit} {unit}",
+                en: "{what} of {who}: {value} {unit}, over {limit} {unit}"
+            )
+        })
+    }));
+    readings
+}
+
+/// A condition that holds.
+pub(super) fn bad(
+    rule: Rule,
+    subject: &str,
+    words: impl Fn(crate::words::Lang) -> String,
+) -> Reading {
+    let (subject, what) = (subject.to_owned(), Words::of(words));
+    Reading { rule, subject, standing: Standing::Bad, level: 0, what }
+}
+
+/// Much of the month's calls is used; worse at each step.
+fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading> {
+    let month = app.quota.month(&app.api, config.quota_of(&app.name), now_ms);
+    let least = u64::from(config.alerts.threshold(Rule::QuotaRunningOut));
+    let (app, step, used) = (&app.name, month.passed(least)?, month.used);
+    let (quota, projected) = (month.quota.unwrap_or_default(), month.projected);
+    let reading = bad(Rule::QuotaRunningOut, app, |lang| {
+        say_in!(lang,
+            zh: "应用 {app}：本月已调用 {used} 次，超过配额 {quota} 的 {step}%，预计月底 {projected} 次",
+            en: "app {app}: {used} calls this month, beyond {step} % of {quota}, {projected} by its end if it goes on so"
+        )
+    });
+    Some(Reading { level: step, ..reading })
+}
+
+/// A condition that cannot be known now.
+pub(super) fn unknown(rule: Rule, subject: &str) -> Reading {
+    let what = Words::same("");
+    Reading { rule, subject: subject.to_owned(), standing: Standing::Unknown, level: 0, what }
+}

@@ -1,0 +1,137 @@
+//! Alerts as `status`, the dashboard and `larkline alerts` show them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reach;
+use super::engine::{Episode, Past};
+use super::rule::{Rule, Severity};
+use super::words::{self, Words};
+use crate::config::{Destination, Way};
+
+/// Everything about alerts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlertsView {
+    /// What fires, longest first.
+    pub firing: Vec<FiringAlert>,
+    /// What is over, newest first.
+    pub recent: Vec<Past>,
+    /// Who is told.
+    pub destinations: Vec<DestinationView>,
+    /// The heartbeat outward, where one is configured.
+    pub heartbeat: Option<HeartbeatView>,
+}
+
+/// An alert that fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiringAlert {
+    /// Its rule.
+    pub rule: Rule,
+    /// About whom: an app, a handler, a message.
+    pub subject: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Since when it is bad, Unix ms.
+    pub since_ms: i64,
+    /// When it was raised, Unix ms.
+    pub raised_ms: i64,
+    /// What is wrong.
+    pub what: Words,
+    /// What that means.
+    pub meaning: Words,
+    /// The command to run next.
+    pub next: Words,
+    /// The page that says more.
+    pub page: String,
+    /// Destinations that know.
+    pub told: Vec<String>,
+}
+
+/// A destination, and how telling it went.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DestinationView {
+    /// Its name.
+    pub name: String,
+    /// `smtp`, `http`, `command` or `app`.
+    pub kind: String,
+    /// What matters less is not for it.
+    pub min_severity: Severity,
+    /// When it was last told something, Unix ms, in this run.
+    pub last_success_ms: Option<i64>,
+    /// When that last failed, Unix ms, in this run.
+    pub last_failure_ms: Option<i64>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<String>,
+    /// Whether something waits to be told.
+    pub waits: bool,
+    /// Whether it is told critical alerts alone, at this hour.
+    pub quiet: bool,
+}
+
+/// The heartbeat outward.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeartbeatView {
+    /// When it last got out, Unix ms, in this run.
+    pub last_success_ms: Option<i64>,
+    /// When it last did not, Unix ms, in this run.
+    pub last_failure_ms: Option<i64>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<String>,
+}
+
+impl FiringAlert {
+    pub(super) fn of(episode: &Episode) -> Self {
+        let (rule, subject) = (episode.rule, episode.subject.clone());
+        Self {
+            meaning: Words::of(|lang| words::meaning(lang, rule).to_owned()),
+            next: Words::of(|lang| words::next(lang, rule, &subject)),
+            page: words::page(rule),
+            rule,
+            subject,
+            severity: episode.severity,
+            since_ms: episode.since_ms,
+            raised_ms: episode.raised_ms,
+            what: episode.what.clone(),
+            told: episode.told.keys().cloned().collect(),
+        }
+    }
+}
+
+impl DestinationView {
+    pub(super) fn of(
+        name: &str,
+        settings: &Destination,
+        reach: Option<&Reach>,
+        waits: bool,
+        quiet: bool,
+    ) -> Self {
+        let kind = match settings.way {
+            Way::Smtp { .. } => "smtp",
+            Way::Http(_) => "http",
+            Way::Command { .. } => "command",
+            Way::App { .. } => "app",
+        };
+        let reach = reach.cloned().unwrap_or_default();
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            min_severity: settings.min_severity,
+            last_success_ms: reach.success_ms,
+            last_failure_ms: reach.failure_ms,
+            failures: reach.failures,
+            error: reach.error,
+            waits,
+            quiet,
+        }
+    }
+}
+
+impl HeartbeatView {
+    pub(super) fn of(reach: &Reach) -> Self {
+        let Reach { success_ms, failure_ms, failures, error } = reach.clone();
+        Self { last_success_ms: success_ms, last_failure_ms: failure_ms, failures, error }
+    }
+}

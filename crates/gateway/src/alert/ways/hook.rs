@@ -1,0 +1,151 @@
+//! Notices to services: ours, signed as Standard Webhooks are, or a custom bot of the platform, whose
+//! refusals come with status 200.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use larkline_client::{Dialer, Secret};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::clock::now_ms;
+use crate::config::{Hook, HookFormat};
+use crate::handler::http::read;
+use crate::handler::http::signature::{self, SigningKey};
+
+/// So much of an answer is read: a code and a sentence.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// So much of it is shown.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// Posts a notice.
+pub(super) async fn post(
+    dialer: &Dialer,
+    hook: &Hook,
+    id: &str,
+    text: &str,
+    body: &Value,
+    limit: Duration,
+) -> Result<(), String> {
+    let now_s = now_ms() / 1000;
+    let body = match hook.format {
+        HookFormat::Generic => body.clone(),
+        HookFormat::FeishuBot => bot_message(hook.secret.as_ref(), text, now_s),
+    };
+    let body = body.to_string().into_bytes();
+    let mut request = dialer
+        .http()
+        .post(hook.url.expose().clone())
+        .timeout(limit)
+        .header(CONTENT_TYPE, "application/json");
+    if hook.format == HookFormat::Generic {
+        request = request.header(signature::ID, id).header(signature::TIMESTAMP, now_s);
+        if let Some(key) = hook.secret.as_ref().and_then(|s| SigningKey::parse(s).ok()) {
+            request =
+                request.header(signature::SIGNATURE, signature::sign(&[key], id, now_s, &body));
+        }
+    }
+    if let Some(secret) = &hook.authorization {
+        let value = HeaderValue::from_str(secret.expose()).map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        request =
+            request.header(AUTHORIZATION, value.map_err(|_| "`authorization` is no header value")?);
+    }
+    let response = request.body(body).send().await.map_err(said)?;
+    let status = response.status();
+    let answer = read(response, ANSWER_BYTES_MAX).await.map_err(said)?;
+    if !status.is_success() {
+        return Err(format!("the service answered {status}: {}", shown(&answer)));
+    }
+    match hook.format {
+        HookFormat::Generic => Ok(()),
+        HookFormat::FeishuBot => bot_answer(&answer),
+    }
+}
+
+/// The message of a custom bot, signed when it has a secret.
+fn bot_message(secret: Option<&Secret>, text: &str, now_s: i64) -> Value {
+    let message = json!({ "msg_type": "text", "content": { "text": text } });
+    match secret.and_then(|secret| bot_sign(secret, now_s)) {
+        Some(sign) => {
+            let mut signed = message;
+            signed["timestamp"] = json!(now_s.to_string());
+            signed["sign"] = json!(sign);
+            signed
+        }
+        None => message,
+    }
+}
+
+/// The platform's way: time and secret are the key, and nothing is signed with it.
+fn bot_sign(secret: &Secret, now_s: i64) -> Option<String> {
+    let key = format!("{now_s}\n{}", secret.expose());
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
+    Some(STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// Status 200 says nothing: the code does. Older ones have it under another name.
+fn bot_answer(answer: &[u8]) -> Result<(), String> {
+    let told: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let code = told["code"].as_i64().or_else(|| told["StatusCode"].as_i64());
+    let hint = match code {
+        Some(0) => return Ok(()),
+        Some(19001) => "; the address is of no bot: copy it again",
+        Some(19021) => "; `secret` is not the bot's, or the clock is off by more than an hour",
+        Some(19022) => "; this machine's address is not on the bot's list",
+        Some(19024) => "; the bot wants a keyword: add `larkline` to its list",
+        Some(9499 | 11232) => "; too many messages for the bot, it is tried again",
+        Some(_) | None => "",
+    };
+    Err(format!("the custom bot refused: {}{hint}", shown(answer)))
+}
+
+/// An error without the address, which is a secret.
+fn said(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn shown(answer: &[u8]) -> String {
+    String::from_utf8_lossy(answer).trim().chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_custom_bots_message_is_signed_as_its_page_says() {
+        let message = bot_message(Some(&"demo".into()), "hello", 1_599_360_473);
+        assert_eq!(message["timestamp"], "1599360473");
+        // openssl dgst -sha256 -mac HMAC -macopt hexkey:$(printf '1599360473\ndemo' | xxd -p) -binary </dev/null | base64
+        assert_eq!(message["sign"], "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=");
+        assert_eq!(message["content"]["text"], "hello");
+        assert_eq!(bot_message(None, "hello", 1).get("sign"), None);
+    }
+
+    #[test]
+    fn a_refusal_with_status_200_is_a_failure() {
+        assert_eq!(bot_answer(br#"{"code":0,"msg":"success","data":{}}"#), Ok(()));
+        assert_eq!(bot_answer(br#"{"StatusCode":0,"StatusMessage":"success"}"#), Ok(()));
+        for (answer, part) in [
+            (r#"{"code":19021,"msg":"sign match fail"}"#, "clock"),
+            (r#"{"code":19024,"msg":"Key Words Not Found"}"#, "keyword"),
+            ("<html>", "refused"),
+        ] {
+            assert!(bot_answer(answer.as_bytes()).unwrap_err().contains(part), "{answer}");
+        }
+    }
+}
