@@ -86,6 +86,7 @@ pub fn connect(
         groups: Groups::default(),
         proofs: Proofs::default(),
         pulse: Pulse::default(),
+        quota: crate::quota::Quota::default(),
     };
     Ok(Connected { runtime: Arc::new(runtime), link: Box::pin(link), deliveries })
 }

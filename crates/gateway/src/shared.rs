@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
 use crate::pulse::Pulse;
+use crate::quota::Quota;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -161,6 +162,8 @@ pub struct AppRuntime {
     pub proofs: Proofs,
     /// What each minute of the last day was like.
     pub pulse: Pulse,
+    /// The calls of the month.
+    pub quota: Quota,
     /// What reactions met.
     pub reactions: Refusals,
 }

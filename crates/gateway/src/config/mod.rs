@@ -72,7 +72,7 @@ pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
-pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use route::{MESSAGE_EVENT, Match, Mention, Repair, Route, Senders, Stale};
 pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};

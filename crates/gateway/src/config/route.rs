@@ -55,6 +55,8 @@ pub struct Route {
     pub stale_after: Option<Duration>,
     /// What happens to an older one.
     pub stale: Stale,
+    /// What happens to messages that were written while the link was down.
+    pub repair: Repair,
     /// How long a message may wait for its answer before that is an alert.
     pub answer_within: Duration,
     /// Name of the handler.
@@ -94,6 +96,17 @@ pub enum Stale {
     Ask,
 }
 
+/// What happens to messages that the platform never delivered and a chat's history has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// They are handled.
+    On,
+    /// They are kept, and their chat is asked whether they still matter.
+    Ask,
+    /// They are kept.
+    Off,
+}
+
 /// What a text must contain: any of the keywords, or the regex.
 #[derive(Clone, Debug)]
 pub struct Match {
@@ -120,6 +133,7 @@ impl Route {
             also: false,
             stale_after: None,
             stale: Stale::Process,
+            repair: Repair::On,
             answer_within: ANSWER_WITHIN,
             handler: handler.to_owned(),
         }
@@ -153,6 +167,12 @@ choices!(Mention, "auto, always or never", {
     "auto" => Self::Auto,
     "always" => Self::Always,
     "never" => Self::Never,
+});
+
+choices!(Repair, "on, ask or off", {
+    "on" => Self::On,
+    "ask" => Self::Ask,
+    "off" => Self::Off,
 });
 
 choices!(Stale, "process, ask or skip", {
@@ -297,6 +317,7 @@ pub(super) fn read(
                 still matters; nothing is dropped silently",
             )
             .or(default.stale),
+        repair: read_repair(&mut section),
         answer_within: read_answer_within(&mut section, default.answer_within),
         handler,
     };
@@ -308,6 +329,16 @@ pub(super) fn read(
         );
     }
     route
+}
+
+fn read_repair(section: &mut Section<'_>) -> Repair {
+    section
+        .key(
+            "repair",
+            "messages written while the link was down, or that it did not hear, are read back from \
+            the chat: `on` handles them, `ask` asks the chat with a button, `off` only keeps them",
+        )
+        .or(Repair::On)
 }
 
 fn read_answer_within(section: &mut Section<'_>, default: Duration) -> Duration {
