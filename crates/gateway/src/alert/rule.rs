@@ -116,6 +116,7 @@ impl Rule {
     }
 
     /// What it is by default.
+    #[expect(clippy::too_many_lines, reason = "a table: one entry for each rule")]
     pub fn defaults(self) -> Defaults {
         use Severity::{Critical, Warning};
         let secs = |secs| Some(Duration::from_secs(secs));

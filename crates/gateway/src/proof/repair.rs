@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use larkline_proto::event::Event;
-use larkline_proto::id::{ChatId, EventId, MessageId, OpenId};
+use larkline_proto::id::{ChatId, EventId, MessageId};
 use larkline_store::StoreError;
 use larkline_store::inbox::{Accepted, NewEvent, event_key};
 use larkline_store::outbox::NewOutbox;
@@ -53,7 +53,7 @@ impl Taken {
         self.new += 1;
         let config = shared.config.load();
         let Some(known) = config.apps.iter().find(|known| known.name == app.name) else { return };
-        let bot = app.bot.borrow().clone().unwrap_or_else(OpenId::default);
+        let bot = app.bot.borrow().clone().unwrap_or_default();
         let ctx = Context { config: &config, app: known, bot: &bot, received_ms: now_ms() };
         match router::route(event, ctx) {
             Routed::Tasks(_) => self.repaired += 1,

@@ -98,7 +98,7 @@ impl Quota {
         let so_far = self.month(&app.api, quota, now_ms());
         let month = {
             let mut state = self.lock();
-            if let Some(step) = state.month.to_say(quota) {
+            if let Some(step) = state.month.news(quota) {
                 say(&app.name, step, &so_far);
             }
             if state.kept.as_ref() == Some(&state.month) {

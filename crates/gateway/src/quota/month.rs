@@ -99,7 +99,7 @@ impl Month {
 
     /// The highest step that the calls have passed and nobody was told, which it is now; none
     /// without a quota.
-    pub(super) fn to_say(&mut self, quota: Option<u64>) -> Option<u64> {
+    pub(super) fn news(&mut self, quota: Option<u64>) -> Option<u64> {
         let step = quota.map_or(0, |quota| passed(self.used(), quota));
         // A quota that grew makes its steps worth saying again.
         let is_new = step > self.said;
@@ -171,12 +171,12 @@ mod tests {
         let mut said = Vec::new();
         for day in 0..70 {
             month.add(&calls(100), JUNE_MS + day * DAY_MS);
-            said.extend(month.to_say(Some(2000)).map(|step| (day, step)));
+            said.extend(month.news(Some(2000)).map(|step| (day, step)));
         }
         assert_eq!(said, [(9, 50), (15, 80), (19, 100), (39, 50), (45, 80), (49, 100)]);
-        assert_eq!(month.to_say(Some(1 << 40)), None);
-        assert_eq!(month.to_say(Some(100)), Some(100), "a smaller quota is said again");
-        assert_eq!(month.to_say(None), None, "none is none");
+        assert_eq!(month.news(Some(1 << 40)), None);
+        assert_eq!(month.news(Some(100)), Some(100), "a smaller quota is said again");
+        assert_eq!(month.news(None), None, "none is none");
     }
 
     #[test]
