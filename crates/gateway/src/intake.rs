@@ -4,8 +4,7 @@
 //! refuses, nothing is acked: the platform redelivers after 15 s, 5 min, 1 h and 6 h. No user
 //! code runs here; the acks of callbacks wait for their handlers in tasks of their own.
 //!
-//! What is surely new is decided here, so that event and decision are one commit; the rest is left
-//! to [`crate::routing`].
+//! What is surely new is decided in the same commit; the rest is left to [`crate::routing`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
