@@ -16,6 +16,7 @@ use crate::config::{App, Config};
 use crate::governor::Governor;
 use crate::intake::DELIVERIES_MAX;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
 use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Groups};
 
@@ -85,6 +86,7 @@ pub fn connect(
         groups: Groups::default(),
         proofs: Proofs::default(),
         quota: crate::quota::Quota::default(),
+        pulse: Pulse::default(),
     };
     Ok(Connected { runtime: Arc::new(runtime), link: Box::pin(link), deliveries })
 }

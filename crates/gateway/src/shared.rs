@@ -28,6 +28,7 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
 use crate::quota::Quota;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
@@ -161,6 +162,8 @@ pub struct AppRuntime {
     pub proofs: Proofs,
     /// The calls of the month.
     pub quota: Quota,
+    /// What each minute of the last day was like.
+    pub pulse: Pulse,
     /// What reactions met.
     pub reactions: Refusals,
 }

@@ -499,6 +499,26 @@ pub fn link_state(lang: Lang, state: &str) -> &str {
     lang.either(zh, state)
 }
 
+/// A verdict, or the state of a message, a task or a job; one that is not known stays as it is.
+pub fn outcome(lang: Lang, word: &str) -> &str {
+    let zh = match word {
+        "waiting" => "等待中",
+        "replied" => "已回复",
+        "filtered" => "已过滤",
+        "failed" => "失败",
+        "queued" => "排队中",
+        "running" => "运行中",
+        "retrying" => "等待重试",
+        "done" => "已完成",
+        "delivered" => "已送达",
+        "dead" => "死信",
+        "dropped" => "已关闭",
+        "withdrawn" => "已撤回",
+        other => other,
+    };
+    lang.either(zh, word)
+}
+
 /// A duration for people: `90 s`, `5 min`, `2 h`.
 pub fn duration(lang: Lang, time: Duration) -> String {
     let seconds = time.as_secs();

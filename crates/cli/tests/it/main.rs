@@ -14,6 +14,7 @@ mod banner;
 mod callbacks;
 mod config;
 mod crash;
+mod dashboard;
 mod dead;
 mod delivery;
 mod demo;

@@ -202,7 +202,7 @@ impl Seen<'_> {
         if age_ms <= due_ms {
             return None;
         }
-        if !matches!(link.state, State::Verified | State::Stale) {
+        if !matches!(link.state, State::Upgraded | State::Verified | State::Stale) {
             // There is nobody to answer: that is another rule's.
             return Some(unknown(Rule::PongMissing, app));
         }

@@ -34,6 +34,7 @@ mod log;
 mod mask;
 mod nearest;
 mod network;
+mod obsolete;
 mod placeholder;
 mod policy;
 mod problem;
@@ -252,7 +253,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
                     FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here";
         decoder.refuse("there is no app", hint);
     }
-    obsolete_sections(&mut root);
+    obsolete::refuse(&mut root);
     let (mut handlers, kinds) = read_handlers(&mut root);
     let mut routes = read_routes(&mut root, &app_names, &kinds);
     if !root.has("route") {
@@ -304,22 +305,6 @@ pub const OURS: [&str; 2] = [DESK, JOBS];
 
 /// Name of the handler that is there without being configured.
 const BUILT_IN: &str = "echo";
-
-/// Sections of earlier tools, so that their owners are told what became of them.
-fn obsolete_sections(root: &mut Section<'_>) {
-    if root.has("adapter") {
-        root.ignore("adapter");
-        root.warn("adapter", "the section is obsolete and has no effect", "remove it");
-    }
-    if root.has("feishu") {
-        root.ignore("feishu");
-        root.refuse(
-            "feishu",
-            "the section has another name here",
-            "write [app.main] instead of [feishu]",
-        );
-    }
-}
 
 /// The handlers that are right, and the kinds of all of them by name.
 fn read_handlers(
