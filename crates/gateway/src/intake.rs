@@ -158,8 +158,7 @@ impl Intake {
                 self.shared.store_health.recovered();
                 let acked = self.ack(pending, &accepted, now_ms(), callbacks);
                 failpoint!("ack_queued");
-                let told = events.iter().zip(&accepted);
-                told.for_each(|(event, accepted)| log(&self.app.name, event, accepted));
+                events.iter().zip(&accepted).for_each(|(e, a)| log(&self.app.name, e, a));
                 self.hand_on(&events, &accepted);
                 crate::recall::heard(&self.shared, &self.app.name, &events).await;
                 mark_acked(&self.shared, acked).await;
