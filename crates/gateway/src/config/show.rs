@@ -24,7 +24,7 @@ impl Config {
         };
         for setting in self.settings.iter().filter(|setting| !setting.value.is_null()) {
             let line = format!("{} = {}", setting.path, setting.value);
-            let origin = origin(&setting.origin, lang);
+            let origin = setting.origin.text(lang);
             text.push_str(&format!("{line:ORIGIN_COLUMN$} # {origin}\n"));
         }
         text
@@ -47,14 +47,5 @@ impl Config {
         });
         let settings: Vec<serde_json::Value> = entries.collect();
         format!("{:#}\n", json!({ "file": file, "settings": settings }))
-    }
-}
-
-fn origin(origin: &Origin, lang: Lang) -> String {
-    match (lang, origin) {
-        (Lang::Zh, Origin::Default) => "默认".to_owned(),
-        (Lang::Zh, Origin::File(place)) => format!("第 {} 行", place.line),
-        (Lang::Zh, Origin::Env { variable, dotenv: true }) => format!(".env 中的 {variable}"),
-        (_, other) => other.to_string(),
     }
 }
