@@ -1,18 +1,22 @@
 //! A text in Chinese and English that is written where it is found out, and read where the language
 //! is known.
 //!
-//! It has no `Display`: whoever shows it says in which language. There is no way to make one of a
-//! single text, so a missing form does not compile.
+//! It has no `Display`: whoever shows it says in which language. Both forms are written side by side,
+//! so a missing one does not compile.
 
 use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::words::Lang;
 
 /// A text in both languages; an empty one says nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Both {
-    zh: Cow<'static, str>,
-    en: Cow<'static, str>,
+    /// Chinese.
+    pub zh: Cow<'static, str>,
+    /// English.
+    pub en: Cow<'static, str>,
 }
 
 impl Both {
@@ -24,8 +28,13 @@ impl Both {
         Self { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }
     }
 
+    /// What is the same in both: a name, words of the system or of a library.
+    pub fn same(text: impl std::fmt::Display) -> Self {
+        Self::each(|_| text.to_string())
+    }
+
     /// A text that is made, one time in each language.
-    pub(crate) fn each(make: impl Fn(Lang) -> String) -> Self {
+    pub fn each(make: impl Fn(Lang) -> String) -> Self {
         Self { zh: make(Lang::Zh).into(), en: make(Lang::En).into() }
     }
 
@@ -60,7 +69,8 @@ mod tests {
     #[test]
     fn a_text_may_hold_values_and_other_texts() {
         let (n, what) = (3, Both::of("个应用", "apps"));
-        let all = both!(zh: "{n} {what}和{more}", en: "{n} {what} and {more}", more = 1; what = what);
+        let all =
+            both!(zh: "{n} {what}和{more}", en: "{n} {what} and {more}", more = 1; what = what);
         assert_eq!(all.text(Lang::Zh), "3 个应用和1");
         assert_eq!(all.text(Lang::En), "3 apps and 1");
         assert!(Both::NOTHING.is_empty() && !all.is_empty());

@@ -8,6 +8,7 @@ use larkline_agent::Permission;
 use larkline_client::Secret;
 use larkline_proto::id::OpenId;
 
+use super::command_line::NO_PROGRAM;
 use super::exposure::{exposed, unusable};
 use super::field::choices;
 use super::handler::Common;

@@ -12,8 +12,8 @@ use super::field::{A_STRING, Field, choices};
 use super::nearest::nearest;
 use super::section::{Section, did_you_mean};
 use super::units::{Bytes, days};
-use crate::both::{Both, both};
 use crate::alert::{Policy, Rule, Severity};
+use crate::both::{Both, both};
 use crate::clock::ms;
 
 /// Thresholds, and the manners of telling.
@@ -208,20 +208,20 @@ impl Quiet {
 
 impl Field for Quiet {
     const KIND: &'static str = "part of a day";
-    const HINT: Both = Both::of(
-        "写成 \"22:00-07:00\"",
-        "write it as \"22:00-07:00\"",
-    );
+    const HINT: Both = Both::of("写成 \"22:00-07:00\"", "write it as \"22:00-07:00\"");
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let text = spot.text(&A_STRING, Self::HINT)?;
         let parts = text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
         match parts {
             Some((from, to)) if from != to => Some(Self { from, to }),
-            Some(_) | None => spot.refuse(both!(
-                zh: "`{text}` 不是一天中的一段时间",
-                en: "`{text}` is not a part of a day"
-            ), Self::HINT),
+            Some(_) | None => spot.refuse(
+                both!(
+                    zh: "`{text}` 不是一天中的一段时间",
+                    en: "`{text}` is not a part of a day"
+                ),
+                Self::HINT,
+            ),
         }
     }
 

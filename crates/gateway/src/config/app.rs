@@ -63,7 +63,12 @@ impl Field for Domain {
             "feishu" => FEISHU,
             "lark" => LARK,
             text if text.contains("://") => return Url::read(spot).map(Self),
-            other => return spot.refuse(both!(zh: "未知的域 `{other}`", en: "unknown domain `{other}`"), Self::HINT),
+            other => {
+                return spot.refuse(
+                    both!(zh: "未知的域 `{other}`", en: "unknown domain `{other}`"),
+                    Self::HINT,
+                );
+            }
         };
         Url::parse(url).ok().map(Self)
     }

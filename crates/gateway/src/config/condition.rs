@@ -136,8 +136,7 @@ fn is_function(environment: &Environment<'_>, name: &str) -> bool {
 
 fn compile_error(error: minijinja::Error) -> ConditionError {
     let detail = error.detail().map_or_else(String::new, |detail| format!(": {detail}"));
-    let text = format!("{}{detail}", error.kind());
-    ConditionError(both!(zh: "{text}", en: "{text}"))
+    ConditionError(Both::same(format_args!("{}{detail}", error.kind())))
 }
 
 fn unknown_fact(name: &str) -> Both {

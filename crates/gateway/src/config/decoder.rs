@@ -130,8 +130,7 @@ impl<'d> Spot<'d> {
     /// Notes that the value has the wrong type.
     pub(super) fn wrong_type<T>(&self, wanted: &Both, hint: Both) -> Option<T> {
         let found = self.node.value.type_name();
-        let message =
-            both!(zh: "应为{wanted}，实际是{found}", en: "expected {wanted}, found {found}"; wanted = wanted, found = found);
+        let message = both!(zh: "应为{wanted}，实际是{found}", en: "expected {wanted}, found {found}"; wanted = wanted, found = found);
         self.refuse(message, hint)
     }
 

@@ -16,8 +16,8 @@ use super::decoder::Spot;
 use super::field::{Field, choices, read_list};
 use super::section::Section;
 use super::signing::NOT_SIGNING;
-use crate::both::{Both, both};
 use crate::alert::Severity;
+use crate::both::{Both, both};
 use crate::handler::http::signature::SigningKey;
 
 /// Where alerts go.
@@ -182,7 +182,10 @@ impl Field for Mailbox {
         let text = spot.text(&Both::of("邮箱地址", "a mail address"), Self::HINT)?;
         match text.parse() {
             Ok(mailbox) => Some(mailbox),
-            Err(_) => spot.refuse(both!(zh: "`{text}` 不是邮箱地址", en: "`{text}` is not a mail address"), Self::HINT),
+            Err(_) => spot.refuse(
+                both!(zh: "`{text}` 不是邮箱地址", en: "`{text}` is not a mail address"),
+                Self::HINT,
+            ),
         }
     }
 

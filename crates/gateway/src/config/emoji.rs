@@ -38,7 +38,10 @@ impl Field for Emoji {
         let is_name = text.len() <= NAME_CHARS_MAX
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !is_name {
-            return spot.refuse(both!(zh: "`{text}` 不是表情名称", en: "`{text}` is no name of an emoji"), Self::HINT);
+            return spot.refuse(
+                both!(zh: "`{text}` 不是表情名称", en: "`{text}` is no name of an emoji"),
+                Self::HINT,
+            );
         }
         Some(Self(Some(text.to_owned())))
     }

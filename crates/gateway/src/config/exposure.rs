@@ -101,20 +101,19 @@ fn refusal(bwrap: &Path) -> Option<Both> {
 
 /// Runs nothing in it, apart from other processes, as Claude Code does with its shell.
 fn tried(bwrap: &Path) -> Option<Both> {
-    let system = |error: std::io::Error| both!(zh: "{error}", en: "{error}");
     let mut command = Command::new(bwrap);
     command.args(["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return Some(system(error)),
+        Err(error) => return Some(Both::same(error)),
     };
     for _ in 0..LOOKS_MAX {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return None,
-            Ok(Some(status)) => return Some(both!(zh: "{status}", en: "{status}")),
+            Ok(Some(status)) => return Some(Both::same(status)),
             Ok(None) => std::thread::sleep(LOOK_EVERY),
-            Err(error) => return Some(system(error)),
+            Err(error) => return Some(Both::same(error)),
         }
     }
     // One that has ended meanwhile needs no signal.

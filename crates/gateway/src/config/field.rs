@@ -60,7 +60,7 @@ impl Field for bool {
             Some("false" | "0") => Some(false),
             Some(_) | None => {
                 spot.wrong_type(&Both::of(" true 或 false", "true or false"), Self::HINT)
-            },
+            }
         }
     }
 
@@ -113,7 +113,10 @@ impl Field for Duration {
         let text = spot.text(&Both::of("时长", "a duration"), Self::HINT)?;
         match parse_duration(text) {
             Some(duration) => Some(duration),
-            None => spot.refuse(both!(zh: "`{text}` 不是时长", en: "`{text}` is not a duration"), Self::HINT),
+            None => spot.refuse(
+                both!(zh: "`{text}` 不是时长", en: "`{text}` is not a duration"),
+                Self::HINT,
+            ),
         }
     }
 
@@ -134,7 +137,10 @@ impl Field for Bytes {
             return match u64::try_from(number) {
                 Ok(bytes) => Some(Self(bytes)),
                 Err(_) => spot.refuse(
-                    Both::of("大小不能为负，也不能这么大", "a size cannot be negative or this large"),
+                    Both::of(
+                        "大小不能为负，也不能这么大",
+                        "a size cannot be negative or this large",
+                    ),
                     Self::HINT,
                 ),
             };
@@ -142,7 +148,8 @@ impl Field for Bytes {
         let text = spot.text(&Both::of("大小", "a size"), Self::HINT)?;
         match parse_size(text) {
             Some(bytes) => Some(bytes),
-            None => spot.refuse(both!(zh: "`{text}` 不是大小", en: "`{text}` is not a size"), Self::HINT),
+            None => spot
+                .refuse(both!(zh: "`{text}` 不是大小", en: "`{text}` is not a size"), Self::HINT),
         }
     }
 
@@ -172,15 +179,13 @@ impl Field for PathBuf {
 
 impl Field for Url {
     const KIND: &'static str = "URL";
-    const HINT: Both = Both::of(
-        "写成 \"https://host/path\"",
-        "write it as \"https://host/path\"",
-    );
+    const HINT: Both = Both::of("写成 \"https://host/path\"", "write it as \"https://host/path\"");
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let text = spot.text(&Both::of(" URL", "a URL"), Self::HINT)?;
         if let Some(what) = placeholder::in_text(text) {
-            return spot.refuse(both!(zh: "URL {what}", en: "the URL {what}"; what = what), Self::HINT);
+            return spot
+                .refuse(both!(zh: "URL {what}", en: "the URL {what}"; what = what), Self::HINT);
         }
         match Self::parse(text) {
             Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => Some(url),
@@ -191,7 +196,9 @@ impl Field for Url {
                 ),
                 Self::HINT,
             ),
-            Err(error) => spot.refuse(both!(zh: "不是 URL：{error}", en: "not a URL: {error}"), Self::HINT),
+            Err(error) => {
+                spot.refuse(both!(zh: "不是 URL：{error}", en: "not a URL: {error}"), Self::HINT)
+            }
         }
     }
 
@@ -211,10 +218,13 @@ impl Field for SocketAddr {
         let text = spot.text(&Both::of("地址", "an address"), Self::HINT)?;
         match text.parse() {
             Ok(address) => Some(address),
-            Err(_) => spot.refuse(both!(
-                zh: "`{text}` 不是带端口的地址",
-                en: "`{text}` is not an address with a port"
-            ), Self::HINT),
+            Err(_) => spot.refuse(
+                both!(
+                    zh: "`{text}` 不是带端口的地址",
+                    en: "`{text}` is not an address with a port"
+                ),
+                Self::HINT,
+            ),
         }
     }
 
@@ -274,10 +284,16 @@ impl Field for AppId {
         let text = spot.text(&Both::of("应用 id", "an app id"), Self::HINT)?;
         let id = Self::new(text);
         if let Some(what) = placeholder::in_id(text) {
-            return spot.refuse(both!(zh: "应用 id {what}", en: "the app id {what}"; what = what), Self::HINT);
+            return spot.refuse(
+                both!(zh: "应用 id {what}", en: "the app id {what}"; what = what),
+                Self::HINT,
+            );
         }
         if !id.is_well_formed() {
-            return spot.refuse(both!(zh: "`{text}` 不是应用 id", en: "`{text}` is not an app id"), Self::HINT);
+            return spot.refuse(
+                both!(zh: "`{text}` 不是应用 id", en: "`{text}` is not an app id"),
+                Self::HINT,
+            );
         }
         Some(id)
     }
@@ -321,10 +337,8 @@ pub(super) fn read_list<T: Field>(spot: Spot<'_>, wanted: &Both) -> Option<Vec<T
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(|part| read_part(spot, part)).collect()
     } else {
-        let hint = Both::of(
-            "写在方括号里，如 [\"…\", \"…\"]",
-            "write it in brackets, as [\"…\", \"…\"]",
-        );
+        let hint =
+            Both::of("写在方括号里，如 [\"…\", \"…\"]", "write it in brackets, as [\"…\", \"…\"]");
         return spot.wrong_type(wanted, hint);
     };
     read.into_iter().collect()

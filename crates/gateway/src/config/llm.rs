@@ -145,15 +145,12 @@ impl Llm {
         match api_key {
             Some(Wanted::Given(key)) => llm.api_key = Some(key),
             Some(Wanted::Missing(why)) => {
-                let message =
-                    both!(zh: "{why}：会话里会这样提示", en: "{why}: the chat is told so"; why = why);
+                let message = both!(zh: "{why}：会话里会这样提示", en: "{why}: the chat is told so"; why = why);
                 section.warn("api_key", message, Both::of("设置它", "set it"));
             }
             None => {
-                let message = Both::of(
-                    "没有密钥：会话里会这样提示",
-                    "there is no key: the chat is told so",
-                );
+                let message =
+                    Both::of("没有密钥：会话里会这样提示", "there is no key: the chat is told so");
                 let hint = Both::of(
                     "写 api_key = { env = \"…\" }，并设置该变量",
                     "write api_key = { env = \"…\" }, and set that variable",

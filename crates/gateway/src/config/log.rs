@@ -58,7 +58,10 @@ impl Field for Level {
         let text = spot.text(&Both::of("级别", "a level"), Self::HINT)?;
         match EnvFilter::try_new(text) {
             Ok(_) if !text.trim().is_empty() => Some(Self(text.to_owned())),
-            Ok(_) | Err(_) => spot.refuse(both!(zh: "`{text}` 不是日志级别", en: "`{text}` is no log level"), Self::HINT),
+            Ok(_) | Err(_) => spot.refuse(
+                both!(zh: "`{text}` 不是日志级别", en: "`{text}` is no log level"),
+                Self::HINT,
+            ),
         }
     }
 

@@ -185,7 +185,8 @@ impl Config {
                 ..config
             }),
             config => {
-                let lang = config.map_or_else(|| lang_of(&decoder.surroundings), |read| read.language);
+                let lang =
+                    config.map_or_else(|| lang_of(&decoder.surroundings), |read| read.language);
                 Err(decoder.into_errors(source, lang))
             }
         }
@@ -215,9 +216,11 @@ impl Decoder {
 }
 
 fn read_file(path: &Path) -> Result<String, Both> {
-    let system = |error: io::Error| both!(zh: "{error}", en: "{error}");
+    let system = |error: io::Error| Both::same(error);
     if std::fs::metadata(path).map_err(system)?.len() > FILE_BYTES_MAX {
-        return Err(both!(zh: "超过 {FILE_BYTES_MAX} 字节", en: "larger than {FILE_BYTES_MAX} bytes"));
+        return Err(
+            both!(zh: "超过 {FILE_BYTES_MAX} 字节", en: "larger than {FILE_BYTES_MAX} bytes"),
+        );
     }
     std::fs::read_to_string(path).map_err(system)
 }

@@ -82,7 +82,8 @@ impl Field for Proxy {
             _ => {}
         }
         if let Some(what) = placeholder::in_text(text) {
-            return spot.refuse(both!(zh: "代理{what}", en: "the proxy {what}"; what = what), Self::HINT);
+            return spot
+                .refuse(both!(zh: "代理{what}", en: "the proxy {what}"; what = what), Self::HINT);
         }
         // The text may hold a password, so no message repeats it.
         let known = |url: &Url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h");

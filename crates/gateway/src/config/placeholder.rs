@@ -27,7 +27,9 @@ pub(super) fn in_text(text: &str) -> Option<Both> {
 /// As [`in_text`]; ids have no blanks and no quotes either.
 pub(super) fn in_id(text: &str) -> Option<Both> {
     let wrong = |c: char| c.is_whitespace() || QUOTES.contains(&c);
-    in_text(text).or_else(|| text.contains(wrong).then(|| Both::of("含有空白或引号", "contains blanks or quotes")))
+    in_text(text).or_else(|| {
+        text.contains(wrong).then(|| Both::of("含有空白或引号", "contains blanks or quotes"))
+    })
 }
 
 /// As [`in_text`]; a secret may contain anything, but blanks around it or quotes on both ends
@@ -35,5 +37,6 @@ pub(super) fn in_id(text: &str) -> Option<Both> {
 pub(super) fn in_secret(text: &str) -> Option<Both> {
     let quoted = text.len() > 1 && text.starts_with(QUOTES) && text.ends_with(QUOTES);
     let copied = quoted || text.trim() != text;
-    in_text(text).or_else(|| copied.then(|| Both::of("两端有空白或引号", "has blanks or quotes around it")))
+    in_text(text)
+        .or_else(|| copied.then(|| Both::of("两端有空白或引号", "has blanks or quotes around it")))
 }

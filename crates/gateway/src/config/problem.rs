@@ -137,13 +137,7 @@ impl Problem {
         })
     }
 
-    fn render(
-        &self,
-        weight: Weight,
-        file: &SourceFile,
-        renderer: &Renderer,
-        lang: Lang,
-    ) -> String {
+    fn render(&self, weight: Weight, file: &SourceFile, renderer: &Renderer, lang: Lang) -> String {
         let title = weight.level(lang).primary_title(self.title(lang));
         let name = file.path.display().to_string();
         let group = match &self.origin {
@@ -239,6 +233,13 @@ impl ConfigErrors {
 pub(super) fn listing(problems: &[Problem], warnings: &[Warning]) -> String {
     let list = |problems: &[Problem]| problems.iter().map(Problem::to_json).collect::<Vec<_>>();
     format!("{:#}\n", json!({ "problems": list(problems), "warnings": list(warnings) }))
+}
+
+impl ConfigErrors {
+    /// The report in both languages, without colour.
+    pub fn text(&self) -> Both {
+        Both::each(|lang| self.render(false, lang))
+    }
 }
 
 impl fmt::Display for ConfigErrors {

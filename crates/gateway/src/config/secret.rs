@@ -112,10 +112,7 @@ fn missing(spot: Spot<'_>) -> Option<Both> {
 /// a secret; what is referred to is treated as one. None is ever shown.
 impl Field for BTreeMap<String, Secret> {
     const KIND: &'static str = "table of secrets";
-    const HINT: Both = Both::of(
-        "写成 { NAME = \"value\" }",
-        "write it as { NAME = \"value\" }",
-    );
+    const HINT: Both = Both::of("写成 { NAME = \"value\" }", "write it as { NAME = \"value\" }");
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let Some(table) = spot.node.as_table() else {
@@ -141,17 +138,13 @@ impl Field for BTreeMap<String, Secret> {
 fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, Both)> {
     let mut entries = table.iter();
     let (Some((kind, entry)), None) = (entries.next(), entries.next()) else {
-        return spot.refuse(
-            Both::of("一个密钥只能有一个来源", "a secret has one source"),
-            Secret::HINT,
-        );
+        return spot
+            .refuse(Both::of("一个密钥只能有一个来源", "a secret has one source"), Secret::HINT);
     };
     let source = String::read(spot.with(&entry.node))?;
     match kind.as_str() {
         "env" => match spot.decoder.surroundings.variable(&source) {
-            Some((value, _)) => {
-                Some((value.to_owned(), set_it(&source)))
-            }
+            Some((value, _)) => Some((value.to_owned(), set_it(&source))),
             None => spot.refuse(
                 not_set(&source),
                 both!(
@@ -168,10 +161,13 @@ fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, Both)> {
             );
             Some((read_file(spot, &file)?, remedy))
         }
-        other => spot.refuse(both!(
+        other => spot.refuse(
+            both!(
                 zh: "未知的密钥来源 `{other}`",
                 en: "unknown source `{other}` of a secret"
-            ), Secret::HINT),
+            ),
+            Secret::HINT,
+        ),
     }
 }
 

@@ -68,10 +68,8 @@ impl<'d> Section<'d> {
         };
         let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
         let Some(table) = entry.node.as_table() else {
-            let _: Option<()> = spot.wrong_type(
-                &A_TABLE,
-                both!(zh: "写成 [{key}.<name>]", en: "write [{key}.<name>]"),
-            );
+            let _: Option<()> = spot
+                .wrong_type(&A_TABLE, both!(zh: "写成 [{key}.<name>]", en: "write [{key}.<name>]"));
             return Vec::new();
         };
         let pattern = format!("{}.<name>", join(&self.pattern, key));
@@ -164,8 +162,7 @@ impl<'d> Section<'d> {
                 en: "add [{what}.{name}], or use one of {known}", known = known.join(", ")
             ),
         };
-        let message =
-            both!(zh: "没有名为 `{name}` 的 {what}", en: "there is no {what} `{name}`");
+        let message = both!(zh: "没有名为 `{name}` 的 {what}", en: "there is no {what} `{name}`");
         self.refuse(key, message, hint);
     }
 
@@ -239,8 +236,7 @@ impl Drop for Section<'_> {
                     keys = self.asked.join(", ")
                 ),
             };
-            let message =
-                both!(zh: "{section}有未知的键 `{key}`", en: "unknown key `{key}` {section}"; section = section);
+            let message = both!(zh: "{section}有未知的键 `{key}`", en: "unknown key `{key}` {section}"; section = section);
             self.decoder.problem(Class::Context, "", message, hint, &entry.key);
         }
     }

@@ -34,10 +34,13 @@ impl Field for SigningSecrets {
             None => vec![Secret::read(spot)?],
         };
         if secrets.is_empty() || secrets.len() > HTTP_SECRETS_MAX {
-            return spot.refuse(both!(
-                zh: "应有一个或 {HTTP_SECRETS_MAX} 个密钥",
-                en: "expected one or {HTTP_SECRETS_MAX} secrets"
-            ), Self::HINT);
+            return spot.refuse(
+                both!(
+                    zh: "应有一个或 {HTTP_SECRETS_MAX} 个密钥",
+                    en: "expected one or {HTTP_SECRETS_MAX} secrets"
+                ),
+                Self::HINT,
+            );
         }
         if secrets.iter().any(|secret| SigningKey::parse(secret).is_err()) {
             return spot.refuse(NOT_SIGNING, Self::HINT);

@@ -156,7 +156,11 @@ fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(),
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(both!(zh: "无法读取 {file}：{e}", en: "{file} cannot be read: {e}", file = path.display())),
+        Err(e) => {
+            return Err(
+                both!(zh: "无法读取 {file}：{e}", en: "{file} cannot be read: {e}", file = path.display()),
+            );
+        }
     };
     for entry in dotenvy::from_read_iter(text.as_bytes()) {
         // The error's own words repeat the line, which may hold a secret: name the key alone.
