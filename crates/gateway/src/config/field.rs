@@ -13,7 +13,6 @@ use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::decoder::Spot;
-use super::nearest::nearest;
 use super::placeholder;
 use super::tree::Value;
 use super::units::{Bytes, parse_duration, parse_size, print_duration};
@@ -358,10 +357,10 @@ macro_rules! choices {
 
             fn read(spot: $crate::config::decoder::Spot<'_>) -> Option<Self> {
                 const WORDS: &[&str] = &[$($word),+];
-                match spot.text(&$crate::config::field::A_STRING, $crate::config::field::one_of(WORDS))? {
+                match spot.text(&$crate::config::field::A_STRING, $crate::config::nearest::one_of(WORDS))? {
                     $($word => Some($value),)+
                     other => {
-                        $crate::config::field::refuse_word(spot, other, WORDS)
+                        $crate::config::nearest::refuse_word(spot, other, WORDS)
                     }
                 }
             }
@@ -374,30 +373,3 @@ macro_rules! choices {
     };
 }
 pub(super) use choices;
-
-/// Notes that a word is none of those there are.
-pub(super) fn refuse_word<T>(spot: Spot<'_>, word: &str, known: &[&str]) -> Option<T> {
-    spot.refuse(unknown_value(word), meant(word, known))
-}
-
-/// A word nobody knows.
-pub(super) fn unknown_value(word: &str) -> Both {
-    both!(zh: "未知的值 `{word}`", en: "unknown value `{word}`")
-}
-
-/// The word that may be meant, or all of them.
-pub(super) fn meant(word: &str, known: &[&str]) -> Both {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => both!(zh: "是不是想写 \"{near}\"？", en: "did you mean \"{near}\"?"),
-        None => one_of(known),
-    }
-}
-
-/// `one of "a", "b"`.
-pub(super) fn one_of(words: &[&str]) -> Both {
-    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    both!(
-        zh: "可选：{all}", en: "one of {all}",
-        all = quoted.join(", ")
-    )
-}

@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::decoder::Spot;
-use super::field::{A_STRING, Field, meant};
+use super::field::{A_STRING, Field};
+use super::nearest::meant;
 use crate::both::{Both, both};
 
 /// Kinds this version has.

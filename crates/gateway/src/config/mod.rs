@@ -54,7 +54,6 @@ mod tree;
 mod units;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
@@ -80,7 +79,7 @@ pub use units::{Bytes, parse_duration, parse_size};
 use decoder::{Decoder, Setting};
 use problem::{Class, SourceFile, Weight, sorted};
 use section::Section;
-use sources::Surroundings;
+use sources::{Surroundings, read_file};
 use tree::Node;
 
 use crate::both::{Both, both};
@@ -94,9 +93,6 @@ const OVERLAY_PREFIX: &str = "LARKLINE__";
 
 /// The app that `FEISHU_APP_ID` and `LARK_APP_ID` mean.
 const MAIN_APP: &str = "main";
-
-/// Largest configuration file that is read.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -167,7 +163,7 @@ impl Config {
                         "name another file with --config, or make this one readable",
                     ),
                 );
-                let lang = lang_of(&decoder.surroundings);
+                let lang = decoder.surroundings.lang();
                 return Err(decoder.into_errors(SourceFile { path, text: String::new() }, lang));
             }
         };
@@ -186,7 +182,7 @@ impl Config {
             }),
             config => {
                 let lang =
-                    config.map_or_else(|| lang_of(&decoder.surroundings), |read| read.language);
+                    config.map_or_else(|| decoder.surroundings.lang(), |read| read.language);
                 Err(decoder.into_errors(source, lang))
             }
         }
@@ -213,21 +209,6 @@ impl Decoder {
         }
         ConfigErrors { problems, warnings, language, file }
     }
-}
-
-fn read_file(path: &Path) -> Result<String, Both> {
-    let system = |error: io::Error| Both::same(error);
-    if std::fs::metadata(path).map_err(system)?.len() > FILE_BYTES_MAX {
-        return Err(
-            both!(zh: "超过 {FILE_BYTES_MAX} 字节", en: "larger than {FILE_BYTES_MAX} bytes"),
-        );
-    }
-    std::fs::read_to_string(path).map_err(system)
-}
-
-/// The language of the locale; what the configuration says is stronger.
-fn lang_of(surroundings: &Surroundings) -> Lang {
-    Lang::of_environment(|name| surroundings.variable(name).map(|(text, _)| text))
 }
 
 /// Lays the environment and the command line over the file.
@@ -290,7 +271,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     reach::check(decoder, &apps, &routes, &kinds);
     let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
-    let language = lang_of(&decoder.surroundings);
+    let language = decoder.surroundings.lang();
     Some(Config {
         language: root
             .key("language", "of what the gateway itself says in chats and at the command line; the locale's by default")

@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 
 use super::condition::Condition;
 use super::decoder::Spot;
-use super::field::{Field, choices, unknown_value};
+use super::field::{Field, choices};
+use super::nearest::unknown_value;
 use super::section::{NAME_LEN_MAX, Section};
 use super::units::{days, secs};
 use crate::both::{Both, both};

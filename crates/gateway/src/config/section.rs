@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::decoder::{Decoder, Spot};
 use super::key::Key;
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use super::problem::{Class, Origin};
 use super::tree::{Entry, Node, Table};
 use crate::both::{Both, both};
@@ -244,11 +244,6 @@ impl Drop for Section<'_> {
 
 /// What a section has to be.
 pub(super) const A_TABLE: Both = Both::of("表", "a table");
-
-/// The name that may be meant.
-pub(super) fn did_you_mean(name: &str) -> Both {
-    both!(zh: "是不是想写 `{name}`？", en: "did you mean `{name}`?")
-}
 
 /// Names end up in logs, metrics and file names: letters, digits, `-` and `_`.
 fn check_name(spot: Spot<'_>, name: &str) {

@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 
 use super::problem::Origin;
 use crate::both::{Both, both};
+use crate::words::Lang;
 
 /// The file's name, and the name of the folder it has below `~/.config` and `/etc`.
 const FILE_NAME: &str = "larkline.toml";
+
+/// Largest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Everything a configuration is made from.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +117,11 @@ impl Surroundings {
         (!variable.value.is_empty()).then_some((variable.value.as_str(), origin))
     }
 
+    /// The language of the locale; what the configuration says is stronger.
+    pub(super) fn lang(&self) -> Lang {
+        Lang::of_environment(|name| self.variable(name).map(|(text, _)| text))
+    }
+
     /// The variables whose names start with `prefix`, with the rest of their names.
     pub(super) fn with_prefix<'a>(
         &'a self,
@@ -150,6 +159,17 @@ impl Surroundings {
         let dir = directory(&env, "XDG_STATE_HOME", ".local/state");
         dir.map_or_else(|| self.base.join(".larkline"), |dir| dir.join("larkline"))
     }
+}
+
+/// The text of the file.
+pub(super) fn read_file(path: &Path) -> Result<String, Both> {
+    let system = |error: io::Error| Both::same(error);
+    if std::fs::metadata(path).map_err(system)?.len() > FILE_BYTES_MAX {
+        return Err(
+            both!(zh: "超过 {FILE_BYTES_MAX} 字节", en: "larger than {FILE_BYTES_MAX} bytes"),
+        );
+    }
+    std::fs::read_to_string(path).map_err(system)
 }
 
 fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(), Both> {
