@@ -4,6 +4,8 @@ mod init;
 mod job;
 mod service;
 
+// tidy: long file: the whole command line, as its help shows it, in one place
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -187,6 +189,9 @@ pub(crate) struct DoctorArgs {
     /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Host at which apps are amended by QR code [default: the domain's own].
+    #[arg(long, value_name = "URL", requires = "fix")]
+    pub(crate) accounts: Option<url::Url>,
 }
 
 /// A positive number of seconds, a day at most.

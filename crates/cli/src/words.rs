@@ -7,22 +7,7 @@ use crate::lang::{either, lang};
 
 /// A verdict, or the state of a message, a task or a job. One that is not known stays as it is.
 pub(crate) fn outcome(word: &str) -> &str {
-    let zh = match word {
-        "waiting" => "等待中",
-        "replied" => "已回复",
-        "filtered" => "已过滤",
-        "failed" => "失败",
-        "queued" => "排队中",
-        "running" => "运行中",
-        "retrying" => "等待重试",
-        "done" => "已完成",
-        "delivered" => "已送达",
-        "dead" => "死信",
-        "dropped" => "已关闭",
-        "withdrawn" => "已撤回",
-        other => other,
-    };
-    either(zh, word)
+    larkline_gateway::words::outcome(lang(), word)
 }
 
 /// Where a session stands; its English word is that of JSON.

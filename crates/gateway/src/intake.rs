@@ -162,6 +162,7 @@ impl Intake {
                 let told = events.iter().zip(&accepted);
                 told.for_each(|(event, accepted)| log(&self.app.name, event, accepted));
                 self.hand_on(&events, &accepted);
+                crate::recall::heard(&self.shared, &self.app.name, &events).await;
                 mark_acked(&self.shared, acked).await;
                 failpoint!("ack_marked");
                 true

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{FiringAlert, Rule};
 use crate::clock::{ms, now_ms};
+use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::host::{Host, Own};
-use crate::proof::{self, Proof};
+use crate::metrics::{AppLabel, EndpointLabel, Metrics, ProofLabel};
+use crate::proof::{self, Proof, Standing};
+use crate::quota::MonthlyCalls;
 use crate::say_in;
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
@@ -108,12 +111,25 @@ pub struct AppStatus {
     pub link: LinkView,
     /// Whether the link hears, proofs of rising strength.
     pub proofs: Vec<Proof>,
+    /// Silence after which the platform is asked whether the link hears: learnt from the app's own
+    /// habits at the time of its last event.
+    #[serde(default)]
+    pub unusual_silence_ms: u64,
+    /// Whether it is; else there is too little history, and it is `link.suspect_after`.
+    #[serde(default)]
+    pub is_silence_learnt: bool,
+    /// Messages read back from chats since the start, which the platform had not delivered.
+    #[serde(default)]
+    pub repaired: u64,
     /// People's messages in groups since the start.
     pub group_messages: u64,
     /// Those of them that mention the bot.
     pub group_mentions: u64,
     /// What goes out.
     pub governor: GovernorStatus,
+    /// The calls of the month.
+    #[serde(default)]
+    pub month: MonthlyCalls,
 }
 
 /// The connection as people and programs see it.
@@ -223,7 +239,10 @@ impl Status {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
-        let apps: Vec<AppStatus> = apps.iter().map(|a| AppStatus::take(a)).collect();
+        let apps: Vec<AppStatus> = {
+            let config = shared.config.load();
+            apps.iter().map(|a| AppStatus::take(a, &config)).collect()
+        };
         let store_writable = !shared.store_health.is_ill();
         let mut status = Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -279,6 +298,8 @@ impl Status {
     pub fn export(&self, shared: &Shared) {
         let m = &shared.metrics;
         m.events.clear();
+        // A new month has none of the endpoints of the one before.
+        m.month_calls.clear();
         for t in &self.tally {
             let label = crate::metrics::VerdictLabel {
                 app: t.app.clone(),
@@ -298,7 +319,7 @@ impl Status {
             m.queue_items.get_or_create(&crate::metrics::QueueLabel { queue }).set(n.cast_signed());
         }
         for app in &self.apps {
-            let label = crate::metrics::AppLabel { app: app.name.clone() };
+            let label = AppLabel { app: app.name.clone() };
             m.link_verified.get_or_create(&label).set(i64::from(app.link.verified));
             m.link_connects.get_or_create(&label).set(app.link.connects.cast_signed());
             m.link_closes.get_or_create(&label).set(app.link.closes.cast_signed());
@@ -312,6 +333,8 @@ impl Status {
                 let age = at.map_or(-1, |at| (self.at_ms - at) / 1000);
                 gauge.get_or_create(&label).set(age);
             }
+            app.export_hearing(m);
+            app.export_calls(m);
         }
         m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
         for rule in Rule::ALL {
@@ -346,11 +369,14 @@ impl Previous {
 }
 
 impl AppStatus {
-    fn take(app: &AppRuntime) -> Self {
+    fn take(app: &AppRuntime, config: &Config) -> Self {
         // Copied out: holding the borrow would hold up the link's own task.
         let link = app.link.status().borrow().clone();
         Self {
             proofs: app.proofs.list(&link),
+            unusual_silence_ms: app.proofs.unusual().0,
+            is_silence_learnt: app.proofs.unusual().1,
+            repaired: app.proofs.repaired(),
             name: app.name.clone(),
             app_id: app.app_id.to_string(),
             bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -358,7 +384,40 @@ impl AppStatus {
             group_messages: app.groups.messages.load(Ordering::Relaxed),
             group_mentions: app.groups.mentions.load(Ordering::Relaxed),
             governor: app.governor.status(),
+            month: app.quota.month(&app.api, config.quota_of(&app.name), now_ms()),
         }
+    }
+
+    fn export_hearing(&self, m: &Metrics) {
+        for proof in &self.proofs {
+            let label = ProofLabel { app: self.name.clone(), proof: proof.name.clone() };
+            m.link_proof.get_or_create(&label).set(match proof.standing {
+                Standing::Holds => 1,
+                Standing::Fails => 0,
+                Standing::Unknown => -1,
+            });
+        }
+        let label = AppLabel { app: self.name.clone() };
+        let silence = i64::try_from(self.unusual_silence_ms / 1000).unwrap_or(i64::MAX);
+        m.link_unusual_silence.get_or_create(&label).set(silence);
+        // Shown from the start: a rate needs the nothing before the first.
+        let _shown = m.repaired_messages.get_or_create(&label);
+    }
+
+    fn export_calls(&self, m: &Metrics) {
+        let (app, figure) = (&self.name, |n: u64| i64::try_from(n).unwrap_or(i64::MAX));
+        let label = AppLabel { app: app.clone() };
+        for (endpoint, calls) in &self.month.calls {
+            let label = EndpointLabel { app: app.clone(), endpoint: endpoint.clone() };
+            m.month_calls.get_or_create(&label).set(figure(*calls));
+        }
+        m.month_projected.get_or_create(&label).set(figure(self.month.projected));
+        m.month_quota.get_or_create(&label).set(self.month.quota.map_or(-1, figure));
+        let g = &self.governor;
+        m.sends_granted.get_or_create(&label).set(figure(g.granted));
+        let waiting = i64::try_from(g.waiting).unwrap_or(i64::MAX);
+        m.sends_waiting.get_or_create(&label).set(waiting);
+        m.sends_throttled.get_or_create(&label).set(figure(g.throttled));
     }
 
     fn not_ready(&self, lang: Lang) -> Option<String> {

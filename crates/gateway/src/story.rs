@@ -174,6 +174,7 @@ fn sentence(entry: &LogEntry, item: &str, handler: &str) -> String {
         "retried" => format!("{item} is due again, by hand"),
         "dropped" => format!("{item} was closed by hand"),
         "merged" => format!("{item} is {detail}, which answers both"),
+        "recalled" => "its writer took the message back".to_owned(),
         "unreadable" => format!("kept as it came, but it cannot be read: {detail}"),
         // Written by an earlier version, which wrote sentences.
         _ => detail.clone(),

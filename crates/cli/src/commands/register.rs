@@ -91,16 +91,16 @@ async fn count_down(offer: &Offer) -> std::convert::Infallible {
 /// What a failure means to the operator.
 fn failed(error: RegistrationError) -> Failed {
     let by_hand = either(
-        "这是服务器的原话；请在开发者后台建应用，用 --app-id 和 --app-secret-file 填入",
-        "these are the server's own words; make the app in the console, and use --app-id and --app-secret-file",
+        "这是服务器的原话；请改在开发者后台手工设置（docs/getting-started.zh-CN.md）",
+        "these are the server's own words; set the app up in the console by hand (docs/getting-started.md)",
     );
     let (class, what, next) = match error {
         RegistrationError::Denied => (
             Class::PlatformConfig,
             either("对方拒绝了", "the person refused").to_owned(),
             either(
-                "再运行一次并在页面上同意；或者在开发者后台建好应用，用 --app-id 和 --app-secret-file",
-                "run it again and allow it on the page; or make the app in the console, and use --app-id and --app-secret-file",
+                "再运行一次并在页面上同意；或者在开发者后台手工设置（docs/getting-started.zh-CN.md）",
+                "run it again and allow it on the page; or set the app up in the console by hand (docs/getting-started.md)",
             ),
         ),
         RegistrationError::Expired { last } => (
@@ -123,8 +123,8 @@ fn failed(error: RegistrationError) -> Failed {
             Class::of_api(&call),
             say!(zh: "账号主机没有给出回答：{call}", en: "the host of accounts gave no answer: {call}"),
             either(
-                "请检查到账号主机的网络和代理（--proxy、--ca-file），或用 --app-id 和 --app-secret-file",
-                "check network and proxy to the host of accounts (--proxy, --ca-file), or use --app-id and --app-secret-file",
+                "请检查到账号主机的网络和代理（[network]，init 用 --proxy 和 --ca-file），或在开发者后台手工设置",
+                "check network and proxy to the host of accounts ([network]; for init --proxy and --ca-file), or set the app up in the console by hand",
             ),
         ),
         other @ (RegistrationError::Unsupported { .. } | _) => (

@@ -113,7 +113,7 @@ fn known(item: &str, done: bool) -> Result<Json<Value>, Refusal> {
 }
 
 /// `t7` is task 7, `o7` outgoing message 7.
-fn parse_item(text: &str) -> Result<DeadItem, Refusal> {
+pub(crate) fn parse_item(text: &str) -> Result<DeadItem, Refusal> {
     let number = text.get(1..).and_then(|n| n.parse::<i64>().ok());
     match (text.as_bytes().first(), number) {
         (Some(b't'), Some(n)) => Ok(DeadItem::Task(TaskId(n))),

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{alerts, jobs, lists, probe, replies, send, sessions};
 use crate::alert::Post;
 use crate::both::{Both, both};
+use crate::dashboard;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -77,7 +78,7 @@ pub enum Command {
 pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) Both);
 
 impl Refusal {
-    /// One that only programs read: a service's later answer, an agent at its task.
+    /// One in English alone, for programs: a service's later answer, an agent at its task, a browser.
     pub(crate) fn of_program(status: StatusCode, text: impl std::fmt::Display) -> Self {
         Self(status, Both::same(text))
     }
@@ -137,6 +138,18 @@ fn operator() -> Router<Admin> {
         .route("/v1/stop", post(stop))
 }
 
+/// The lists, for the dashboard's listener; nothing in them changes anything.
+pub(crate) fn lists_to_read() -> Router<Admin> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/messages", get(lists::messages))
+        .route("/chats", get(lists::chats))
+        .route("/dead", get(lists::dead))
+        .route("/sessions", get(sessions::sessions))
+        .route("/sessions/{id}", get(sessions::session))
+        .route("/story", get(lists::story))
+}
+
 /// Binds the operator's socket, readable by its owner alone. A stale socket file of a dead
 /// process is replaced; the instance lock is held by now, so no live one can own it.
 ///
@@ -165,10 +178,14 @@ pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: Cancella
     }
 }
 
-/// Serves the public part over TCP until cancelled.
+/// Serves the public part and the dashboard over TCP until cancelled.
 pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: CancellationToken) {
     let guard = middleware::from_fn_with_state(admin.clone(), guard);
-    let app = public().layer(guard).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let app = public().layer(guard).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let mut app = app.with_state(admin.clone());
+    if admin.shared.config.load().server.dashboard {
+        app = app.merge(dashboard::router(admin, cancel.clone()));
+    }
     let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!("the HTTP listener failed: {error}");

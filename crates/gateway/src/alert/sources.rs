@@ -62,6 +62,7 @@ impl Sources {
             readings.extend(seen.link(shared.started_ms, now_ms));
             readings.extend(seen.deaf(&app.proofs.list(&link)));
             readings.extend(self.storm(&seen, now_ms));
+            readings.extend(running_out(app, &config, now_ms));
         }
         self.ask_store(shared, &config, now_ms).await;
         readings.extend(self.store_readings(&config));
@@ -201,7 +202,7 @@ impl Seen<'_> {
         if age_ms <= due_ms {
             return None;
         }
-        if !matches!(link.state, State::Verified | State::Stale) {
+        if !matches!(link.state, State::Upgraded | State::Verified | State::Stale) {
             // There is nobody to answer: that is another rule's.
             return Some(unknown(Rule::PongMissing, app));
         }
@@ -356,6 +357,21 @@ pub(super) fn bad(
 ) -> Reading {
     let (subject, what) = (subject.to_owned(), Both::each(words));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
+}
+
+/// Much of the month's calls is used; worse at each step.
+fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading> {
+    let month = app.quota.month(&app.api, config.quota_of(&app.name), now_ms);
+    let least = u64::from(config.alerts.threshold(Rule::QuotaRunningOut));
+    let (app, step, used) = (&app.name, month.passed(least)?, month.used);
+    let (quota, projected) = (month.quota.unwrap_or_default(), month.projected);
+    let reading = bad(Rule::QuotaRunningOut, app, |lang| {
+        say_in!(lang,
+            zh: "应用 {app}：本月已调用 {used} 次，超过配额 {quota} 的 {step}%，预计月底 {projected} 次",
+            en: "app {app}: {used} calls this month, beyond {step} % of {quota}, {projected} by its end if it goes on so"
+        )
+    });
+    Some(Reading { level: step, ..reading })
 }
 
 /// A condition that cannot be known now.

@@ -24,6 +24,7 @@ pub fn page(rule: Rule) -> String {
         | Rule::CertificateRefused
         | Rule::CredentialsRefused
         | Rule::QuotaUsedUp
+        | Rule::QuotaRunningOut
         | Rule::Unanswered
         | Rule::QueueFull
         | Rule::DeadLetters
@@ -121,6 +122,10 @@ pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
             "本月的 API 调用额度已用完，回复发不出去。",
             "this month's API calls are used up: answers cannot be sent.",
         ),
+        Rule::QuotaRunningOut => lang.either(
+            "本月的 API 调用额度快用完了；用完后平台会拒绝调用。",
+            "this month's API calls run out; then the platform refuses more.",
+        ),
         Rule::Unanswered => lang.either(
             "有人发了消息，规定时间内没有回复、拒绝或提示。",
             "somebody wrote, and had no answer, refusal or notice in time.",
@@ -181,7 +186,8 @@ pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
         | Rule::ChildOverLimit
         | Rule::HighMemory
         | Rule::HighCpu
-        | Rule::ReconnectStorm => "larkline status",
+        | Rule::ReconnectStorm
+        | Rule::QuotaRunningOut => "larkline status",
         Rule::DestinationFailed | Rule::HeartbeatFailed => "larkline alerts",
         Rule::LinkDown
         | Rule::Deaf

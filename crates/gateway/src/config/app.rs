@@ -5,16 +5,19 @@ use larkline_proto::id::{AppId, OpenId};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::MAIN_APP;
 use super::decoder::Spot;
 use super::field::{A_STRING, Field, choices};
 use super::section::Section;
+use super::{Config, MAIN_APP};
 use crate::both::{Both, both};
 
 /// The platform in China.
 const FEISHU: &str = "https://open.feishu.cn";
 /// The platform elsewhere.
 const LARK: &str = "https://open.larksuite.com";
+
+/// Calls a month, as free tenants had them at first.
+const QUOTA: u32 = 10_000;
 
 /// One app of the platform.
 #[derive(Clone, Debug)]
@@ -31,6 +34,15 @@ pub struct App {
     pub transport: Transport,
     /// Who owns it: the people who reach commands by default.
     pub owners: Vec<OpenId>,
+    /// Calls of a month that the tenant may make; `None` is no quota.
+    pub quota: Option<u32>,
+}
+
+impl Config {
+    /// Calls of a month that the tenant of this app may make.
+    pub fn quota_of(&self, app: &str) -> Option<u64> {
+        self.apps.iter().find(|known| known.name == app)?.quota.map(u64::from)
+    }
 }
 
 /// How events of an app arrive.
@@ -115,8 +127,16 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
             app's messages",
         )
         .or(Vec::new());
+    let quota = section
+        .key(
+            "quota",
+            "calls a month before the platform refuses: what free tenants had at first; 0 is no \
+            quota, for tenants that pay",
+        )
+        .within(QUOTA, 0..=1_000_000_000);
+    let quota = Some(quota).filter(|quota| *quota > 0);
     check_transport(&mut section, transport);
-    Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners })
+    Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners, quota })
 }
 
 /// The two keys of webhooks are needed there, and useless leftovers on a long connection.

@@ -8,7 +8,10 @@ use std::fmt;
 
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
+use super::decoder::Spot;
+use super::field::Field;
 use super::nearest::nearest;
 use crate::both::{Both, both};
 use crate::words::Lang;
@@ -114,6 +117,32 @@ impl Condition {
         let expression = environment.compile_expression(&self.source).map_err(compile_error)?;
         let value = expression.eval(Serde(facts)).map_err(compile_error)?;
         Ok(value.is_true())
+    }
+}
+
+impl Field for Condition {
+    const KIND: &'static str = "condition";
+    const HINT: Both = Both::of(
+        "如 \"chat_type == 'group' and 'deploy' in text\"",
+        "as \"chat_type == 'group' and 'deploy' in text\"",
+    );
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = spot.text(&Both::of("条件", "a condition"), Self::HINT)?;
+        match Self::new(text) {
+            Ok(condition) => Some(condition),
+            Err(error) => {
+                let message = both!(
+                    zh: "条件无法编译：{why}", en: "the condition does not compile: {why}";
+                    why = error.text()
+                );
+                spot.refuse(message, Self::HINT)
+            }
+        }
+    }
+
+    fn shown(&self) -> Json {
+        json!(self.source())
     }
 }
 

@@ -386,10 +386,8 @@ fn read_http(section: &mut Section<'_>) -> Option<Http> {
     if let Some(Err(private)) = checked.map(|url| guard::check_host(url, true)) {
         section.refuse(
             "url",
-            both!(
-                zh: "{host} 不在公网上", en: "{host} is not on the public internet",
-                host = private.host
-            ),
+            both!(zh: "{host} 不在公网上", en: "{host} is not on the public internet",
+                host = private.host),
             Both::of(
                 "如果确实如此，加上 `allow_private = true`",
                 "if that is meant, add `allow_private = true`",

@@ -34,6 +34,7 @@ mod log;
 mod mask;
 mod nearest;
 mod network;
+mod obsolete;
 mod placeholder;
 mod policy;
 mod problem;
@@ -54,7 +55,7 @@ mod tree;
 mod units;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use alerts::{Alerts, Heartbeat, Quiet, RuleSettings};
@@ -70,7 +71,7 @@ pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
-pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use route::{MESSAGE_EVENT, Match, Mention, Repair, Route, Senders, Stale};
 pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
@@ -181,8 +182,7 @@ impl Config {
                 ..config
             }),
             config => {
-                let lang =
-                    config.map_or_else(|| decoder.surroundings.lang(), |read| read.language);
+                let lang = config.map_or_else(|| decoder.surroundings.lang(), |read| read.language);
                 Err(decoder.into_errors(source, lang))
             }
         }
@@ -259,7 +259,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         );
         decoder.refuse(Both::of("没有应用", "there is no app"), hint);
     }
-    obsolete_sections(&mut root);
+    obsolete::refuse(&mut root);
     let (mut handlers, kinds) = read_handlers(&mut root);
     let mut routes = read_routes(&mut root, &app_names, &kinds);
     if !root.has("route") {
@@ -310,26 +310,6 @@ pub const OURS: [&str; 2] = [DESK, JOBS];
 
 /// Name of the handler that is there without being configured.
 const BUILT_IN: &str = "echo";
-
-/// Sections of earlier tools, so that their owners are told what became of them.
-fn obsolete_sections(root: &mut Section<'_>) {
-    if root.has("adapter") {
-        root.ignore("adapter");
-        root.warn(
-            "adapter",
-            Both::of("这一节已废弃，不起作用", "the section is obsolete and has no effect"),
-            Both::of("删除它", "remove it"),
-        );
-    }
-    if root.has("feishu") {
-        root.ignore("feishu");
-        root.refuse(
-            "feishu",
-            Both::of("这一节在这里另有名称", "the section has another name here"),
-            Both::of("把 [feishu] 改为 [app.main]", "write [app.main] instead of [feishu]"),
-        );
-    }
-}
 
 /// The handlers that are right, and the kinds of all of them by name.
 fn read_handlers(

@@ -57,6 +57,8 @@ pub struct Route {
     pub stale_after: Option<Duration>,
     /// What happens to an older one.
     pub stale: Stale,
+    /// What happens to messages that were written while the link was down.
+    pub repair: Repair,
     /// How long a message may wait for its answer before that is an alert.
     pub answer_within: Duration,
     /// Name of the handler.
@@ -96,6 +98,17 @@ pub enum Stale {
     Ask,
 }
 
+/// What happens to messages that the platform never delivered and a chat's history has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// They are handled.
+    On,
+    /// They are kept, and their chat is asked whether they still matter.
+    Ask,
+    /// They are kept.
+    Off,
+}
+
 /// What a text must contain: any of the keywords, or the regex.
 #[derive(Clone, Debug)]
 pub struct Match {
@@ -122,6 +135,7 @@ impl Route {
             also: false,
             stale_after: None,
             stale: Stale::Process,
+            repair: Repair::On,
             answer_within: ANSWER_WITHIN,
             handler: handler.to_owned(),
         }
@@ -155,6 +169,12 @@ choices!(Mention, "auto, always or never", {
     "auto" => Self::Auto,
     "always" => Self::Always,
     "never" => Self::Never,
+});
+
+choices!(Repair, "on, ask or off", {
+    "on" => Self::On,
+    "ask" => Self::Ask,
+    "off" => Self::Off,
 });
 
 choices!(Stale, "process, ask or skip", {
@@ -219,32 +239,6 @@ impl Field for Regex {
 
     fn shown(&self) -> Json {
         json!(self.as_str())
-    }
-}
-
-impl Field for Condition {
-    const KIND: &'static str = "condition";
-    const HINT: Both = Both::of(
-        "如 \"chat_type == 'group' and 'deploy' in text\"",
-        "as \"chat_type == 'group' and 'deploy' in text\"",
-    );
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text(&Both::of("条件", "a condition"), Self::HINT)?;
-        match Self::new(text) {
-            Ok(condition) => Some(condition),
-            Err(error) => {
-                let message = both!(
-                    zh: "条件无法编译：{why}", en: "the condition does not compile: {why}";
-                    why = error.text()
-                );
-                spot.refuse(message, Self::HINT)
-            }
-        }
-    }
-
-    fn shown(&self) -> Json {
-        json!(self.source())
     }
 }
 
@@ -314,10 +308,16 @@ pub(super) fn read(
                 still matters; nothing is dropped silently",
             )
             .or(default.stale),
+        repair: read_repair(&mut section),
         answer_within: read_answer_within(&mut section, default.answer_within),
         handler,
     };
-    if route.events.is_empty() {
+    check_events(&section, &route.events);
+    route
+}
+
+fn check_events(section: &Section<'_>, events: &[String]) {
+    if events.is_empty() {
         section.refuse(
             "events",
             Both::of(
@@ -327,7 +327,16 @@ pub(super) fn read(
             Both::of("删除这个键，或写明事件", "remove the key, or name events"),
         );
     }
-    route
+}
+
+fn read_repair(section: &mut Section<'_>) -> Repair {
+    section
+        .key(
+            "repair",
+            "messages written while the link was down, or that it did not hear, are read back from \
+            the chat: `on` handles them, `ask` asks the chat with a button, `off` only keeps them",
+        )
+        .or(Repair::On)
 }
 
 fn read_answer_within(section: &mut Section<'_>, default: Duration) -> Duration {

@@ -129,6 +129,8 @@ pub struct Server {
     pub task_socket: PathBuf,
     /// An HTTP listener beside it; `None` is none.
     pub http: Option<SocketAddr>,
+    /// Whether the HTTP listener serves the dashboard.
+    pub dashboard: bool,
     /// What a caller of the HTTP listener must show; needed beyond loopback.
     pub token: Option<Secret>,
     /// The base of reply URLs given to handlers, when it is not the listener's own address.
@@ -147,10 +149,13 @@ impl Server {
             http: section
                 .key(
                     "http",
-                    "HTTP beside it, for probes, metrics and later replies; nothing listens \
-                    unless asked",
+                    "HTTP beside it, for probes, metrics, later replies and the dashboard; \
+                    nothing listens unless asked",
                 )
                 .optional(),
+            dashboard: section
+                .key("dashboard", "`false`: the HTTP listener has no pages for people")
+                .or(true),
             token: section
                 .key("token", "callers of the HTTP listener show it; needed beyond loopback")
                 .optional(),

@@ -10,7 +10,7 @@ pub struct Step {
     /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
     /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
     /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`,
-    /// `merged`, `withdrawn`, `verdict`.
+    /// `merged`, `withdrawn`, `recalled`, `verdict`.
     pub step: String,
     /// The same as a sentence.
     pub text: String,

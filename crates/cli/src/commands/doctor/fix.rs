@@ -1,7 +1,5 @@
 //! `doctor --fix`: one QR code an app that adds what it lacks in the console.
 
-use std::time::Duration;
-
 use larkline_client::Dialer;
 use larkline_client::registration::{Accounts, Registrar, Wanted};
 use larkline_proto::id::AppId;
@@ -9,6 +7,7 @@ use larkline_proto::id::AppId;
 use super::console::Findings;
 use super::platform::Patient;
 use super::report::{Check, Report};
+use crate::args::DoctorArgs;
 use crate::commands::register;
 use crate::lang::either;
 
@@ -41,12 +40,13 @@ impl Gap {
 }
 
 /// Draws a code for each app and waits; whether all was allowed.
-pub(super) async fn all(report: &mut Report, gaps: Vec<Gap>, limit: Duration) -> bool {
+pub(super) async fn all(report: &mut Report, gaps: Vec<Gap>, args: &DoctorArgs) -> bool {
     const NAME: &str = "fix";
     let mut allowed = true;
-    for Gap { app_id, wanted, accounts, dialer } in gaps {
+    for Gap { app_id, wanted, mut accounts, dialer } in gaps {
+        accounts.base = args.accounts.clone().unwrap_or(accounts.base);
         let list = register::listed(&wanted);
-        let registrar = Registrar::new(dialer, accounts, limit);
+        let registrar = Registrar::new(dialer, accounts, args.timeout);
         match register::run(&registrar, &wanted).await {
             Ok(done) if done.app_id == app_id => {
                 report.add(Check::pass(

@@ -48,7 +48,7 @@ pub(crate) async fn run(
         return report.finish();
     }
     report.section(either("补上缺少的", "add what is missing"));
-    if !fix::all(&mut report, gaps, args.timeout).await {
+    if !fix::all(&mut report, gaps, &args).await {
         return report.finish();
     }
     // What was found before does not hold any more.

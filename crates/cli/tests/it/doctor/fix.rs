@@ -24,7 +24,9 @@ async fn poor() -> Rig {
 async fn fixed(rig: &Rig, answer: Scan) -> (i32, String, String) {
     let said = rig.path("said");
     let mut command = rig.command();
-    command.args(["doctor", "--fix", "--timeout", "20", "--no-link"]).stdout(Stdio::piped());
+    let url = rig.sim.url();
+    let args = ["doctor", "--fix", "--accounts", &url, "--timeout", "20", "--no-link"];
+    command.args(args).stdout(Stdio::piped());
     command.stderr(std::fs::File::create(&said).unwrap());
     let child = command.spawn().unwrap();
     let code = || read(&said).lines().find(|l| l.contains("user_code=")).map(str::to_owned);
