@@ -40,7 +40,8 @@ impl Site {
         let server = format!("[server]\nhttp = \"{address}:{port}\"\n{server}\n");
         let link =
             "[link]\nbackoff_first = \"300ms\"\nbackoff_max = \"2s\"\nrecovery_target = \"1s\"\n";
-        let mut rig = Rig::new(&format!("{FAILING}{ECHO}\n{server}{link}")).await;
+        let alerts = "[alerts]\nclear_after = \"1s\"\n";
+        let mut rig = Rig::new(&format!("{FAILING}{ECHO}\n{server}{link}{alerts}")).await;
         rig.script("printer", "cat > /dev/null; [ -e mended ] && { echo mended; exit; }; exit 3");
         rig.run(&[]).await;
         rig.ready().await;
