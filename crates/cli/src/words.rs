@@ -15,6 +15,11 @@ pub(crate) fn session(state: SessionState) -> String {
     either(session_state(lang(), state), state.to_string())
 }
 
+/// The way to a host: a proxy by its name, or none.
+pub(crate) fn route(word: &str) -> &str {
+    if word == "direct" { either("直连", word) } else { word }
+}
+
 /// The kind of a chat.
 pub(crate) fn chat_type(word: &str) -> &str {
     let zh = match word {

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod alert;
 pub mod ask;
 pub mod at_work;
+pub mod both;
 pub mod callback;
 pub mod card;
 pub mod cards;

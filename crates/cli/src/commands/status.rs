@@ -132,7 +132,7 @@ fn store_lines(s: &Status, out: &mut Vec<String>) {
 
 /// An alert that fires; `larkline alerts` says more.
 fn alert(a: &FiringAlert) -> String {
-    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.in_lang(lang()));
+    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.text(lang()));
     let text = say!(zh: "{rule}，自 {since}：{what}", en: "{rule} since {since}: {what}");
     labelled("告警", "ALERT", &text)
 }
@@ -349,7 +349,7 @@ pub(crate) fn socket(l: &LinkView) -> String {
             let tls = l.tls.as_ref().map(|t| format!(", {t}")).unwrap_or_default();
             let unknown = either("状态未知", "state unknown");
             let state = l.tcp_state.as_deref().unwrap_or(unknown);
-            format!("{local} → {peer} {state} ({}, {}{tls})", l.host, l.route)
+            format!("{local} → {peer} {state} ({}, {}{tls})", l.host, words::route(&l.route))
         }
         _ => either("无：没有打开的连接", "none: no connection is open").to_owned(),
     }

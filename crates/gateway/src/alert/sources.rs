@@ -11,7 +11,7 @@ use larkline_store::record::Depths;
 
 use super::engine::{Reading, Standing};
 use super::rule::Rule;
-use super::words::Words;
+use crate::both::Both;
 use crate::clock::ms;
 use crate::config::Config;
 use crate::pressure::Subject;
@@ -355,7 +355,7 @@ pub(super) fn bad(
     subject: &str,
     words: impl Fn(crate::words::Lang) -> String,
 ) -> Reading {
-    let (subject, what) = (subject.to_owned(), Words::of(words));
+    let (subject, what) = (subject.to_owned(), Both::each(words));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
 }
 
@@ -376,6 +376,6 @@ fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading
 
 /// A condition that cannot be known now.
 pub(super) fn unknown(rule: Rule, subject: &str) -> Reading {
-    let what = Words::same("");
+    let what = Both::same("");
     Reading { rule, subject: subject.to_owned(), standing: Standing::Unknown, level: 0, what }
 }

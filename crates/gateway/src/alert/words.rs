@@ -3,8 +3,6 @@
 //! No word here is a chat's: names of apps, handlers and ids, figures and faults, and nothing a
 //! person wrote.
 
-use serde::{Deserialize, Serialize};
-
 use super::engine::{Episode, Kind};
 use super::rule::{Rule, Severity};
 use crate::clock::local;
@@ -13,33 +11,6 @@ use crate::words::Lang;
 
 /// Where the pages with a section for each rule are.
 const PAGES: &str = "docs/errors/";
-
-/// A sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words {
-    /// Chinese.
-    pub zh: String,
-    /// English.
-    pub en: String,
-}
-
-impl Words {
-    /// The same in both: a name, a fault.
-    pub fn same(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { zh: text.clone(), en: text }
-    }
-
-    /// Made once for each language.
-    pub fn of(make: impl Fn(Lang) -> String) -> Self {
-        Self { zh: make(Lang::Zh), en: make(Lang::En) }
-    }
-
-    /// The one of this language.
-    pub fn in_lang(&self, lang: Lang) -> &str {
-        lang.either(&self.zh, &self.en)
-    }
-}
 
 /// The page that says more about a rule's alerts.
 pub fn page(rule: Rule) -> String {
@@ -88,7 +59,7 @@ pub fn kind(lang: Lang, kind: Kind) -> &'static str {
 /// One line: the subject of a mail, the first line of a message.
 pub fn title(lang: Lang, of: Kind, alert: &Episode) -> String {
     let (of, how) = (kind(lang, of), severity(lang, alert.severity));
-    let (rule, what) = (alert.rule.name(), alert.what.in_lang(lang));
+    let (rule, what) = (alert.rule.name(), alert.what.text(lang));
     say_in!(lang, zh: "[larkline] {of}（{how}）{rule}：{what}", en: "[larkline] {of} ({how}) {rule}: {what}")
 }
 
@@ -237,6 +208,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::both::Both;
 
     #[test]
     fn a_notice_says_what_since_when_what_it_means_and_what_to_do_in_both_languages() {
@@ -250,7 +222,7 @@ mod tests {
                 good_since_ms: None,
                 ended_ms: None,
                 level: 0,
-                what: Words { zh: "怎么了".to_owned(), en: "what it is".to_owned() },
+                what: Both::of("怎么了", "what it is"),
                 told: BTreeMap::new(),
             };
             for (lang, parts) in [

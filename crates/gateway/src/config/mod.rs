@@ -55,8 +55,7 @@ mod tree;
 mod units;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use alerts::{Alerts, Heartbeat, Quiet, RuleSettings};
@@ -79,11 +78,12 @@ pub use sources::{Flag, Sources};
 pub use units::{Bytes, parse_duration, parse_size};
 
 use decoder::{Decoder, Setting};
-use problem::{Class, SourceFile, sorted};
+use problem::{Class, SourceFile, Weight, sorted};
 use section::Section;
-use sources::Surroundings;
+use sources::{Surroundings, read_file};
 use tree::Node;
 
+use crate::both::{Both, both};
 use crate::words::Lang;
 
 /// The variable that sets the language of people's words; known before any file is read.
@@ -94,9 +94,6 @@ const OVERLAY_PREFIX: &str = "LARKLINE__";
 
 /// The app that `FEISHU_APP_ID` and `LARK_APP_ID` mean.
 const MAIN_APP: &str = "main";
-
-/// Largest configuration file that is read.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -151,15 +148,24 @@ impl Config {
         let (surroundings, dotenv) = Surroundings::new(sources, file.as_deref());
         let decoder = Decoder::new(surroundings, file.as_deref().and_then(secret::open_mode));
         if let Err(problem) = dotenv {
-            decoder.refuse(problem, "correct that line of .env");
+            decoder.refuse(problem, Both::of("改正 .env 的这一行", "correct that line of .env"));
         }
         let path = file.clone().unwrap_or_default();
         let text = match file.as_deref().map_or_else(|| Ok(String::new()), read_file) {
             Ok(text) => text,
             Err(error) => {
-                let hint = "name another file with --config, or make this one readable";
-                decoder.refuse(format!("the configuration cannot be read: {error}"), hint);
-                return Err(decoder.into_errors(SourceFile { path, text: String::new() }));
+                decoder.refuse(
+                    both!(
+                        zh: "无法读取配置文件：{error}",
+                        en: "the configuration cannot be read: {error}"; error = error
+                    ),
+                    Both::of(
+                        "用 --config 指定其他文件，或让这个文件可读",
+                        "name another file with --config, or make this one readable",
+                    ),
+                );
+                let lang = decoder.surroundings.lang();
+                return Err(decoder.into_errors(SourceFile { path, text: String::new() }, lang));
             }
         };
         let (mut tree, syntax) = tree::parse(&text);
@@ -175,7 +181,10 @@ impl Config {
                 source,
                 ..config
             }),
-            Some(_) | None => Err(decoder.into_errors(source)),
+            config => {
+                let lang = config.map_or_else(|| decoder.surroundings.lang(), |read| read.language);
+                Err(decoder.into_errors(source, lang))
+            }
         }
     }
 
@@ -185,28 +194,21 @@ impl Config {
     }
 
     /// The warnings as text for people, in colour when asked; empty when there are none.
-    pub fn render_warnings(&self, color: bool) -> String {
-        problem::render(&self.warnings, &annotate_snippets::Level::WARNING, &self.source, color)
+    pub fn render_warnings(&self, color: bool, lang: Lang) -> String {
+        problem::render(&self.warnings, Weight::Warning, &self.source, color, lang)
     }
 }
 
 impl Decoder {
-    fn into_errors(self, file: SourceFile) -> ConfigErrors {
+    fn into_errors(self, file: SourceFile, language: Lang) -> ConfigErrors {
         let problems = sorted(self.problems.into_inner());
         let mut warnings = sorted(self.warnings.into_inner());
         if problems.iter().any(|problem| problem.class == Class::Syntax) {
             // What a file that cannot be read seems to lack says nothing about it.
             warnings.clear();
         }
-        ConfigErrors { problems, warnings, file }
+        ConfigErrors { problems, warnings, language, file }
     }
-}
-
-fn read_file(path: &Path) -> io::Result<String> {
-    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));
-    }
-    std::fs::read_to_string(path)
 }
 
 /// Lays the environment and the command line over the file.
@@ -249,9 +251,13 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     let apps: Vec<App> =
         named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
     if app_names.is_empty() {
-        let hint = "add [app.main] with app_id and app_secret to larkline.toml, or set \
-                    FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here";
-        decoder.refuse("there is no app", hint);
+        let hint = Both::of(
+            "在 larkline.toml 中加入带 app_id 和 app_secret 的 [app.main]，\
+             或设置 FEISHU_APP_ID 和 FEISHU_APP_SECRET（也可以写在这里的 .env 文件中）",
+            "add [app.main] with app_id and app_secret to larkline.toml, or set \
+             FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here",
+        );
+        decoder.refuse(Both::of("没有应用", "there is no app"), hint);
     }
     obsolete::refuse(&mut root);
     let (mut handlers, kinds) = read_handlers(&mut root);
@@ -265,8 +271,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     reach::check(decoder, &apps, &routes, &kinds);
     let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
-    let language =
-        Lang::of_environment(|name| decoder.surroundings.variable(name).map(|(text, _)| text));
+    let language = decoder.surroundings.lang();
     Some(Config {
         language: root
             .key("language", "of what the gateway itself says in chats and at the command line; the locale's by default")
@@ -314,7 +319,11 @@ fn read_handlers(
     let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
     for (name, section) in root.named("handler") {
         if OURS.contains(&name.as_str()) {
-            section.refuse("", "the name is the gateway's own", "give the handler another name");
+            section.refuse(
+                "",
+                Both::of("这个名称由网关自己使用", "the name is the gateway's own"),
+                Both::of("给处理程序换个名称", "give the handler another name"),
+            );
         }
         let (kind, handler) = handler::read(section);
         kinds.insert(name.clone(), kind);
@@ -349,13 +358,19 @@ fn is_closed(kinds: &BTreeMap<String, Option<&'static str>>, handler: &str) -> b
 fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
     let owned = apps.iter().all(|app| !app.owners.is_empty());
     let (senders, whom) = match owned {
-        true => (Senders::Owners, "the owners"),
-        false => (Senders::Everyone, "everyone, because no owner is known"),
+        true => (Senders::Owners, Both::of("管理员", "the owners")),
+        false => (
+            Senders::Everyone,
+            Both::of("所有人，因为还不知道谁是管理员", "everyone, because no owner is known"),
+        ),
     };
     if !apps.is_empty() {
         decoder.warn(
-            format!("there is no route: the built-in echo answers {whom}"),
-            "add a [[route]] with a handler of yours",
+            both!(
+                zh: "没有路由：由内置的 echo 回答{whom}",
+                en: "there is no route: the built-in echo answers {whom}"; whom = whom
+            ),
+            Both::of("加入使用你的处理程序的 [[route]]", "add a [[route]] with a handler of yours"),
         );
     }
     Route { senders, ..Route::new("default", BUILT_IN) }

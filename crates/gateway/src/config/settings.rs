@@ -10,6 +10,7 @@ use url::Url;
 use super::field::choices;
 use super::section::Section;
 use super::units::{Bytes, days, secs};
+use crate::both::Both;
 use crate::words::Lang;
 
 /// `[governor]`: limits of what goes out, and of what one person may send in.
@@ -68,8 +69,11 @@ fn read_chat_rate(section: &mut Section<'_>, per_second: u32) -> ChatRate {
     if table.is_present() && section.has("chat_per_second") {
         section.refuse(
             "chat",
-            "chat and chat_per_second are two spellings of one limit",
-            "remove one",
+            Both::of(
+                "chat 和 chat_per_second 是同一个限制的两种写法",
+                "chat and chat_per_second are two spellings of one limit",
+            ),
+            Both::of("删除其中一个", "remove one"),
         );
     }
     ChatRate { points, window, block }
@@ -165,8 +169,13 @@ impl Server {
         };
         if server.token.is_none() && server.http.is_some_and(|address| !address.ip().is_loopback())
         {
-            let hint = "listen on 127.0.0.1, or set `token`";
-            section.refuse("http", "anyone who reaches this address could steer the gateway", hint);
+            let message = Both::of(
+                "能访问这个地址的任何人都可以控制网关",
+                "anyone who reaches this address could steer the gateway",
+            );
+            let hint =
+                Both::of("监听 127.0.0.1，或设置 `token`", "listen on 127.0.0.1, or set `token`");
+            section.refuse("http", message, hint);
         }
         server
     }

@@ -13,7 +13,7 @@ impl Config {
     /// Key, value and origin of all that is set or has a default; secrets show as `***`.
     pub fn shown(&self, lang: Lang) -> impl Iterator<Item = (&str, String, String)> {
         let set = self.settings.iter().filter(|setting| !setting.value.is_null());
-        set.map(move |s| (s.path.as_str(), s.value.to_string(), origin(&s.origin, lang)))
+        set.map(move |s| (s.path.as_str(), s.value.to_string(), s.origin.text(lang)))
     }
 
     /// All keys, one a line as `key = value  # origin`, or as a JSON array of
@@ -52,14 +52,5 @@ impl Config {
         });
         let settings: Vec<serde_json::Value> = entries.collect();
         format!("{:#}\n", json!({ "file": file, "settings": settings }))
-    }
-}
-
-fn origin(origin: &Origin, lang: Lang) -> String {
-    match (lang, origin) {
-        (Lang::Zh, Origin::Default) => "默认".to_owned(),
-        (Lang::Zh, Origin::File(place)) => format!("第 {} 行", place.line),
-        (Lang::Zh, Origin::Env { variable, dotenv: true }) => format!(".env 中的 {variable}"),
-        (_, other) => other.to_string(),
     }
 }

@@ -52,7 +52,7 @@ async fn act(dashboard: &Dashboard, letter: DeadItem, deed: &str) -> Result<&'st
         "drop" => (shared.store.drop_dead(letter, now_ms()).await?, "dropped"),
         other => {
             let text = format!("a dead letter can be retried or dropped, not {other:?}");
-            return Err(Refusal(StatusCode::NOT_FOUND, text));
+            return Err(Refusal::of_program(StatusCode::NOT_FOUND, text));
         }
     };
     if !done {

@@ -63,7 +63,7 @@ fn refuses(dashboard: &Dashboard, request: &Request) -> Option<Response> {
     let config = dashboard.admin.shared.config.load();
     let (headers, method) = (request.headers(), request.method());
     if let Some(why) = from_elsewhere(headers, method, config.server.token.is_some()) {
-        return Some(Refusal(StatusCode::FORBIDDEN, why.to_owned()).into_response());
+        return Some(Refusal::of_program(StatusCode::FORBIDDEN, why).into_response());
     }
     let token = config.server.token.as_ref()?;
     let path = request.uri().path();
@@ -76,7 +76,7 @@ fn refuses(dashboard: &Dashboard, request: &Request) -> Option<Response> {
         return Some(login::form(dashboard, request.uri().query(), false));
     }
     let text = "show the token of [server] as `Authorization: Bearer …`, or log in at /";
-    Some(Refusal(StatusCode::UNAUTHORIZED, text.to_owned()).into_response())
+    Some(Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response())
 }
 
 /// Whether a request shows the token, or a session made from it.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::page::{self, LangQuery};
 use super::{Dashboard, guard, seal};
 use crate::admin::Refusal;
+use crate::both::Both;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::words::Lang;
@@ -84,8 +85,11 @@ pub(super) fn form(dashboard: &Dashboard, query: Option<&str>, wrong: bool) -> R
 
 /// A form from before a restart, or of nobody's.
 pub(super) fn stale_form() -> Response {
-    let text = "this form is not of this run of the gateway; reload the page and press again";
-    Refusal(StatusCode::FORBIDDEN, text.to_owned()).into_response()
+    let text = Both::of(
+        "这个表单不属于网关的这次运行；请重新加载页面后再按",
+        "this form is not of this run of the gateway; reload the page and press again",
+    );
+    Refusal(StatusCode::FORBIDDEN, text).into_response()
 }
 
 /// Behind a proxy that speaks TLS the cookie goes nowhere else.

@@ -15,6 +15,7 @@ use super::look::Look;
 use super::shown::{Configuration, Shown, moment};
 use super::words::{self, Words};
 use crate::admin::Refusal;
+use crate::both::Both;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::story;
@@ -224,7 +225,10 @@ fn html(status: StatusCode, page: Result<String, minijinja::Error>) -> Response 
     match page.inspect_err(log) {
         Ok(page) => (status, Html(page)).into_response(),
         Err(_) => {
-            let text = "the page could not be made; the log says why".to_owned();
+            let text = Both::of(
+                "页面无法生成；原因见日志",
+                "the page could not be made; the log says why",
+            );
             Refusal(StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }

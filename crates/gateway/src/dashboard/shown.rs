@@ -279,9 +279,9 @@ impl<'l> Alert<'l> {
             critical: alert.severity == Severity::Critical,
             severity: alert::words::severity(lang, alert.severity),
             since_ms: alert.since_ms,
-            what: alert.what.in_lang(lang),
-            meaning: alert.meaning.in_lang(lang),
-            next: alert.next.in_lang(lang),
+            what: alert.what.text(lang),
+            meaning: alert.meaning.text(lang),
+            next: alert.next.text(lang),
         }
     }
 }

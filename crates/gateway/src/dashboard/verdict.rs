@@ -98,7 +98,7 @@ impl Look {
             )),
         }
         let fires = self.alerts.firing.iter().filter(|alert| !is_said_elsewhere(alert.rule));
-        cares.extend(fires.map(|alert| alert.what.in_lang(lang).to_owned()));
+        cares.extend(fires.map(|alert| alert.what.text(lang).to_owned()));
         let held = self.status.apps.iter().filter(|app| app.governor.wait_ms > HELD_UP_MS);
         cares.extend(held.map(|app| {
             let (name, seconds) = (&app.name, app.governor.wait_ms / 1000);

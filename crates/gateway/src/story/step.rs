@@ -14,7 +14,7 @@ pub struct Step {
     pub step: String,
     /// The same as a sentence.
     pub text: String,
-    /// What the sentence quotes: the words of an error, the first words of an answer.
+    /// What the sentence quotes: the words of an error, the first words of an answer, the id of a run.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// The task (`t7`) or outgoing message (`o7`).

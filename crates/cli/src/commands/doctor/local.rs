@@ -77,10 +77,7 @@ pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Optio
 }
 
 fn in_a_line(warning: &Warning) -> String {
-    match warning.path.is_empty() {
-        true => warning.message.clone(),
-        false => format!("{}: {}", warning.path, warning.message),
-    }
+    warning.title(lang())
 }
 
 /// Checks the machine; the status of the gateway of this configuration when it runs.
@@ -210,7 +207,7 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
                 let what = "no gateway runs with this configuration";
                 Check::pass(NAME, either("没有使用此配置的网关在运行", what))
             },
-            |claimed| held(claimed, &config.server.socket, silent, &error.to_string()),
+            |claimed| held(claimed, &config.server.socket, silent, &output::said(error.as_ref())),
         ),
         Err(error) => Check::skip(
             NAME,
@@ -223,7 +220,7 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
 fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     const NAME: &str = "instance";
     let Claimed { what, holder } = claimed;
-    let pid = holder.pid;
+    let (what, pid) = (what.text(lang()), holder.pid);
     if holder.socket == socket {
         let why = if silent {
             error
