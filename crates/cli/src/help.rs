@@ -88,6 +88,7 @@ const CHINESE: &[(&str, &str, &str)] = &[
     ("doctor", "timeout", "每一步最多用时，秒"),
     ("doctor", "no_link", "不打开长连接，片刻也不"),
     ("doctor", "fix", "每个应用给一个二维码，补上缺少的权限、事件和回调"),
+    ("doctor", "bundle", "把求助时需要的一切写进此归档（.tar.gz），不含密钥和聊天内容"),
     ("doctor", "post_upgrade", "升级之后：新版本是否在运行、连接是否已验证、等待中的一切是否还在"),
     ("doctor", "accounts", "扫码修改应用的主机 [默认：domain 自己的]"),
     ("probe", "", "在会话中发一个随机标记，测量相关事件返回的时间"),

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 
+use super::Config;
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -156,12 +158,19 @@ pub struct ConfigErrors {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
     pub(super) file: SourceFile,
+    pub(super) rest: Box<Config>,
 }
 
 impl ConfigErrors {
     /// The problems, in the order of the file; those from elsewhere come last.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// What does not depend on the problems: apps, network and paths that are right, the defaults for
+    /// the rest. A gateway must not run on it, a diagnosis can.
+    pub fn rest(&self) -> &Config {
+        &self.rest
     }
 
     /// Problems and warnings for people, in colour when asked, with a count at the end.

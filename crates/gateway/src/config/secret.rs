@@ -36,7 +36,11 @@ impl Field for Secret {
         };
         match placeholder::in_secret(&text) {
             Some(what) => spot.refuse(format!("the secret {what}"), &remedy),
-            None => Some(Self::new(text)),
+            None => {
+                let secret = Self::new(text);
+                spot.decoder.secrets.borrow_mut().push(secret.clone());
+                Some(secret)
+            }
         }
     }
 
