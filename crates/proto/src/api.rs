@@ -15,7 +15,8 @@ pub use disposition::{Disposition, RetryReason, of_code, of_status};
 pub use envelope::{Failure, Head, log_id_of};
 pub use reply::{
     BotBody, BotInfo, CardIdBody, Chat, ConnectionCount, CreatedReaction, DataBody, FileKey,
-    ImageKey, ListedChat, Membership, MessageItems, Page, RestMention, RestMessage, RestSender, TokenReply,
+    ImageKey, ListedChat, Membership, MessageItems, Page, RestMention, RestMessage, RestSender,
+    TokenReply,
 };
 pub use request::{
     CardBody, CardIdOf, CardJson, CardSettingsBody, CardTextBody, EditBody, EmojiType, PatchBody,

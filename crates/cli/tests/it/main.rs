@@ -54,3 +54,4 @@ mod tls;
 mod verdicts;
 mod waiting;
 mod watch;
+mod ways;

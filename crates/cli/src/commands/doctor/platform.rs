@@ -161,7 +161,10 @@ pub(super) async fn chats(report: &mut Report, patient: &Patient<'_>) {
     }
     let absent = absent.join(", ");
     report.add(match absent.is_empty() {
-        true => Check::pass(NAME, either("机器人在路由所列的会话中", "the bot is in those that routes name")),
+        true => Check::pass(
+            NAME,
+            either("机器人在路由所列的会话中", "the bot is in those that routes name"),
+        ),
         false => {
             let what = say!(zh: "机器人不在 {absent} 中", en: "the bot is not in {absent}");
             Check::warn(NAME, what).of(Class::PlatformConfig).next(either(

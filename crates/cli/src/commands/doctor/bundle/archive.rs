@@ -38,7 +38,8 @@ pub(super) fn write(path: &Path, entries: &[Entry], at_s: u64) -> io::Result<()>
 /// The header of a plain file, by POSIX (ustar).
 fn header(name: &str, size: usize, at_s: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    let mut put = |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
+    let mut put =
+        |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, &format!("{FOLDER}/{name}"));
     put(100, &format!("{MODE:07o}"));
     put(108, "0000000");

@@ -76,14 +76,15 @@ pub(super) async fn write(file: &Path, config: Option<PathBuf>, verdict: &Verdic
     let now = jiff::Timestamp::now();
     let entries = gathered(&scrubber, config.as_ref(), problems.as_ref(), verdict).await?;
     let at_s = u64::try_from(now.as_second()).unwrap_or_default();
-    archive::write(file, &entries, at_s).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => taken(file),
-        _ => Yours(say!(
+    archive::write(file, &entries, at_s).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return taken(file);
+        }
+        anyhow::Error::from(Yours(say!(
             zh: "无法写入 {file}：{error}；请换一个位置",
             en: "cannot write {file}: {error}; name another place",
             file = file.display()
-        ))
-        .into(),
+        )))
     })?;
     output::note(&say!(
         zh: "已写入 {file}（仅本用户可读），不含密钥和消息内容；发给别人之前请先看一遍",
@@ -171,9 +172,8 @@ async fn log(scrubber: &Scrubber, config: Option<&Config>) -> String {
     };
     match lines {
         Ok(text) => {
-            let all: Vec<&str> = text.lines().collect();
-            let last = &all[all.len().saturating_sub(LOG_LINES as usize)..];
-            last.iter().map(|line| scrubber.line(line) + "\n").collect()
+            let all: Vec<String> = text.lines().filter_map(|line| scrubber.line(line)).collect();
+            all[all.len().saturating_sub(LOG_LINES as usize)..].join("\n") + "\n"
         }
         Err(why) => scrubber.text(&format!("no log: {why}")) + "\n",
     }

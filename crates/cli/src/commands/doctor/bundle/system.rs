@@ -45,12 +45,15 @@ pub(super) fn network(config: Option<&Config>) -> Value {
         .flatten()
         .map(|(name, value)| (name.clone(), json!(shown(value))))
         .collect();
-    let dialer = config.map(|config| larkline_client::Dialer::new(&config.network.to_net_options()));
+    let dialer =
+        config.map(|config| larkline_client::Dialer::new(&config.network.to_net_options()));
     let routes: Vec<Value> = match (&dialer, config) {
         (Some(Ok(dialer)), Some(config)) => config
             .apps
             .iter()
-            .map(|app| json!({ "host": redacted_url(&app.domain), "by": dialer.route(&app.domain) }))
+            .map(
+                |app| json!({ "host": redacted_url(&app.domain), "by": dialer.route(&app.domain) }),
+            )
             .collect(),
         _ => Vec::new(),
     };
@@ -59,12 +62,12 @@ pub(super) fn network(config: Option<&Config>) -> Value {
         "routes": routes,
         "resolver": lines("/etc/resolv.conf").into_iter().filter(|l| !l.starts_with('#')).collect::<Vec<_>>(),
         "ipv4_default_route": lines("/proc/net/route").iter().any(|l| l.split_whitespace().nth(1) == Some("00000000")),
-        "ipv6_default_route": lines("/proc/net/ipv6_route").iter().any(has_ipv6_default),
+        "ipv6_default_route": lines("/proc/net/ipv6_route").iter().any(|line| has_ipv6_default(line)),
     })
 }
 
 /// A route to everywhere that does not lead into the loopback device, where the kernel rejects.
-fn has_ipv6_default(line: &String) -> bool {
+fn has_ipv6_default(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     words.get(1) == Some(&"00") && words.last() != Some(&"lo")
 }
