@@ -10,10 +10,11 @@ use crate::workspace::{self, Workspace};
 /// Tells the tests to write.
 const WRITE: &str = "LARKLINE_WRITE_DOCS";
 /// Tests that know how: package, where its tests are, the start of their names.
-const WRITERS: [(&str, &str, &str); 3] = [
+const WRITERS: [(&str, &str, &str); 4] = [
     ("larkline-gateway", "--lib", "config::reference"),
     ("larkline-gateway", "--lib", "alert::rule"),
     ("larkline-cli", "--bins", "explain::reference"),
+    ("larkline-cli", "--test=it", "doctor::table::page"),
 ];
 
 /// Rewrites every generated part.
@@ -24,8 +25,8 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         workspace::output(cargo.env(WRITE, "1"))?;
     }
     println!(
-        "docs: docs/configuration.md, docs/larkline.schema.json, docs/alerts.md and \
-         docs/errors/strings.md are what the code says"
+        "docs: docs/configuration.md, docs/larkline.schema.json, docs/alerts.md, \
+         docs/errors/strings.md and docs/doctor-faults.md are what the code says"
     );
     Ok(())
 }

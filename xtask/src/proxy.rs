@@ -1,7 +1,8 @@
 //! The binary behind proxies that others wrote: an HTTP proxy with a password, and a SOCKS5 server.
 //!
 //! Both come from Debian and listen on loopback while this runs. The conversation is judged by
-//! `tests/sdk/laws.py`, as that of the SDKs; here is checked that it went through the proxy.
+//! `tests/sdk/laws.py`, as that of the SDKs; here is checked that it went through the proxy, and that
+//! `doctor` and `init` go through it too.
 //! Refusals and name rules of proxies are tests of the client crate.
 
 use std::fs;
@@ -25,6 +26,10 @@ const POLL: Duration = Duration::from_millis(20);
 const USER: &str = "ada";
 /// Its password; letters and digits, as tinyproxy's grammar wants.
 const PASSWORD: &str = "p4ssw0rd";
+/// The simulator's app, the variable of its secret, and somebody to own what `init` writes.
+const APP: &str = "cli_a1b2c3d4e5f60718";
+const SECRET: &str = "FEISHU_APP_SECRET";
+const OWNER: &str = "ou_7d8a6e6df7621556ce0d21922b676706";
 /// What an echo bot must keep to; the other laws are about the SDKs' own calls.
 const LAWS: &str = "a_text_is_heard_acknowledged_and_answered,one_token_serves_many_sends,\
     after_a_reset_the_bot_is_back,the_platform_has_nothing_to_object";
@@ -59,26 +64,53 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Tally> 
 fn conversation(workspace: &Workspace, name: &str, start: Start) -> Result<Tally> {
     let home = workspace.cache().join("run").join(name.replace("::", "-"));
     installed::clear(&home)?;
-    let larkline = sdk::built(workspace, &["-p", "larkline-cli", "--bin", "larkline"])?;
+    let program = sdk::built(workspace, &["-p", "larkline-cli", "--bin", "larkline"])?;
     let simulator = sdk::simulator(workspace)?;
     let proxy = start(workspace, &home)?;
     fs::write(home.join("larkline.toml"), config(&simulator.said, &proxy.url))?;
-    let mut bot = Command::new(larkline);
+    let mut bot = Command::new(&program);
     bot.args(["--config", "larkline.toml", "run"]).current_dir(&home);
-    bot.env("FEISHU_APP_SECRET", "simulator-secret").env("STATE_DIRECTORY", home.join("state"));
+    bot.env(SECRET, "simulator-secret").env("STATE_DIRECTORY", home.join("state"));
     let bot = Logged::start(&mut bot, &home.join("larkline.log"))?;
     let mut judge = Command::new(installed::python(workspace)?);
     judge.arg(workspace.root.join(sdk::LAWS));
     judge.args(["--sim", &simulator.said, "--name", name, "--only", LAWS]);
     let talked = sdk::verdicts(&mut judge)?;
+    let others = others(&program, &home, name, &simulator.said, &proxy.url)?;
     let target = simulator.said.trim_start_matches("http://");
     let carried = proxy.process.log()?.matches(&format!("{}{target}", proxy.tunnelled)).count();
     let carried = carried >= LINKS;
     let word = if carried { "ok" } else { "FAILED" };
     println!("{word:<6}          {name}::every_link_went_through_the_proxy");
-    let tally = talked.and(Tally::one(carried));
+    let tally = talked.and(others).and(Tally::one(carried));
     if tally.failed > 0 {
         println!("larkline said:\n{}\nthe proxy said:\n{}", bot.log()?, proxy.process.log()?);
+    }
+    Ok(tally)
+}
+
+/// The other commands that need the network, through the same proxy: `doctor`, and `init` with a link.
+fn others(program: &Path, home: &Path, name: &str, platform: &str, proxy: &str) -> Result<Tally> {
+    let doctor = ["--config", "larkline.toml", "doctor", "--timeout", "30"];
+    let mut init = vec!["init", "--domain", platform, "--app-id", APP, "--app-secret-env", SECRET];
+    init.extend(["--owner", OWNER, "--handler", "echo", "--output", "new.toml"]);
+    init.extend(["--proxy", proxy, "--wait", "1", "--timeout", "30"]);
+    let mut tally = Tally::default();
+    for (command, args, proof) in
+        [("doctor", &doctor[..], "verdict: healthy"), ("init", &init, "the link is verified")]
+    {
+        let mut command_line = Command::new(program);
+        command_line.args(args).current_dir(home).env(SECRET, "simulator-secret");
+        let output = command_line.env("STATE_DIRECTORY", home.join("state")).output()?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let passed = said.contains(proof);
+        let word = if passed { "ok" } else { "FAILED" };
+        println!("{word:<6}          {name}::{command}_goes_through_the_proxy");
+        if !passed {
+            println!("{said}");
+        }
+        tally = tally.and(Tally::one(passed));
     }
     Ok(tally)
 }
@@ -86,7 +118,7 @@ fn conversation(workspace: &Workspace, name: &str, start: Start) -> Result<Tally
 /// The smallest larkline.toml that goes through a proxy.
 fn config(platform: &str, proxy: &str) -> String {
     format!(
-        "[app.main]\napp_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = {{ env = \"FEISHU_APP_SECRET\" }}\n\
+        "[app.main]\napp_id = \"{APP}\"\napp_secret = {{ env = \"{SECRET}\" }}\n\
          domain = \"{platform}\"\n\n[network]\nproxy = \"{proxy}\"\nno_proxy = []\n\n\
          [[route]]\nname = \"echo\"\nhandler = \"echo\"\n\n[handler.echo]\nkind = \"echo\"\n"
     )

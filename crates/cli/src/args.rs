@@ -189,6 +189,9 @@ pub(crate) struct DoctorArgs {
     /// Offer one QR code for each app that adds the scopes, events and callbacks it lacks.
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Write all that somebody who helps wants to see into this archive (.tar.gz), without secrets and chats.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
     /// Host at which apps are amended by QR code [default: the domain's own].
     #[arg(long, value_name = "URL", requires = "fix")]
     pub(crate) accounts: Option<url::Url>,

@@ -15,7 +15,8 @@ pub use disposition::{Disposition, RetryReason, of_code, of_status};
 pub use envelope::{Failure, Head, log_id_of};
 pub use reply::{
     BotBody, BotInfo, CardIdBody, Chat, ConnectionCount, CreatedReaction, DataBody, FileKey,
-    ImageKey, ListedChat, MessageItems, Page, RestMention, RestMessage, RestSender, TokenReply,
+    ImageKey, ListedChat, Membership, MessageItems, Page, RestMention, RestMessage, RestSender,
+    TokenReply,
 };
 pub use request::{
     CardBody, CardIdOf, CardJson, CardSettingsBody, CardTextBody, EditBody, EmojiType, PatchBody,
@@ -51,6 +52,8 @@ pub enum Endpoint {
     ConnectionCount,
     /// One chat.
     GetChat,
+    /// Whether the bot is in a chat.
+    InChat,
     /// The groups the bot is in.
     ListChats,
     /// The entity behind a card message.
@@ -94,6 +97,7 @@ impl Endpoint {
             Self::BotInfo => "bot_info",
             Self::ConnectionCount => "connection_count",
             Self::GetChat => "get_chat",
+            Self::InChat => "in_chat",
             Self::ListChats => "list_chats",
             Self::CardId => "card_id",
             Self::CardText => "card_text",

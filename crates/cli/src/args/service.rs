@@ -18,6 +18,9 @@ pub(crate) enum ServiceAction {
     Logs(LogsArgs),
 }
 
+/// The name of a service, unless it has another.
+const USUAL: &str = "larkline";
+
 /// Which service.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceTarget {
@@ -28,7 +31,7 @@ pub(crate) struct ServiceTarget {
     #[arg(long)]
     pub(crate) system: bool,
     /// Its name; several gateways need several.
-    #[arg(long, default_value = "larkline", value_parser = unit_name)]
+    #[arg(long, default_value = USUAL, value_parser = unit_name)]
     pub(crate) name: String,
     /// Where its file is [default: where the manager looks].
     #[arg(long, value_name = "DIR")]
@@ -79,6 +82,13 @@ pub(crate) struct LogsArgs {
     /// So many of the last lines.
     #[arg(long, short = 'n', default_value_t = 100)]
     pub(crate) lines: u32,
+}
+
+impl ServiceTarget {
+    /// What is meant when nothing is said.
+    pub(crate) fn usual() -> Self {
+        Self { user: false, system: false, name: USUAL.to_owned(), unit_dir: None, manager: None }
+    }
 }
 
 /// The name of a unit, which is a file's name, too.

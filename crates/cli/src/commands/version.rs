@@ -1,7 +1,7 @@
 //! `larkline version`.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::exit::ExitStatus;
@@ -9,14 +9,7 @@ use crate::output;
 
 /// Prints the versions that matter in a report.
 pub(crate) fn run(format: Format) -> Result<ExitStatus> {
-    let versions = json!({
-        "larkline": env!("CARGO_PKG_VERSION"),
-        "commit": option_env!("LARKLINE_COMMIT").unwrap_or("unknown"),
-        "protocol": "pbbp2",
-        "tls": "rustls (ring)",
-        "store": format!("SQLite {}", larkline_store::sqlite_version()),
-        "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-    });
+    let versions = versions();
     output::show(format, &versions, |v| {
         v.as_object()
             .into_iter()
@@ -26,4 +19,16 @@ pub(crate) fn run(format: Format) -> Result<ExitStatus> {
             .join("\n")
     })?;
     Ok(ExitStatus::Ok)
+}
+
+/// The versions by name.
+pub(crate) fn versions() -> Value {
+    json!({
+        "larkline": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("LARKLINE_COMMIT").unwrap_or("unknown"),
+        "protocol": "pbbp2",
+        "tls": "rustls (ring)",
+        "store": format!("SQLite {}", larkline_store::sqlite_version()),
+        "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+    })
 }

@@ -58,3 +58,4 @@ mod tls;
 mod verdicts;
 mod waiting;
 mod watch;
+mod ways;

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// How long anything may take on a slow machine. Only failures wait this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The binary.
+pub(crate) const LARKLINE: &str = env!("CARGO_BIN_EXE_larkline");
 /// How often a condition outside this process is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -54,6 +56,8 @@ pub(crate) struct Rig {
     pub(crate) dir: TempDir,
     /// What every command finds in its environment besides.
     pub(crate) env: BTreeMap<&'static str, String>,
+    /// Stands in the place of `/etc/resolv.conf` for every command.
+    pub(crate) resolv: Option<PathBuf>,
     gateway: Option<Child>,
 }
 
@@ -79,7 +83,7 @@ impl Rig {
         let guest = sim.platform().add_user("guest");
         let group = sim.platform().add_group("group", &[owner.clone(), guest.clone()]);
         let (dir, env) = (tempfile::tempdir().unwrap(), BTreeMap::new());
-        let rig = Self { sim, owner, guest, group, dir, env, gateway: None };
+        let rig = Self { sim, owner, guest, group, dir, env, resolv: None, gateway: None };
         rig.configure(rest);
         rig
     }
@@ -142,7 +146,10 @@ impl Rig {
 
     /// A command of the binary with this rig's configuration and environment.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+        let mut command = match &self.resolv {
+            None => Command::new(LARKLINE),
+            Some(file) => resolving(file),
+        };
         command
             .current_dir(self.dir.path())
             .env_clear()
@@ -379,6 +386,20 @@ impl Rig {
     fn log_file(&self) -> PathBuf {
         self.path("gateway.log")
     }
+}
+
+/// Says that a step is left out, and why.
+#[expect(clippy::print_stdout, reason = "whoever reads the test's output has to see it")]
+pub(crate) fn not_run(why: &str) {
+    println!("not run: {why}");
+}
+
+/// The binary in a mount namespace of its own, with other name servers.
+fn resolving(resolv: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    command.args(["-m", "sh", "-c", script]).arg(resolv).arg(LARKLINE);
+    command
 }
 
 impl Drop for Rig {

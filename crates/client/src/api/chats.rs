@@ -1,7 +1,7 @@
 //! Calls about the bot itself and the chats it is in.
 
 use http::Method;
-use larkline_proto::api::{BotBody, BotInfo, Chat, Endpoint, ListedChat, Page};
+use larkline_proto::api::{BotBody, BotInfo, Chat, Endpoint, ListedChat, Membership, Page};
 use larkline_proto::id::ChatId;
 
 use super::ApiClient;
@@ -33,6 +33,17 @@ impl ApiClient {
     pub async fn chat(&self, id: &ChatId) -> Result<Answer<Chat>, ApiError> {
         let path = ["im", "v1", "chats", id.as_str()];
         self.data(self.bare(Endpoint::GetChat, Method::GET, &path)?).await
+    }
+
+    /// Whether the bot is in a chat.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn is_in_chat(&self, id: &ChatId) -> Result<Answer<bool>, ApiError> {
+        let path = ["im", "v1", "chats", id.as_str(), "members", "is_in_chat"];
+        let Answer { data, log_id } =
+            self.data::<Membership>(self.bare(Endpoint::InChat, Method::GET, &path)?).await?;
+        Ok(Answer { data: data.is_in_chat, log_id })
     }
 
     /// One page, at most 100, of the groups the bot is in; direct chats are not listed.

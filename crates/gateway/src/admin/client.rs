@@ -140,10 +140,28 @@ impl Peer {
         path: &str,
         payload: Payload,
     ) -> Result<T, ClientError> {
-        let bytes = timeout(self.patience, self.exchange(method, path, payload))
-            .await
-            .map_err(|_| ClientError::Broken("timed out".to_owned()))??;
+        let bytes = self.bytes(method, path, payload).await?;
         serde_json::from_slice(&bytes).map_err(|e| ClientError::Broken(e.to_string()))
+    }
+
+    /// Reads a page that is no JSON.
+    ///
+    /// # Errors
+    /// [`ClientError`] as its variants say.
+    pub async fn page(&self, path: &str) -> Result<String, ClientError> {
+        let bytes = self.bytes(Method::GET, path, Payload::None).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        payload: Payload,
+    ) -> Result<Bytes, ClientError> {
+        timeout(self.patience, self.exchange(method, path, payload))
+            .await
+            .map_err(|_| ClientError::Broken("timed out".to_owned()))?
     }
 
     async fn exchange(

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use larkline_client::Secret;
 use serde_json::Value as Json;
 
 use super::problem::{Class, Origin, Problem, Warning};
@@ -45,6 +46,8 @@ pub(super) struct Decoder {
     pub(super) secret_spans: RefCell<Vec<Range<usize>>>,
     /// Files that hold secrets, as the configuration names them.
     pub(super) secret_files: RefCell<BTreeSet<PathBuf>>,
+    /// The secrets themselves.
+    pub(super) secrets: RefCell<Vec<Secret>>,
     /// The file's mode, when others than its owner can use it.
     file_mode: Option<u32>,
 }
@@ -64,6 +67,7 @@ impl Decoder {
             file_mode,
             secret_spans: RefCell::default(),
             secret_files: RefCell::default(),
+            secrets: RefCell::default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
             settings: RefCell::default(),

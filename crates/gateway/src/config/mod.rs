@@ -77,6 +77,8 @@ pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, Unreadable
 pub use sources::{Flag, Sources};
 pub use units::{Bytes, parse_duration, parse_size};
 
+use larkline_client::Secret;
+
 use decoder::{Decoder, Setting};
 use problem::{Class, SourceFile, Weight, sorted};
 use section::Section;
@@ -132,6 +134,8 @@ pub struct Config {
     pub smtp: BTreeMap<String, Smtp>,
     /// Files that hold secrets, as they are named, whole.
     pub secret_files: Vec<PathBuf>,
+    /// Every secret that was read, to be taken out of what leaves the machine.
+    pub secrets: Vec<Secret>,
     /// What is unwise, but no reason to stop.
     pub warnings: Vec<Warning>,
     settings: Vec<Setting>,
@@ -164,8 +168,8 @@ impl Config {
                         "name another file with --config, or make this one readable",
                     ),
                 );
-                let lang = decoder.surroundings.lang();
-                return Err(decoder.into_errors(SourceFile { path, text: String::new() }, lang));
+                let rest = Self::without_file(sources);
+                return Err(decoder.into_errors(SourceFile { path, text: String::new() }, rest));
             }
         };
         let (mut tree, syntax) = tree::parse(&text);
@@ -173,19 +177,27 @@ impl Config {
         overlay(&mut tree, sources, &decoder.surroundings);
         let config = decode(&decoder, Section::root(&decoder, &tree), file);
         let source = SourceFile { path, text: mask::masked(&text, &decoder.secret_spans.take()) };
-        match config {
-            Some(config) if decoder.problems.borrow().is_empty() => Ok(Self {
-                secret_files: decoder.secret_files.take().into_iter().collect(),
-                warnings: sorted(decoder.warnings.take()),
-                settings: decoder.settings.take(),
-                source,
-                ..config
-            }),
-            config => {
-                let lang = config.map_or_else(|| decoder.surroundings.lang(), |read| read.language);
-                Err(decoder.into_errors(source, lang))
-            }
+        let config = Self {
+            secret_files: decoder.secret_files.take().into_iter().collect(),
+            secrets: decoder.secrets.take(),
+            settings: decoder.settings.take(),
+            ..config
+        };
+        if !decoder.problems.borrow().is_empty() {
+            return Err(decoder.into_errors(source, config));
         }
+        Ok(Self { warnings: sorted(decoder.warnings.take()), source, ..config })
+    }
+
+    /// What the environment alone makes, beside a file that cannot be read; its own problems are those
+    /// of a configuration that is not there.
+    fn without_file(sources: &Sources) -> Self {
+        let (surroundings, _) = Surroundings::new(sources, None);
+        let decoder = Decoder::new(surroundings, None);
+        let (mut tree, _) = tree::parse("");
+        overlay(&mut tree, sources, &decoder.surroundings);
+        let config = decode(&decoder, Section::root(&decoder, &tree), None);
+        Self { secrets: decoder.secrets.take(), ..config }
     }
 
     /// The warnings for programs, in the form of [`ConfigErrors::to_json`].
@@ -200,14 +212,15 @@ impl Config {
 }
 
 impl Decoder {
-    fn into_errors(self, file: SourceFile, language: Lang) -> ConfigErrors {
+    fn into_errors(self, file: SourceFile, rest: Config) -> ConfigErrors {
         let problems = sorted(self.problems.into_inner());
         let mut warnings = sorted(self.warnings.into_inner());
         if problems.iter().any(|problem| problem.class == Class::Syntax) {
             // What a file that cannot be read seems to lack says nothing about it.
             warnings.clear();
         }
-        ConfigErrors { problems, warnings, language, file }
+        let language = rest.language;
+        ConfigErrors { problems, warnings, language, file, rest: Box::new(rest) }
     }
 }
 
@@ -245,7 +258,7 @@ fn fill_main_app(tree: &mut Node, surroundings: &Surroundings) {
     }
 }
 
-fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Option<Config> {
+fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Config {
     let named_apps = root.named("app");
     let app_names: Vec<String> = named_apps.iter().map(|(name, _)| name.clone()).collect();
     let apps: Vec<App> =
@@ -272,7 +285,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
     let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
     let language = decoder.surroundings.lang();
-    Some(Config {
+    Config {
         language: root
             .key("language", "of what the gateway itself says in chats and at the command line; the locale's by default")
             .optional()
@@ -293,10 +306,11 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Op
         smtp,
         store,
         secret_files: Vec::new(),
+        secrets: Vec::new(),
         warnings: Vec::new(),
         settings: Vec::new(),
         source: SourceFile::default(),
-    })
+    }
 }
 
 /// Name of the gateway's own desk among the handlers: chat commands and the buttons of its cards.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 
+use super::Config;
 use crate::both::Both;
 use crate::say_in;
 use crate::words::Lang;
@@ -199,12 +200,19 @@ pub struct ConfigErrors {
     /// The language of people's words: the file's where it can be read, else the locale's.
     pub language: Lang,
     pub(super) file: SourceFile,
+    pub(super) rest: Box<Config>,
 }
 
 impl ConfigErrors {
     /// The problems, in the order of the file; those from elsewhere come last.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// What does not depend on the problems: apps, network and paths that are right, the defaults for
+    /// the rest. A gateway must not run on it, a diagnosis can.
+    pub fn rest(&self) -> &Config {
+        &self.rest
     }
 
     /// Problems and warnings for people, in colour when asked, with a count at the end.

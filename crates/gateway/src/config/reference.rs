@@ -193,7 +193,7 @@ fn keys_that_documents_name_exist() {
             };
             // Files have such names too: what has neither a section nor a key's name is none.
             let is_key = sections.contains(section) || names.contains(name);
-            let is_file = name == "rs" || name == "md" || name == "toml";
+            let is_file = ["rs", "md", "toml", "txt", "json", "db"].contains(&name);
             let is_word = !section.is_empty() && plain(section) && plain(name);
             // Below these stand names of the reader's own.
             let is_named = ["app", "route", "handler", "smtp", "destination"].contains(&section);

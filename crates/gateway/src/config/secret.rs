@@ -44,7 +44,11 @@ impl Field for Secret {
                 let message = both!(zh: "密钥{what}", en: "the secret {what}"; what = what);
                 spot.refuse(message, remedy)
             }
-            None => Some(Self::new(text)),
+            None => {
+                let secret = Self::new(text);
+                spot.decoder.secrets.borrow_mut().push(secret.clone());
+                Some(secret)
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 mod fields;
 mod rotate;
 mod scrub;
+pub mod support;
 mod writer;
 
 use std::fmt;

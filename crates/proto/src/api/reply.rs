@@ -199,6 +199,13 @@ pub struct Chat {
     pub external: bool,
 }
 
+/// Whether the caller is in a chat.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Membership {
+    /// It is.
+    pub is_in_chat: bool,
+}
+
 /// A chat of a list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

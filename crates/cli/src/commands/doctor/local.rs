@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use http::Method;
 use larkline_gateway::admin::client::ClientError;
-use larkline_gateway::config::{Config, Warning};
+use larkline_gateway::config::{Config, ConfigErrors, Problem};
 use larkline_gateway::handler::children;
 use larkline_gateway::instance::{self, Claimed, Claims};
 use larkline_gateway::status::Status;
@@ -34,23 +34,21 @@ const DESCRIPTORS_LOW: u64 = 1024;
 /// Late messages that are named.
 const LATE_TOLD: usize = 5;
 
+/// A configuration, or what is left of one.
+pub(super) struct Found {
+    pub(super) config: Config,
+    /// Whether nothing is wrong with it.
+    pub(super) whole: bool,
+}
+
 /// Reads the configuration; `None` when nothing further can be checked.
-pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Option<Config> {
+pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Option<Found> {
     const NAME: &str = "configuration";
     let config = match ask::load(file) {
         Ok(config) => config,
         Err(error) => {
             output::error(&error);
-            let what = either(
-                "有问题，见上；无法继续检查",
-                "it has problems, listed above; nothing further can be checked",
-            );
-            let next = either(
-                "请改正；`larkline config check` 可离线一次列出全部问题",
-                "correct them; `larkline config check` lists all at once, offline",
-            );
-            report.add(Check::fail(NAME, Class::LocalFault, what).next(next));
-            return None;
+            return broken(report, error);
         }
     };
     let place = config.file.as_ref().map_or_else(
@@ -65,7 +63,7 @@ pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Optio
     report.add(match config.warnings.as_slice() {
         [] => Check::pass(NAME, found),
         warnings => {
-            let notes = warnings.iter().map(in_a_line).collect();
+            let notes = warnings.iter().map(title).collect();
             let next = either(
                 "`larkline config check` 指出位置",
                 "`larkline config check` shows the places",
@@ -73,11 +71,40 @@ pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Optio
             Check::warn(NAME, found).notes(notes).next(next)
         }
     });
-    Some(config)
+    Some(Found { config, whole: true })
 }
 
-fn in_a_line(warning: &Warning) -> String {
-    warning.title(lang())
+fn title(problem: &Problem) -> String {
+    problem.title(lang())
+}
+
+/// Tells the problems; what does not depend on them.
+fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
+    const NAME: &str = "configuration";
+    let errors = match error.downcast::<ConfigErrors>() {
+        Ok(errors) => errors,
+        Err(error) => {
+            report.add(Check::fail_as(NAME, Class::LocalFault, &format!("{error:#}")));
+            return None;
+        }
+    };
+    let (first, more) = match errors.problems() {
+        [first, more @ ..] => (title(first), more),
+        [] => (String::new(), &[][..]),
+    };
+    let what = match more.len() {
+        0 => first,
+        n => say!(zh: "{first}，另有 {n} 个问题", en: "{first}, and {n} more"),
+    };
+    let next = either(
+        "请改正；`larkline config check` 可离线一次列出全部问题",
+        "correct it; `larkline config check` lists all at once, offline",
+    );
+    let rest = either("以下检查与之无关的部分", "below is checked what does not depend on it");
+    let notes = more.iter().map(title).chain([rest.to_owned()]);
+    let check = Check::fail(NAME, Class::LocalFault, what);
+    report.add(check.notes(notes.collect()).next(next));
+    Some(Found { config: errors.rest().clone(), whole: false })
 }
 
 /// Checks the machine; the status of the gateway of this configuration when it runs.

@@ -3,9 +3,11 @@
 //!
 //! The failure closest to this machine decides, because those further out follow from it.
 //! With `--post-upgrade` it asks the running gateway alone, whether all is as before the upgrade.
+//! A configuration with problems is a local fault, and what does not depend on them is checked all the same.
 //! Nothing is changed but what a person allows with `--fix`, no event is taken from a running gateway
 //! (see `link`), and no other program is asked. Its calls are metered: it is for a person, not for a timer.
 
+mod bundle;
 mod console;
 mod fix;
 mod link;
@@ -17,21 +19,26 @@ mod upgrade;
 mod verdict;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
-use larkline_client::{Dialer, redacted_url};
+use larkline_client::{Dialer, FEISHU, LARK, NetOptions, redacted_url};
 use larkline_gateway::status::{AppStatus, Status};
 use url::Url;
 
 use self::console::Findings;
 use self::fix::Gap;
+use self::local::Found;
 use self::network::Side;
 use self::platform::Patient;
-use self::report::{Check, Report};
+use self::report::{Check, Report, Verdict};
 use crate::args::{DoctorArgs, Format};
 use crate::exit::{Class, ExitStatus};
 use crate::lang::either;
 use crate::words;
+
+/// Where the platform of each brand is.
+const BRANDS: [&str; 2] = [FEISHU, LARK];
 
 /// Checks everything.
 ///
@@ -42,18 +49,30 @@ pub(crate) async fn run(
     format: Format,
     args: DoctorArgs,
 ) -> Result<ExitStatus> {
+    if let Some(bundle) = &args.bundle {
+        bundle::free(bundle)?;
+    }
+    let verdict = diagnosis(file.clone(), format, &args).await?;
+    if let Some(bundle) = &args.bundle {
+        bundle::write(bundle, file, &verdict).await?;
+    }
+    Ok(verdict.exit)
+}
+
+/// The whole of it, with what `--fix` adds.
+async fn diagnosis(file: Option<PathBuf>, format: Format, args: &DoctorArgs) -> Result<Verdict> {
     let mut report = Report::new(format);
-    let gaps = look(&mut report, file.clone(), &args).await;
+    let gaps = look(&mut report, file.clone(), args).await;
     if !args.fix || gaps.is_empty() {
         return report.finish();
     }
     report.section(either("补上缺少的", "add what is missing"));
-    if !fix::all(&mut report, gaps, &args).await {
+    if !fix::all(&mut report, gaps, args).await {
         return report.finish();
     }
     // What was found before does not hold any more.
     let mut again = Report::new(format);
-    look(&mut again, file, &args).await;
+    look(&mut again, file, args).await;
     again.finish()
 }
 
@@ -62,19 +81,13 @@ async fn look(report: &mut Report, file: Option<PathBuf>, args: &DoctorArgs) -> 
     let mut gaps = Vec::new();
     report.section(either("本机", "local"));
     report.add(build());
-    let Some(config) = local::configuration(report, file) else { return gaps };
+    let Some(Found { config, whole }) = local::configuration(report, file) else { return gaps };
     if args.post_upgrade {
         upgrade::check(report, &config, args.timeout).await;
         return gaps;
     }
     let live = local::machine(report, &config).await;
-    let dialer = match Dialer::new(&config.network.to_net_options()) {
-        Ok(dialer) => dialer,
-        Err(error) => {
-            report.add(Check::fail_as("settings", Class::LocalFault, &error.to_string()));
-            return gaps;
-        }
-    };
+    let Some(dialer) = dialer(report, &config.network.to_net_options()) else { return gaps };
     let trust = dialer.trust();
     report.add(Check::pass(
         "roots",
@@ -88,13 +101,40 @@ async fn look(report: &mut Report, file: Option<PathBuf>, args: &DoctorArgs) -> 
         let patient = Patient::new(&config, app, dialer.clone(), args.timeout);
         let running = live.as_ref().and_then(|s| s.apps.iter().find(|a| a.name == app.name));
         let found = examine(report, &patient, live.as_ref(), running, args.no_link).await;
-        gaps.extend(found.and_then(|findings| Gap::of(&patient, findings)));
+        // What a broken configuration needs is not known.
+        gaps.extend(found.filter(|_| whole).and_then(|findings| Gap::of(&patient, findings)));
+    }
+    if config.apps.is_empty() {
+        brands(report, &dialer, args.timeout).await;
     }
     if let Some(status) = &live {
         report.section(either("网关", "gateway"));
         report.add(local::ready(status));
     }
     gaps
+}
+
+/// The gateway's own dialer; one with less where an authority's file is no such thing.
+fn dialer(report: &mut Report, options: &NetOptions) -> Option<Dialer> {
+    let error = match Dialer::new(options) {
+        Ok(dialer) => return Some(dialer),
+        Err(error) => error,
+    };
+    report.add(Check::fail_as("settings", Class::LocalFault, &error.to_string()));
+    Dialer::new(&NetOptions { ca_files: Vec::new(), ..options.clone() }).ok()
+}
+
+/// Where no app is known, the way to both brands.
+async fn brands(report: &mut Report, dialer: &Dialer, limit: Duration) {
+    for url in BRANDS.into_iter().filter_map(|url| Url::parse(url).ok()) {
+        let route = dialer.route(&url);
+        report.section(say!(
+            zh: "网络：{url}（{route}）",
+            en: "network: {url} ({route})",
+            url = redacted_url(&url)
+        ));
+        network::host(report, dialer, &url, Side::Platform, limit).await;
+    }
 }
 
 fn build() -> Check {
@@ -171,6 +211,7 @@ async fn examine(
     report.section(say!(zh: "后台：应用 {name}", en: "console: app {name}"));
     let ours = u32::from(running.is_some_and(|a| a.link.verified));
     let mut findings = console::check(report, patient).await;
+    platform::chats(report, patient).await;
     findings.others = others.map(|online| online.saturating_sub(ours));
     if let Some(app) = running {
         console::silence(report, patient, app, &findings);

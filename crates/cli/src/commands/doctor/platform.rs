@@ -1,10 +1,12 @@
 //! What the platform says when it is asked directly: credentials, bot, endpoint.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkOptions};
-use larkline_client::{ApiClient, Dialer};
+use larkline_client::{Answer, ApiClient, Dialer};
 use larkline_gateway::config::{App, Config};
+use larkline_proto::id::ChatId;
 use tokio::time::Instant;
 use url::Url;
 
@@ -12,6 +14,9 @@ use super::report::{Check, Report};
 use crate::commands::credentials::{self, Refused, Trial};
 use crate::exit::Class;
 use crate::lang::either;
+
+/// Chats of routes that are asked about: each is a call.
+const CHATS_ASKED: usize = 20;
 
 /// The bot is switched on in the tenant.
 const ENABLED: i64 = 2;
@@ -131,6 +136,43 @@ pub(super) async fn bot(report: &mut Report, patient: &Patient<'_>) {
         }
     };
     report.add(check.took(started.elapsed()));
+}
+
+/// Asks whether the bot is where the routes want it; most configurations name no chat.
+pub(super) async fn chats(report: &mut Report, patient: &Patient<'_>) {
+    const NAME: &str = "chats";
+    let routes = patient.config.routes.iter();
+    let ours = routes.filter(|r| r.app.as_ref().is_none_or(|name| *name == patient.app.name));
+    let named: BTreeSet<&ChatId> = ours.flat_map(|r| r.chats.iter().flatten()).collect();
+    let mut absent = Vec::new();
+    for chat in named.iter().take(CHATS_ASKED) {
+        match patient.api.is_in_chat(chat).await {
+            Ok(Answer { data: true, .. }) => {}
+            Ok(_) => absent.push(chat.as_str()),
+            Err(error) => {
+                let why =
+                    say!(zh: "平台没有告知：{error}", en: "the platform does not tell: {error}");
+                return report.add(Check::skip(NAME, why));
+            }
+        }
+    }
+    if named.is_empty() {
+        return;
+    }
+    let absent = absent.join(", ");
+    report.add(match absent.is_empty() {
+        true => Check::pass(
+            NAME,
+            either("机器人在路由所列的会话中", "the bot is in those that routes name"),
+        ),
+        false => {
+            let what = say!(zh: "机器人不在 {absent} 中", en: "the bot is not in {absent}");
+            Check::warn(NAME, what).of(Class::PlatformConfig).next(either(
+                "请把机器人加进群，或从路由的 `chats` 中去掉它",
+                "add the bot to the group, or take it out of the route's `chats`",
+            ))
+        }
+    });
 }
 
 /// Asks where the long connection is; its address without the ticket.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use larkline_gateway::words::Lang;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::exit::{Class, ExitStatus};
@@ -194,27 +194,50 @@ impl Report {
         }
     }
 
-    /// Says the verdict; its exit code.
-    pub(super) fn finish(self) -> Result<ExitStatus> {
+    /// All that was found, and its end.
+    pub(super) fn verdict(&self) -> Verdict {
         let deciding = self.deciding();
         let class = deciding.and_then(|check| check.class);
         let exit = class.map_or(ExitStatus::Ok, ExitStatus::Found);
         let word = class.map_or("healthy", Class::word);
         let sentence = self.sentence(deciding, word);
-        match self.format {
-            Format::Human => {
-                output::data(&say!(zh: "结论：{sentence}", en: "verdict: {sentence}"));
+        let json = json!({
+            "verdict": word,
+            "exit_code": u8::from(exit),
+            "sentence": sentence,
+            "checks": self.checks,
+        });
+        let last = say!(zh: "结论：{sentence}", en: "verdict: {sentence}");
+        let mut page = String::new();
+        let mut section = "";
+        for check in &self.checks {
+            if section != check.section {
+                section = &check.section;
+                page += &format!("{section}\n");
             }
-            Format::Json => {
-                let report = json!({
-                    "verdict": word,
-                    "exit_code": u8::from(exit),
-                    "sentence": sentence,
-                    "checks": self.checks,
-                });
-                output::data(&serde_json::to_string_pretty(&report)?);
-            }
+            page += &(check.lines().join("\n") + "\n");
         }
-        Ok(exit)
+        page += &last;
+        Verdict { exit, json, page, last }
     }
+
+    /// Says the verdict, whose checks were said as they came.
+    pub(super) fn finish(self) -> Result<Verdict> {
+        let verdict = self.verdict();
+        match self.format {
+            Format::Human => output::data(&verdict.last),
+            Format::Json => output::data(&serde_json::to_string_pretty(&verdict.json)?),
+        }
+        Ok(verdict)
+    }
+}
+
+/// The end of a diagnosis.
+pub(super) struct Verdict {
+    pub(super) exit: ExitStatus,
+    /// Everything, for programs.
+    pub(super) json: Value,
+    /// Everything, as it was said.
+    pub(super) page: String,
+    last: String,
 }

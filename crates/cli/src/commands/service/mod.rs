@@ -105,6 +105,20 @@ async fn shown(target: &ServiceTarget) -> Result<ExitStatus> {
     Ok(if state.active && ready { ExitStatus::Ok } else { ExitStatus::Yours })
 }
 
+/// The last lines of the service of this name by default, for a report; else why there are none.
+pub(crate) async fn last_lines(lines: u32) -> Result<String, String> {
+    let args = LogsArgs { target: ServiceTarget::usual(), follow: false, lines };
+    let place = Place::of(&args.target).map_err(|error| error.to_string())?;
+    let none = |_| "`log.file` is not set and no service is installed; the log went to the stderr of its process";
+    let Written { log, .. } = place.written().map_err(none)?;
+    let mut command = match (place.kind, &log) {
+        (Kind::Systemd, _) if tools::exists("journalctl") => tools::journal(&place, &args),
+        (_, Some(file)) => tools::tail(file, &args),
+        _ => return Err("there is no journalctl and no log file".to_owned()),
+    };
+    tools::done(&mut command).await.map_err(|error| format!("{error:#}"))
+}
+
 async fn logs(args: &LogsArgs) -> Result<ExitStatus> {
     let place = Place::of(&args.target)?;
     let Written { log, .. } = place.written()?;

@@ -3,7 +3,7 @@
 use larkline_sim::Fault;
 
 use super::{Diagnosis, is};
-use crate::rig::{ECHO, Rig, WORK};
+use crate::rig::{ECHO, Rig};
 
 #[tokio::test]
 async fn beside_a_gateway_no_second_link_is_opened_and_its_own_is_described() {
@@ -22,31 +22,6 @@ async fn beside_a_gateway_no_second_link_is_opened_and_its_own_is_described() {
 }
 
 #[tokio::test]
-async fn the_platforms_count_against_ours_shows_a_lost_link_and_another_instance() {
-    let rig = Rig::start(ECHO).await;
-    rig.fault(Fault::OnlineCount { count: 0 });
-    let unseen = Diagnosis::of(&rig, &[]).await;
-    unseen.expect("unseen", is("network", "connections", "counts 0, ours are 1"));
-    rig.fault(Fault::OnlineCount { count: 3 });
-    let shared = Diagnosis::of(&rig, &[]).await;
-    let says = "another instance takes part of the events";
-    shared.expect("shared", is("other instance", "connections", says));
-    assert_eq!(shared.outcome("connections"), "warn");
-}
-
-#[tokio::test]
-async fn a_proof_that_fails_in_the_gateway_is_the_networks() {
-    let rig = Rig::start(&format!("{ECHO}\n[link]\nsuspect_after = \"1s\"\n")).await;
-    rig.fault(Fault::OnlineCount { count: 0 });
-    rig.until("the failing proof", async || {
-        rig.status().await.is_some_and(|s| s["not_ready"].to_string().contains("`count` fails"))
-    })
-    .await;
-    let unheard = Diagnosis::of(&rig, &[]).await;
-    assert_eq!((unheard.code, &unheard.report["verdict"]), (10, &"network".into()));
-}
-
-#[tokio::test]
 async fn no_link_is_opened_where_another_instance_is_online() {
     let rig = Rig::new(ECHO).await;
     rig.fault(Fault::OnlineCount { count: 1 });
@@ -54,23 +29,6 @@ async fn no_link_is_opened_where_another_instance_is_online() {
     diagnosis.expect("elsewhere", is("other instance", "connections", "counts 1, ours are 0"));
     assert_eq!(diagnosis.outcome("upgrade"), "skip");
     assert_eq!(rig.sim.platform().read(|l| l.connections.len()), 0);
-}
-
-#[tokio::test]
-async fn a_gateway_whose_link_is_down_is_told_with_its_fault() {
-    let mut rig = Rig::new(ECHO).await;
-    let refuse = Fault::RefuseHandshake {
-        status: 502,
-        handshake_status: None,
-        autherrcode: None,
-        msg: None,
-        times: 1000,
-    };
-    rig.fault(refuse);
-    rig.run(&[]).await;
-    rig.logged("event=\"reconnecting\"").await;
-    let diagnosis = Diagnosis::of(&rig, &[]).await;
-    diagnosis.expect("refused", is("platform", "link", "no socket is open"));
 }
 
 #[tokio::test]
@@ -111,24 +69,6 @@ async fn groups_that_never_mention_the_bot_point_at_the_scope() {
     let said = rig.say_in_group(&rig.guest, "you there", true);
     rig.answered(&said).await;
     assert_eq!(Diagnosis::of(&rig, &[]).await.outcome("mentions"), "absent");
-}
-
-#[tokio::test]
-async fn a_gateway_that_takes_nothing_more_or_owes_answers_is_not_just_healthy() {
-    let late = WORK.replace("senders", "answer_within = \"1s\"\nsenders");
-    let mut rig = Rig::new(&format!("{late}\n[limits]\nqueue_max = 1\n")).await;
-    rig.script("work", "until [ -e release ]; do sleep 0.05; done; echo done");
-    rig.run(&[]).await;
-    rig.ready().await;
-    let said: Vec<_> = (0..3).map(|_| rig.say(&rig.guest, "x")).collect();
-    rig.logged("more messages wait than the bound allows").await;
-    rig.logged("a message is unanswered beyond `answer_within`").await;
-    let full = Diagnosis::of(&rig, &[]).await;
-    full.expect("full", is("local fault", "ready", "limits.queue_max"));
-    assert_eq!(full.outcome("unanswered"), "warn");
-    let late = full.line("unanswered");
-    assert!(late.contains(said[0].message_id.as_str()) && late.contains("is at work"), "{late}");
-    std::fs::write(rig.path("release"), "").unwrap();
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use larkline_sim::{Scan, SimOptions};
 use rcgen::CertificateParams;
 
 use super::{Novice, quick, whole};
-use crate::doctor::proxies::{Manner, Proxy};
 use crate::rig::{read, text};
 use crate::tls::Authority;
+use crate::ways::proxy::{Manner, Proxy};
 
 const BY_SCAN: [&str; 5] = ["--qr", "--handler", "echo", "--format", "json"];
 

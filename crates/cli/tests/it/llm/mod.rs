@@ -14,13 +14,13 @@ use larkline_sim::{Said, SimOptions};
 
 use crate::agent::{card, rows};
 use crate::rig::Rig;
-use model::Model;
+pub(crate) use model::Model;
 
 /// The key that the gateway shows.
-const KEY: &str = "sk-0123456789abcdef";
+pub(crate) const KEY: &str = "sk-0123456789abcdef";
 
 /// Everything goes to the model; keys of `[handler.assistant]` may follow.
-const LLM: &str = r#"
+pub(crate) const LLM: &str = r#"
 [[route]]
 name = "all"
 senders = "everyone"

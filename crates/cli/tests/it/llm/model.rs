@@ -27,9 +27,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Runs until it is dropped.
-pub(super) struct Model {
+pub(crate) struct Model {
     /// As in `base_url`.
-    pub(super) url: String,
+    pub(crate) url: String,
     desk: Arc<Desk>,
     _tasks: JoinSet<()>,
 }
@@ -64,7 +64,7 @@ struct Line {
 }
 
 impl Model {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let desk = Arc::new(Desk {
