@@ -43,7 +43,7 @@ export function labels(page) {
   return page.evaluate(() => {
     const wrong = [];
     const named = (node) => node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length || node.title;
-    for (const node of document.querySelectorAll("button, a[href], input, select, textarea, [role=log], [role=listbox], [role=radiogroup], dialog[open], nav, aside")) {
+    for (const node of document.querySelectorAll("button, a[href], input:not([type=hidden]), select, textarea, [role=log], [role=listbox], [role=radiogroup], dialog[open], nav, aside")) {
       if (node.closest("[hidden], .hidden") || node.matches(".hidden")) continue;
       if (!named(node)) wrong.push(`no name: ${node.outerHTML.slice(0, 90)}`);
     }

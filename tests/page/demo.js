@@ -14,7 +14,7 @@ const FLAGS = [
 ];
 
 /** Longest wait for anything; far more than a loaded machine needs. */
-export const PATIENCE_MS = 40_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE ?? 40_000);
 
 /** Starts `larkline <args>` and waits for the page's address. Its stdin stays open until `stop`. */
 export async function start(program, args, address) {
@@ -64,7 +64,7 @@ export async function open(browser, url, options = {}, there = ".chat") {
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
   page.on("console", (line) => ["error", "warning"].includes(line.type()) && wrong.push(`console: ${line.text()}`));
   page.on("response", (response) => response.status() >= 500 && wrong.push(`${response.status()} ${response.url()}`));
-  page.on("request", (request) => !request.url().startsWith(url) && !/^(blob|data):/.test(request.url()) && wrong.push(`outside: ${request.url()}`));
+  page.on("request", (request) => !request.url().startsWith(new URL(url).origin) && !/^(blob|data):/.test(request.url()) && wrong.push(`outside: ${request.url()}`));
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
   });

@@ -1,8 +1,9 @@
-// The pictures of the README: `cargo xtask screenshots` makes them anew.
+// The pictures of the documents: `cargo xtask screenshots` makes them anew.
 //
 //   node screenshots.js --program larkline --chromium /usr/bin/chromium --out docs/images
 
 import { bot, demo, launch, mine, open, say } from "./demo.js";
+import { Watched } from "./watched.js";
 
 function option(name) {
   return process.argv[process.argv.indexOf(`--${name}`) + 1];
@@ -75,8 +76,40 @@ async function phone(browser, url) {
   await context.close();
 }
 
+/** A day with a little of everything. */
+async function busy(stage) {
+  for (const words of ["Good morning! Is the printer free?", "Please print the quarterly report, 12 pages", "fail: 40 copies on the old printer", "And two in colour, please"]) await stage.say(words);
+  for (const words of ["Lunch at noon?", "Somebody left an umbrella"]) await stage.say(words, { chat: stage.group, user: stage.guest });
+  await stage.say("are you there?", { chat: stage.group, user: stage.guest, mention_bot: true });
+  await stage.say("slow: the whole manual, stapled", { user: stage.guest });
+}
+
+async function dashboard(browser, name, options, before = async () => {}) {
+  const stage = await Watched.start(option("program"), browser);
+  try {
+    await busy(stage);
+    const page = await stage.page(options);
+    await page.locator("#part-dead .row").waitFor();
+    await page.locator("#part-messages .chip-waiting").waitFor();
+    await before(stage, page);
+    await page.locator('#follow[data-state="on"]').waitFor();
+    await page.screenshot({ path: `${option("out")}/${name}.png` });
+    await stage.close();
+  } finally {
+    await stage.stop();
+  }
+}
+
+const dashboardLight = (browser) => dashboard(browser, "dashboard-light-en", { viewport: { width: 1280, height: 1010 } });
+
+const dashboardPhone = (browser) => dashboard(browser, "dashboard-dark-phone", { ...PHONE, colorScheme: "dark" }, async (stage, page) => {
+  for (const kind of ["offline", "rst"]) await stage.sim_("fault", { kind });
+  await page.locator(".tone-ill").waitFor();
+});
+
 const browser = await launch(option("chromium"));
 try {
+  for (const take of [dashboardLight, dashboardPhone]) await take(browser);
   for (const take of [lightChinese, darkEnglish, story, phone]) {
     const run = await demo(option("program"));
     try {

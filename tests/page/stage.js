@@ -34,6 +34,8 @@ export class Stage {
     assert.equal(sent.code, 0, JSON.stringify(sent));
   }
 
+  stop = () => this.run.stop();
+
   /** Closes the pages of a law; nothing may have gone wrong in them. */
   async close() {
     const wrong = this.pages.flatMap((opened) => opened.wrong);

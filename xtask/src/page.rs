@@ -1,4 +1,4 @@
-//! The chat page in a browser: `tests/page/laws.js` judges, `screenshots.js` takes the pictures for the documents.
+//! The chat page and the dashboard in a browser: `tests/page/laws.js` judges, `screenshots.js` takes the pictures for the documents.
 //!
 //! Both drive Debian's Chromium on the real `larkline demo`, which this builds. What is installed for
 //! that, and where, is in `installed`.
@@ -15,7 +15,8 @@ use crate::{installed, process, sdk};
 
 /// The judge, and the files that hold its laws.
 const JUDGE: &str = "tests/page/laws.js";
-const LAWS: [&str; 2] = ["tests/page/chat_laws.js", "tests/page/fault_laws.js"];
+const LAWS: [&str; 3] =
+    ["tests/page/chat_laws.js", "tests/page/fault_laws.js", "tests/page/dashboard_laws.js"];
 /// The photographer, and where the pictures go.
 const SCREENSHOTS: &str = "tests/page/screenshots.js";
 const IMAGES: &str = "docs/images";

@@ -7,14 +7,18 @@ use std::time::Duration;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::ConfigErrors;
+use larkline_gateway::instance::LockError;
+use larkline_gateway::log::LogError;
+use larkline_gateway::run_error::RunError;
 use larkline_gateway::words::Lang;
 use serde::Serialize;
 
 use crate::args::Format;
 use crate::exit::Failed;
 use crate::explain;
-use crate::lang::{either, lang};
+use crate::lang::{choose, either, lang};
 
 /// Writes data.
 pub(crate) fn data(text: &str) {
@@ -50,16 +54,36 @@ pub(crate) fn minutes(time: Duration) -> String {
 /// Writes an error with its chain, and what is known about it.
 pub(crate) fn error(error: &anyhow::Error) {
     // Problems of the configuration come as a report of their own.
-    if error.is::<ConfigErrors>() {
-        return note(error.to_string().trim_end());
+    if let Some(errors) = error.downcast_ref::<ConfigErrors>() {
+        choose(errors.language);
+        let report = errors.render(false, lang());
+        // What it kept from being done is said first, where that is known.
+        if error.chain().next().is_some_and(|first| !first.is::<ConfigErrors>()) {
+            note(&say!(zh: "错误：{error}", en: "error: {error}"));
+        }
+        return note(report.trim_end());
     }
-    note(&say!(zh: "错误：{error}", en: "error: {error}"));
+    let words = said(error.as_ref());
+    note(&say!(zh: "错误：{words}", en: "error: {words}"));
     for cause in error.chain().skip(1) {
+        let cause = said(cause);
         note(&say!(zh: "  原因：{cause}", en: "  caused by: {cause}"));
     }
-    if !error.is::<Failed>() {
+    if !error.is::<Failed>() && !words.contains(either("；", "; ")) {
         hint(&format!("{error:#}"));
     }
+}
+
+/// The words of an error in the process's language, where they are ours.
+pub(crate) fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    let lang = lang();
+    let ours = [
+        error.downcast_ref().map(|error: &RunError| error.said(lang)),
+        error.downcast_ref().map(|error: &LockError| error.said(lang)),
+        error.downcast_ref().map(|error: &ClientError| error.said(lang)),
+        error.downcast_ref().map(|error: &LogError| error.said(lang)),
+    ];
+    ours.into_iter().flatten().next().unwrap_or_else(|| error.to_string())
 }
 
 /// The meaning and the next step of an error that does not name one itself, in the operator's language.

@@ -7,27 +7,17 @@ use crate::lang::{either, lang};
 
 /// A verdict, or the state of a message, a task or a job. One that is not known stays as it is.
 pub(crate) fn outcome(word: &str) -> &str {
-    let zh = match word {
-        "waiting" => "等待中",
-        "replied" => "已回复",
-        "filtered" => "已过滤",
-        "failed" => "失败",
-        "queued" => "排队中",
-        "running" => "运行中",
-        "retrying" => "等待重试",
-        "done" => "已完成",
-        "delivered" => "已送达",
-        "dead" => "死信",
-        "dropped" => "已关闭",
-        "withdrawn" => "已撤回",
-        other => other,
-    };
-    either(zh, word)
+    larkline_gateway::words::outcome(lang(), word)
 }
 
 /// Where a session stands; its English word is that of JSON.
 pub(crate) fn session(state: SessionState) -> String {
     either(session_state(lang(), state), state.to_string())
+}
+
+/// The way to a host: a proxy by its name, or none.
+pub(crate) fn route(word: &str) -> &str {
+    if word == "direct" { either("直连", word) } else { word }
 }
 
 /// The kind of a chat.

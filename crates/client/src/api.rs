@@ -10,6 +10,7 @@ mod diagnosis;
 mod files;
 mod messages;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use url::Url;
 use crate::api_error::{ApiError, ApiErrorKind};
 use crate::call::{Answer, Call, Expects, Payload, Received};
 use crate::dialer::Dialer;
+use crate::meter::Meter;
 use crate::secret::Secret;
 use crate::token::{Fetched, TokenCache};
 
@@ -55,6 +57,7 @@ struct Inner {
     app_id: AppId,
     secret: Secret,
     token: TokenCache,
+    meter: Meter,
     call_timeout: Duration,
     transfer_timeout: Duration,
 }
@@ -75,8 +78,16 @@ impl ApiClient {
         call_timeout: Duration,
         transfer_timeout: Duration,
     ) -> Self {
-        let token = TokenCache::default();
-        let inner = Inner { dialer, domain, app_id, secret, token, call_timeout, transfer_timeout };
+        let inner = Inner {
+            dialer,
+            domain,
+            app_id,
+            secret,
+            token: TokenCache::default(),
+            meter: Meter::default(),
+            call_timeout,
+            transfer_timeout,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -91,6 +102,12 @@ impl ApiClient {
     /// The app this client speaks for.
     pub fn app_id(&self) -> &AppId {
         &self.inner.app_id
+    }
+
+    /// The requests that went out since this was asked last, by endpoint, repetitions and those
+    /// for a token among them: what the platform may count against a monthly quota.
+    pub fn take_calls(&self) -> BTreeMap<&'static str, u64> {
+        self.inner.meter.take()
     }
 
     /// Checks app id and secret by fetching a token, whatever is cached.
@@ -153,11 +170,11 @@ impl ApiClient {
 impl Inner {
     async fn twice(&self, call: &Call) -> Result<Answer<Received>, ApiError> {
         let token = self.token().await?;
-        match call.send(&self.dialer, Some(&token)).await {
+        match call.send(&self.dialer, &self.meter, Some(&token)).await {
             Err(error) if error.disposition() == Disposition::Reauthenticate => {
                 tracing::info!(%error, "the platform refused the token; fetching another");
                 self.token.invalidate(&token).await;
-                call.send(&self.dialer, Some(&self.token().await?)).await
+                call.send(&self.dialer, &self.meter, Some(&self.token().await?)).await
             }
             other => other,
         }
@@ -174,7 +191,8 @@ impl Inner {
         let payload = json_payload(endpoint, &body)?;
         let expects = Expects::Envelope;
         let call = Call { endpoint, method: Method::POST, url, payload, expects };
-        let answer = call.send(&self.dialer, None).await?.parse::<TokenReply>(endpoint)?;
+        let answer = call.send(&self.dialer, &self.meter, None).await?;
+        let answer = answer.parse::<TokenReply>(endpoint)?;
         Ok(answer.map(|reply| Fetched {
             token: Secret::new(reply.tenant_access_token),
             expires_in: Duration::from_secs(reply.expire),

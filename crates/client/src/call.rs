@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::api_error::{ApiError, ApiErrorKind};
 use crate::dialer::Dialer;
+use crate::meter::Meter;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -101,8 +102,11 @@ impl Call {
     pub(crate) async fn send(
         &self,
         dialer: &Dialer,
+        meter: &Meter,
         token: Option<&Secret>,
     ) -> Result<Answer<Received>, ApiError> {
+        // Before it goes: one that is given up on the way may have arrived.
+        meter.count(self.endpoint);
         match self.request(dialer, token).send().await {
             Ok(inner) => {
                 let response = Response {
@@ -113,7 +117,12 @@ impl Call {
                 };
                 response.read(self.expects).await
             }
-            Err(error) => Err(ApiError::new(self.endpoint, self.no_answer(dialer, error).await)),
+            Err(error) => {
+                if error.is_connect() {
+                    meter.never_left(self.endpoint);
+                }
+                Err(ApiError::new(self.endpoint, self.no_answer(dialer, error).await))
+            }
         }
     }
 

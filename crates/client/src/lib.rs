@@ -47,6 +47,7 @@ mod certificate;
 mod dial_error;
 mod dialer;
 pub mod link;
+mod meter;
 mod proxy;
 mod reach;
 pub mod registration;

@@ -23,6 +23,7 @@ use crate::api::within;
 use crate::api_error::{ApiError, ApiErrorKind};
 use crate::call::{Call, Expects, Payload};
 use crate::dialer::Dialer;
+use crate::meter::Meter;
 use crate::secret::Secret;
 use crate::{FEISHU, LARK};
 
@@ -298,7 +299,9 @@ impl Registrar {
         let expects = Expects::Object { bytes_max: ANSWER_BYTES_MAX };
         let payload = Payload::Form(fields);
         let call = Call { endpoint, method: Method::POST, url, payload, expects };
-        Ok(within(endpoint, self.timeout, call.send(&self.dialer, None))
+        // There is no app yet, and with that no quota.
+        let meter = Meter::default();
+        Ok(within(endpoint, self.timeout, call.send(&self.dialer, &meter, None))
             .await?
             .parse(endpoint)?
             .data)

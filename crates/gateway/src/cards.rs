@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use larkline_proto::event::MESSAGE_RECALLED as RECALLED;
 use larkline_proto::id::MessageId;
 use larkline_store::inbox::NewEvent;
 
@@ -14,8 +15,6 @@ use crate::clock::now_ms;
 
 /// Cards remembered; beyond it they are forgotten and asked for again. More than run at once.
 const CARDS_MAX: usize = 2048;
-/// Somebody took a message back.
-const RECALLED: &str = "im.message.recalled_v1";
 /// 2026-01-01, Unix ms.
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Tenths of a second, so that a 32-bit number lasts until 2032.

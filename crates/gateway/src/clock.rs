@@ -26,6 +26,12 @@ pub fn local(at_ms: i64) -> String {
     moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The same to the second, with the offset from UTC.
+pub fn local_exact(at_ms: i64) -> String {
+    let moment = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
 /// Minutes after local midnight.
 pub fn minute_of_day(at_ms: i64) -> u16 {
     let moment = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();

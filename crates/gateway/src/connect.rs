@@ -16,6 +16,7 @@ use crate::config::{App, Config};
 use crate::governor::Governor;
 use crate::intake::DELIVERIES_MAX;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
 use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Groups};
 
@@ -84,6 +85,8 @@ pub fn connect(
         bot: watch::Sender::new(None),
         groups: Groups::default(),
         proofs: Proofs::default(),
+        pulse: Pulse::default(),
+        quota: crate::quota::Quota::default(),
     };
     Ok(Connected { runtime: Arc::new(runtime), link: Box::pin(link), deliveries })
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin::Command;
+use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, OURS};
 use crate::handler::Children;
@@ -43,7 +44,7 @@ pub struct RunOptions {
     /// The checked configuration.
     pub config: Config,
     /// Reads the configuration again; the error lists its problems.
-    pub reload: Box<dyn Fn() -> Result<Config, String> + Send>,
+    pub reload: Box<dyn Fn() -> Result<Config, Both> + Send>,
     /// Ask a running instance of the same app to leave.
     pub takeover: bool,
     /// Stay up and retry slowly when the credentials are refused.
@@ -194,7 +195,7 @@ impl Reason {
 
 /// What the main loop listens to.
 struct Inputs<'a> {
-    reload: &'a (dyn Fn() -> Result<Config, String> + Send),
+    reload: &'a (dyn Fn() -> Result<Config, Both> + Send),
     signals: &'a mut Signals,
     asked: mpsc::Receiver<Command>,
 }
@@ -236,21 +237,27 @@ async fn main_loop(
 /// Swaps the configuration; what cannot change in a running process is listed.
 fn apply(
     shared: &Arc<Shared>,
-    reload: &(dyn Fn() -> Result<Config, String> + Send),
+    reload: &(dyn Fn() -> Result<Config, Both> + Send),
     stages: &mut Stages,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, Both> {
     let new = reload().inspect_err(|problems| {
-        tracing::error!("configuration not reloaded, the old one stays: {problems}");
+        tracing::error!(
+            "configuration not reloaded, the old one stays: {}",
+            problems.text(Lang::En)
+        );
     })?;
     let old = shared.config.load_full();
     // The links of the old apps are open: their events would find no app, and no route.
     let ids =
         |c: &Config| c.apps.iter().map(|a| (a.name.clone(), a.app_id.clone())).collect::<Vec<_>>();
     if ids(&old) != ids(&new) {
-        return Err("apps were added, removed or renamed; restart to serve them".to_owned());
+        return Err(Both::of(
+            "增加、删除或改名了应用；请重启以使用它们",
+            "apps were added, removed or renamed; restart to serve them",
+        ));
     }
     let needs_restart = old.needs_restart(&new);
-    stages.start_handlers(shared, &new).map_err(|e| e.to_string())?;
+    stages.start_handlers(shared, &new).map_err(|e| Both::each(|lang| e.said(lang)))?;
     failpoint!("reloading");
     for line in new.policy_lines(Lang::En) {
         tracing::info!("{line}");
@@ -327,7 +334,8 @@ async fn announce(
         tracing::info!("{line}");
     }
     for warning in &config.warnings {
-        tracing::warn!(key = warning.path, hint = warning.hint, "{}", warning.message);
+        let hint = warning.hint.as_ref().map(|hint| hint.text(Lang::En));
+        tracing::warn!(key = warning.path, hint, "{}", warning.message.text(Lang::En));
     }
     match children.reap_stale(config.limits.kill_grace).await {
         Ok(stale) => stale.iter().for_each(|s| {

@@ -12,6 +12,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::both::{Both, both};
+use crate::words::Lang;
 use larkline_proto::id::AppId;
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +42,10 @@ pub struct InstanceLock {
 #[non_exhaustive]
 pub enum LockError {
     /// Another instance runs.
-    #[error("{what} is in use by process {} on this host; stop it, or start with --takeover", holder.pid)]
+    #[error("{} is in use by process {} on this host; stop it, or start with --takeover", what.en, holder.pid)]
     Held {
         /// An app, or the state directory.
-        what: String,
+        what: Both,
         /// By whom.
         holder: Holder,
     },
@@ -66,6 +68,31 @@ pub enum LockError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl LockError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::Held { what, holder }) => format!(
+                "{} 正被本机的进程 {} 使用；请停止它，或用 --takeover 启动",
+                what.zh, holder.pid
+            ),
+            (Lang::Zh, Self::ForeignDirectory(path)) => {
+                format!("{} 属于其他用户；请把 LARKLINE_LOCK_DIR 设为自己的目录", path.display())
+            }
+            (Lang::Zh, Self::StateDirectory { path, .. }) => no_state_directory(path),
+            (Lang::Zh, Self::Io { path, .. }) => {
+                format!("无法锁定 {}；请检查它的权限", path.display())
+            }
+        }
+    }
+}
+
+/// What a Chinese reader is told of a state directory that cannot be used.
+pub(crate) fn no_state_directory(path: &Path) -> String {
+    format!("无法使用状态目录 {}；请把 `store.path` 设为可写的目录", path.display())
 }
 
 /// The default directory of lock files: per user, gone after a reboot.
@@ -109,12 +136,17 @@ impl InstanceLock {
 
 impl Claims<'_> {
     /// The lock file of each claim, and what the claim is.
-    fn files(&self) -> Vec<(PathBuf, String)> {
-        let state = format!("the state directory {}", self.state.display());
+    fn files(&self) -> Vec<(PathBuf, Both)> {
+        let state = both!(
+            zh: "状态目录 {path}", en: "the state directory {path}", path = self.state.display()
+        );
         let of_app = |app_id: &AppId| {
             let safe = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
             let name: String = app_id.as_str().chars().filter(safe).collect();
-            (self.locks.join(format!("{name}.lock")), format!("app {app_id}"))
+            (
+                self.locks.join(format!("{name}.lock")),
+                both!(zh: "应用 {app_id}", en: "app {app_id}"),
+            )
         };
         let own = (self.state.join("larkline.lock"), state);
         std::iter::once(own).chain(self.apps.iter().map(of_app)).collect()
@@ -125,7 +157,7 @@ impl Claims<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// An app, or the state directory.
-    pub what: String,
+    pub what: Both,
     /// By whom, as far as it is known.
     pub holder: Holder,
 }
@@ -180,7 +212,7 @@ fn make_dir(dir: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-fn lock(path: PathBuf, what: String, me: &Holder) -> Result<File, LockError> {
+fn lock(path: PathBuf, what: Both, me: &Holder) -> Result<File, LockError> {
     let mut options = File::options();
     let options = options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(&path).map_err(io(&path))?;
@@ -225,7 +257,7 @@ mod tests {
         let lock = InstanceLock::acquire(claims, &me).unwrap();
         let seen = claimed(claims).unwrap();
         assert_eq!(seen.len(), 2);
-        assert_eq!((seen[1].what.as_str(), &seen[1].holder), ("app cli_1", &me));
+        assert_eq!((seen[1].what.text(Lang::En), &seen[1].holder), ("app cli_1", &me));
         drop(lock);
         assert_eq!(claimed(claims).unwrap(), []);
     }

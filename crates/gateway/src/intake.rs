@@ -4,8 +4,7 @@
 //! refuses, nothing is acked: the platform redelivers after 15 s, 5 min, 1 h and 6 h. No user
 //! code runs here; the acks of callbacks wait for their handlers in tasks of their own.
 //!
-//! What is surely new is decided here, so that event and decision are one commit; the rest is left
-//! to [`crate::routing`].
+//! What is surely new is decided in the same commit; the rest is left to [`crate::routing`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -159,9 +158,9 @@ impl Intake {
                 self.shared.store_health.recovered();
                 let acked = self.ack(pending, &accepted, now_ms(), callbacks);
                 failpoint!("ack_queued");
-                let told = events.iter().zip(&accepted);
-                told.for_each(|(event, accepted)| log(&self.app.name, event, accepted));
+                events.iter().zip(&accepted).for_each(|(e, a)| log(&self.app.name, e, a));
                 self.hand_on(&events, &accepted);
+                crate::recall::heard(&self.shared, &self.app.name, &events).await;
                 mark_acked(&self.shared, acked).await;
                 failpoint!("ack_marked");
                 true

@@ -118,6 +118,8 @@ impl Judge {
             | Why::SenderNotAllowed
             | Why::NotMentioned
             | Why::OwnMessage
+            | Why::RepairOff
+            | Why::RepairAsk
             | Why::Probe => return None,
         };
         outgoing::notice(&self.app.name, event, why.word(), &text, now_ms())

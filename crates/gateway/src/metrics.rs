@@ -5,6 +5,8 @@
 //! state) are copied here when somebody scrapes, so that metrics, `status` and the store
 //! cannot disagree.
 
+// tidy: long file: every instrument is declared, made and registered in it
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -65,6 +67,40 @@ pub struct CallLabel {
     pub code: String,
 }
 
+/// An app and an endpoint of the platform's API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabel {
+    /// Name in the configuration.
+    pub app: String,
+    /// `reply`, `send`, ….
+    pub endpoint: String,
+}
+
+/// An app and why its link was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CauseLabel {
+    /// Name in the configuration.
+    pub app: String,
+    /// The fault's code.
+    pub cause: &'static str,
+}
+
+/// An app and a proof that its link hears.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ProofLabel {
+    /// Name in the configuration.
+    pub app: String,
+    /// `pong`, `count`, `history`.
+    pub proof: String,
+}
+
+/// This binary.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BuildLabel {
+    /// Its version.
+    pub version: &'static str,
+}
+
 /// A kind of waiting work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct QueueLabel {
@@ -104,6 +140,28 @@ pub struct Metrics {
     pub link_closes: Family<AppLabel, Gauge>,
     /// Pings and probes without an answer in time since the start.
     pub link_heartbeat_timeouts: Family<AppLabel, Gauge>,
+    /// Waits to reconnect, by what went wrong before.
+    pub link_reconnects: Family<CauseLabel, Counter>,
+    /// How the proofs stand that the link hears: 1 holds, 0 fails, -1 unknown.
+    pub link_proof: Family<ProofLabel, Gauge>,
+    /// Silence that is unusual for the app.
+    pub link_unusual_silence: Family<AppLabel, Gauge>,
+    /// Messages read back from chats, which the platform had not delivered.
+    pub repaired_messages: Family<AppLabel, Counter>,
+    /// Calls of this month.
+    pub month_calls: Family<EndpointLabel, Gauge>,
+    /// What they come to by the month's end.
+    pub month_projected: Family<AppLabel, Gauge>,
+    /// The quota of a month; -1 without one.
+    pub month_quota: Family<AppLabel, Gauge>,
+    /// Permits given to send since the start.
+    pub sends_granted: Family<AppLabel, Gauge>,
+    /// Sends that wait for a permit.
+    pub sends_waiting: Family<AppLabel, Gauge>,
+    /// Sends that the platform refused as too many since the start.
+    pub sends_throttled: Family<AppLabel, Gauge>,
+    /// This binary.
+    pub build_info: Family<BuildLabel, Gauge>,
     /// Frames that could not be read since the start.
     pub link_malformed: Family<AppLabel, Gauge>,
     /// Seconds since the last frame; -1 before there was one.
@@ -169,6 +227,17 @@ impl Default for Metrics {
             link_connects: Family::default(),
             link_closes: Family::default(),
             link_heartbeat_timeouts: Family::default(),
+            link_reconnects: Family::default(),
+            link_proof: Family::default(),
+            link_unusual_silence: Family::default(),
+            repaired_messages: Family::default(),
+            month_calls: Family::default(),
+            month_projected: Family::default(),
+            month_quota: Family::default(),
+            sends_granted: Family::default(),
+            sends_waiting: Family::default(),
+            sends_throttled: Family::default(),
+            build_info: Family::default(),
             link_malformed: Family::default(),
             link_last_frame_age: Family::default(),
             link_last_pong_age: Family::default(),
@@ -198,6 +267,14 @@ impl Default for Metrics {
         };
         m.register();
         m.register_link();
+        m.register_hearing();
+        m.register_calls();
+        let label = BuildLabel { version: env!("CARGO_PKG_VERSION") };
+        m.build_info.get_or_create(&label).set(1);
+        // Shown before the first look, as alerts that are not raised.
+        for alert in ["memory", "cpu"] {
+            m.alert(alert, 0);
+        }
         m.register_machine();
         m
     }
@@ -306,6 +383,53 @@ impl Metrics {
             "How long a recovery may take before it is an alert",
             self.link_recovery_target_seconds.clone(),
         );
+    }
+
+    fn register_hearing(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "link_reconnects",
+            "Waits to reconnect by what went wrong before",
+            self.link_reconnects.clone(),
+        );
+        r.register(
+            "link_proof",
+            "Proofs that the link hears: 1 holds, 0 fails, -1 unknown",
+            self.link_proof.clone(),
+        );
+        r.register(
+            "link_unusual_silence_seconds",
+            "Silence that is unusual for the app now",
+            self.link_unusual_silence.clone(),
+        );
+        r.register(
+            "repaired_messages",
+            "Messages read back from chats",
+            self.repaired_messages.clone(),
+        );
+    }
+
+    fn register_calls(&mut self) {
+        let r = &mut self.registry;
+        r.register("month_calls", "API calls of this month", self.month_calls.clone());
+        r.register(
+            "month_projected_calls",
+            "API calls by the end of this month, if it goes on so",
+            self.month_projected.clone(),
+        );
+        r.register(
+            "month_quota_calls",
+            "API calls that a month may have, -1 without a quota",
+            self.month_quota.clone(),
+        );
+        r.register("sends_granted", "Permits to send since the start", self.sends_granted.clone());
+        r.register("sends_waiting", "Sends that wait for a permit", self.sends_waiting.clone());
+        r.register(
+            "sends_throttled",
+            "Sends refused by the platform as too many",
+            self.sends_throttled.clone(),
+        );
+        r.register("build_info", "This binary", self.build_info.clone());
     }
 
     /// Notes one handler attempt.

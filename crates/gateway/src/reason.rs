@@ -21,6 +21,9 @@ fn chinese(why: &str) -> Option<&'static str> {
         "stale" => "到达时已超过路由的 `stale_after`；已告知发送者",
         "rate_limited" => "发送者超过 `governor.user_per_minute`",
         "probe" => "`larkline probe` 的一部分",
+        "recalled" => "处理之前发送者撤回了消息",
+        "repair_off" => "连接中断期间发送，从会话历史读回，而路由的 `repair` 为 \"off\"",
+        "repair_ask" => "连接中断期间发送，从会话历史读回；会话中已询问是否还要处理",
         "decode" => "内容不是此版本能读取的事件；已保存",
         "no_reply" => "处理器许诺稍后回答，而没有回答",
         "handler_removed" => "它等待的处理器已不在配置中",
@@ -43,6 +46,13 @@ fn english(why: &str) -> Option<&'static str> {
         "stale" => "older than the route's `stale_after` when it arrived; the sender was told",
         "rate_limited" => "the sender is over `governor.user_per_minute`",
         "probe" => "part of a `larkline probe`",
+        "recalled" => "its writer took it back before anybody worked on it",
+        "repair_off" => {
+            "written while the link was down and read back; the route has repair = \"off\""
+        }
+        "repair_ask" => {
+            "written while the link was down and read back; its chat was asked about it"
+        }
         "decode" => "the payload is no event this version can read; it is kept",
         "no_reply" => "the handler promised a later answer that did not come",
         "handler_removed" => "it waited for a handler that is not configured any more",
@@ -56,7 +66,17 @@ mod tests {
 
     #[test]
     fn a_reason_is_explained_in_both_languages_or_in_none() {
-        for why in ["self", "no_route", "not_mentioned", "stale", "handler_removed", "exit"] {
+        for why in [
+            "recalled",
+            "repair_off",
+            "repair_ask",
+            "self",
+            "no_route",
+            "not_mentioned",
+            "stale",
+            "handler_removed",
+            "exit",
+        ] {
             assert_eq!(chinese(why).is_some(), english(why).is_some(), "{why}");
         }
     }

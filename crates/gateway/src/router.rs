@@ -12,8 +12,9 @@ use larkline_store::task::NewTask;
 use crate::card;
 use crate::commands::Command;
 use crate::config::{
-    App, Condition, Config, DESK, Facts, Handler, Mention, Route, Senders, SessionBy, Stale,
+    App, Condition, Config, DESK, Facts, Handler, Mention, Repair, Route, Senders, SessionBy, Stale,
 };
+use crate::proof::is_read_back;
 
 /// The router's word on one event.
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ pub enum Why {
     SenderNotAllowed,
     /// The bot is not mentioned, and the route wants it.
     NotMentioned,
+    /// Read back from the chat's history, and the route wants none of that.
+    RepairOff,
+    /// The same, and the chat is asked.
+    RepairAsk,
     /// Older than the route wants.
     Stale,
     /// The same, and the sender is asked whether it still matters.
@@ -64,6 +69,8 @@ impl Why {
             Self::BotLoop => "bot_loop",
             Self::SenderNotAllowed => "sender_not_allowed",
             Self::NotMentioned => "not_mentioned",
+            Self::RepairOff => "repair_off",
+            Self::RepairAsk => "repair_ask",
             Self::Stale | Self::StaleAsk => "stale",
             Self::RateLimited => "rate_limited",
             Self::OwnMessage => "self",
@@ -97,7 +104,14 @@ pub fn route(event: &Event, ctx: Context<'_>) -> Routed {
     let mut tasks: Vec<NewTask> = Vec::new();
     let mut nearest = Why::UnsupportedType;
     for route in ctx.config.routes.iter().filter(|r| is_about(r, event, ctx)) {
-        match accepts(route, event, ctx) {
+        match accepts(route, event, ctx).and_then(|()| repairs(route, event)) {
+            Err(why @ (Why::RepairOff | Why::RepairAsk)) => {
+                // It is this route's message all the same.
+                nearest = nearest.max(why);
+                if !route.also {
+                    break;
+                }
+            }
             Ok(()) => {
                 // Two routes to one handler are one task: it would do the same work twice.
                 if !tasks.iter().any(|t| t.handler == route.handler) {
@@ -111,6 +125,15 @@ pub fn route(event: &Event, ctx: Context<'_>) -> Routed {
         }
     }
     if tasks.is_empty() { Routed::Filtered(nearest) } else { Routed::Tasks(tasks) }
+}
+
+/// Whether a route takes what was read back from a chat's history.
+fn repairs(route: &Route, event: &Event) -> Result<(), Why> {
+    match route.repair {
+        Repair::Off if is_read_back(&event.id) => Err(Why::RepairOff),
+        Repair::Ask if is_read_back(&event.id) => Err(Why::RepairAsk),
+        Repair::On | Repair::Ask | Repair::Off => Ok(()),
+    }
 }
 
 /// True for what the bot did itself: it would answer itself for ever.

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::instance::LockError;
+use crate::instance::{LockError, no_state_directory};
+use crate::words::Lang;
 
 /// The daemon could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -78,4 +79,38 @@ pub enum RunError {
     /// A vital worker ended.
     #[error("a vital worker ended; see the log")]
     Vital,
+}
+
+impl RunError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh => self.said_in_chinese(),
+        }
+    }
+
+    fn said_in_chinese(&self) -> String {
+        match self {
+            Self::Lock(error) => error.said(Lang::Zh),
+            Self::Store { path, .. } => format!("无法打开存储 {}", path.display()),
+            Self::StateDirectory { path, .. } => no_state_directory(path),
+            Self::Network(_) => "无法使用网络设置".to_owned(),
+            Self::Governor(_) => "无法使用限流设置；见 `larkline config check`".to_owned(),
+            Self::Link(_) => "无法使用连接设置；见 `larkline config check`".to_owned(),
+            Self::Handler { name, .. } => {
+                format!("无法使用处理程序 {name}；见 `larkline config check`")
+            }
+            Self::Listen { address, .. } => {
+                format!("无法监听 {address}；请换一个地址，或停止占用它的程序")
+            }
+            Self::Credentials { app, detail } => {
+                format!("平台拒绝应用 {app}：{detail}；请在开发者后台核对 app_id 和 app_secret")
+            }
+            Self::NotVerified { detail } => format!("启动时限内没有已验证的连接：{detail}"),
+            Self::Thread(_) => "系统没有为连接提供线程；请提高该用户的限制".to_owned(),
+            Self::Signals(_) => "无法接收信号".to_owned(),
+            Self::Vital => "一个关键的工作单元已结束；见日志".to_owned(),
+        }
+    }
 }

@@ -28,6 +28,8 @@ use crate::handler::Children;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
+use crate::pulse::Pulse;
+use crate::quota::Quota;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -158,6 +160,10 @@ pub struct AppRuntime {
     pub groups: Groups,
     /// What the platform was asked for as proof that the link hears.
     pub proofs: Proofs,
+    /// What each minute of the last day was like.
+    pub pulse: Pulse,
+    /// The calls of the month.
+    pub quota: Quota,
     /// What reactions met.
     pub reactions: Refusals,
 }

@@ -30,6 +30,8 @@ use crate::line_thread::LineThread;
 use crate::link_watch::LinkWatch;
 use crate::pressure_watch::PressureWatch;
 use crate::proof::ProofWatch;
+use crate::pulse::PulseWatch;
+use crate::quota::QuotaWatch;
 use crate::routing::Routing;
 use crate::run_error::RunError;
 use crate::shared::{AppRuntime, Shared};
@@ -113,7 +115,9 @@ impl Stages {
         });
         stages.watch("link-watch", shared, |shared, app| LinkWatch { shared, app }.run());
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
+        stages.watch("quota", shared, |shared, app| QuotaWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
+        stages.watch("pulse", shared, |shared, app| PulseWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
         shared.alerts.restore(shared).await;
@@ -197,6 +201,9 @@ impl Stages {
         failpoint!("outbox_empty");
         self.out.join(Instant::now() + SERVICE_STOP).await;
         self.service.join(Instant::now() + SERVICE_STOP).await;
+        for app in self.apps.iter() {
+            app.quota.keep(shared, app).await;
+        }
         drop(self.line);
     }
 

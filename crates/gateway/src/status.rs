@@ -1,5 +1,7 @@
 //! Is it well? One report for `status`, `/ready` and the metrics.
 
+mod export;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,13 +11,15 @@ use larkline_store::StoreError;
 use larkline_store::record::{BootRecord, Depths, LastHandled, Tally};
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{FiringAlert, Rule};
-use crate::clock::{ms, now_ms};
+use crate::alert::FiringAlert;
+use crate::clock::now_ms;
+use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::host::{Host, Own};
 use crate::proof::{self, Proof};
+use crate::quota::MonthlyCalls;
 use crate::say_in;
 use crate::shared::{AppRuntime, Shared};
 use crate::tcp;
@@ -108,12 +112,25 @@ pub struct AppStatus {
     pub link: LinkView,
     /// Whether the link hears, proofs of rising strength.
     pub proofs: Vec<Proof>,
+    /// Silence after which the platform is asked whether the link hears: learnt from the app's own
+    /// habits at the time of its last event.
+    #[serde(default)]
+    pub unusual_silence_ms: u64,
+    /// Whether it is; else there is too little history, and it is `link.suspect_after`.
+    #[serde(default)]
+    pub is_silence_learnt: bool,
+    /// Messages read back from chats since the start, which the platform had not delivered.
+    #[serde(default)]
+    pub repaired: u64,
     /// People's messages in groups since the start.
     pub group_messages: u64,
     /// Those of them that mention the bot.
     pub group_mentions: u64,
     /// What goes out.
     pub governor: GovernorStatus,
+    /// The calls of the month.
+    #[serde(default)]
+    pub month: MonthlyCalls,
 }
 
 /// The connection as people and programs see it.
@@ -223,7 +240,10 @@ impl Status {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
-        let apps: Vec<AppStatus> = apps.iter().map(|a| AppStatus::take(a)).collect();
+        let apps: Vec<AppStatus> = {
+            let config = shared.config.load();
+            apps.iter().map(|a| AppStatus::take(a, &config)).collect()
+        };
         let store_writable = !shared.store_health.is_ill();
         let mut status = Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -274,64 +294,6 @@ impl Status {
         }
         reasons
     }
-
-    /// Copies what the store and the links know into the metrics.
-    pub fn export(&self, shared: &Shared) {
-        let m = &shared.metrics;
-        m.events.clear();
-        for t in &self.tally {
-            let label = crate::metrics::VerdictLabel {
-                app: t.app.clone(),
-                verdict: t.verdict.clone(),
-                why: t.why.clone(),
-            };
-            m.events.get_or_create(&label).set(t.count.cast_signed());
-        }
-        let d = &self.depths;
-        for (queue, n) in [
-            ("unrouted", d.unrouted),
-            ("tasks", d.tasks),
-            ("awaiting", d.awaiting),
-            ("outbox", d.outbox),
-            ("dead", d.dead),
-        ] {
-            m.queue_items.get_or_create(&crate::metrics::QueueLabel { queue }).set(n.cast_signed());
-        }
-        for app in &self.apps {
-            let label = crate::metrics::AppLabel { app: app.name.clone() };
-            m.link_verified.get_or_create(&label).set(i64::from(app.link.verified));
-            m.link_connects.get_or_create(&label).set(app.link.connects.cast_signed());
-            m.link_closes.get_or_create(&label).set(app.link.closes.cast_signed());
-            m.link_heartbeat_timeouts.get_or_create(&label).set(app.link.misses.cast_signed());
-            m.link_malformed.get_or_create(&label).set(app.link.malformed.cast_signed());
-            for (gauge, at) in [
-                (&m.link_last_frame_age, app.link.last_frame_at_ms),
-                (&m.link_last_pong_age, app.link.last_pong_at_ms),
-                (&m.link_last_event_age, app.link.last_event_at_ms),
-            ] {
-                let age = at.map_or(-1, |at| (self.at_ms - at) / 1000);
-                gauge.get_or_create(&label).set(age);
-            }
-        }
-        m.unanswered_messages.set(i64::try_from(self.unanswered.len()).unwrap_or(i64::MAX));
-        for rule in Rule::ALL {
-            let firing = self.alerts.iter().filter(|alert| alert.rule == rule).count();
-            let label = crate::metrics::RuleLabel { rule: rule.name() };
-            m.alerts_firing.get_or_create(&label).set(i64::try_from(firing).unwrap_or(i64::MAX));
-        }
-        m.open_descriptors.set(self.descriptors.open.cast_signed());
-        m.open_sockets.set(self.descriptors.sockets.cast_signed());
-        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-        m.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
-        let target = shared.config.load().link.recovery_target;
-        m.link_recovery_target_seconds.set(ms(target) / 1000);
-        m.resident_bytes.set(self.own.rss_bytes.cast_signed());
-        m.cpu_seconds.set(self.own.cpu_ms as f64 / 1000.0);
-        m.host_load.set(self.host.load[0]);
-        m.host_memory_available_bytes.set(self.host.memory_available_bytes.cast_signed());
-        m.store_writable.set(i64::from(self.store_writable));
-        m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());
-    }
 }
 
 impl Previous {
@@ -346,11 +308,14 @@ impl Previous {
 }
 
 impl AppStatus {
-    fn take(app: &AppRuntime) -> Self {
+    fn take(app: &AppRuntime, config: &Config) -> Self {
         // Copied out: holding the borrow would hold up the link's own task.
         let link = app.link.status().borrow().clone();
         Self {
             proofs: app.proofs.list(&link),
+            unusual_silence_ms: app.proofs.unusual().0,
+            is_silence_learnt: app.proofs.unusual().1,
+            repaired: app.proofs.repaired(),
             name: app.name.clone(),
             app_id: app.app_id.to_string(),
             bot: app.bot.borrow().as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -358,6 +323,7 @@ impl AppStatus {
             group_messages: app.groups.messages.load(Ordering::Relaxed),
             group_mentions: app.groups.mentions.load(Ordering::Relaxed),
             governor: app.governor.status(),
+            month: app.quota.month(&app.api, config.quota_of(&app.name), now_ms()),
         }
     }
 

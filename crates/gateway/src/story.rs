@@ -86,7 +86,8 @@ impl Story {
 fn arrival(history: &History) -> Vec<Step> {
     let Record { at_ms, app, kind, boot_id, .. } = &history.record;
     let text = format!("{kind} arrived for app {app}, run {boot_id}");
-    let mut steps = vec![Step::new(*at_ms, "received", text)];
+    let received = Step::new(*at_ms, "received", text);
+    let mut steps = vec![Step { detail: boot_id.clone(), ..received }];
     match history.journaled_ms {
         Some(at_ms) => steps.push(Step::new(at_ms, "journaled", "on disk, which nothing undoes")),
         None if kind == JOB => {}
@@ -173,6 +174,7 @@ fn sentence(entry: &LogEntry, item: &str, handler: &str) -> String {
         "retried" => format!("{item} is due again, by hand"),
         "dropped" => format!("{item} was closed by hand"),
         "merged" => format!("{item} is {detail}, which answers both"),
+        "recalled" => "its writer took the message back".to_owned(),
         "unreadable" => format!("kept as it came, but it cannot be read: {detail}"),
         // Written by an earlier version, which wrote sentences.
         _ => detail.clone(),

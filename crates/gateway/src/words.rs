@@ -84,6 +84,22 @@ messages! {
         zh: "⏳ 这条消息送达得很晚，还需要处理吗？需要的话请重发。",
         en: "⏳ This message arrived late: does it still matter? Then please send it again."
     }
+    /// Messages that were written while the link was down, and the route asks about them.
+    repair_question(count: usize) {
+        zh: "机器人离线期间，这里有 {count} 条消息没有收到",
+        en: "{count} message(s) here did not reach the bot while it was offline"
+    }
+    /// What is below that question.
+    repair_note() {
+        zh: "还需要处理吗？不需要就不用理会。",
+        en: "Do they still matter? If not, ignore this."
+    }
+    /// The button that has them handled.
+    repair_button() { zh: "现在处理", en: "Handle them now" }
+    /// It was pressed.
+    repair_begun(count: usize) { zh: "正在处理 {count} 条消息", en: "Handling {count} message(s)" }
+    /// It was pressed before, or the messages are forgotten.
+    repair_over() { zh: "没有需要处理的消息了", en: "Nothing is left to be handled" }
     /// Many messages wait for handlers.
     crowded(waiting: u64) {
         zh: "⏳ 已收到，前面还有约 {waiting} 条消息在排队。",
@@ -481,6 +497,26 @@ pub fn link_state(lang: Lang, state: &str) -> &str {
         other => other,
     };
     lang.either(zh, state)
+}
+
+/// A verdict, or the state of a message, a task or a job; one that is not known stays as it is.
+pub fn outcome(lang: Lang, word: &str) -> &str {
+    let zh = match word {
+        "waiting" => "等待中",
+        "replied" => "已回复",
+        "filtered" => "已过滤",
+        "failed" => "失败",
+        "queued" => "排队中",
+        "running" => "运行中",
+        "retrying" => "等待重试",
+        "done" => "已完成",
+        "delivered" => "已送达",
+        "dead" => "死信",
+        "dropped" => "已关闭",
+        "withdrawn" => "已撤回",
+        other => other,
+    };
+    lang.either(zh, word)
 }
 
 /// A duration for people: `90 s`, `5 min`, `2 h`.

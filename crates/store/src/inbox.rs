@@ -4,7 +4,7 @@ use larkline_proto::id::{ChatId, EventId, MessageId, OpenId};
 use serde::{Deserialize, Serialize};
 
 use crate::outbox::NewOutbox;
-use crate::task::NewTask;
+use crate::task::{NewTask, TaskId};
 
 /// Row number of an accepted event; rises in order of acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -136,10 +136,19 @@ pub struct Concluded {
     pub inbox: InboxId,
     /// The platform's event id.
     pub event_id: EventId,
-    /// `replied` or `failed`.
+    /// `replied`, `failed` or `filtered`.
     pub verdict: String,
-    /// The reason of a failure.
+    /// The reason, where there is one.
     pub why: String,
+}
+
+/// What became of messages that were taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recalled {
+    /// Events that are over with it.
+    pub concluded: Vec<Concluded>,
+    /// Tasks that are worked on, or were merged into one that is.
+    pub running: Vec<TaskId>,
 }
 
 /// Where an event goes that has a row already.

@@ -28,9 +28,9 @@ pub mod task;
 use std::{pin::Pin, sync::Arc};
 
 pub use error::StoreError;
-use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision};
+use inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, Recalled, RouteDecision};
 use job::{JobQuery, JobRecord};
-use larkline_proto::id::EventId;
+use larkline_proto::id::{EventId, MessageId};
 use outbox::{
     ClaimedOutbox, MadeFor, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
     OutboxState,
@@ -232,6 +232,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last verdict that a handler brought about, among the newest few hundred events.
     fn last_handled(&self) -> StoreFuture<'_, Option<LastHandled>>;
+
+    /// When the newest events of an app arrived, oldest first, jobs left out: those among the newest
+    /// `limit` events of all apps.
+    fn arrivals(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<i64>>;
+
+    /// Messages were taken back by whoever wrote them. Their tasks that nobody works on are ended,
+    /// and with that their events are `filtered`, as `recalled`; so are events that nothing was
+    /// decided about. What is worked on goes on, and is noted.
+    fn recall(
+        &self,
+        app: String,
+        messages: Vec<MessageId>,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Recalled>;
 
     /// What came in and went out, newest first; at most a thousand. A search by text, or by a
     /// verdict that most events have, looks at the newest twenty thousand rows.

@@ -260,7 +260,7 @@ pub struct LogEntry {
     pub at_ms: i64,
     /// `redelivered`, `attempt_failed`, `attempt_cut_off`, `promised`, `send_failed`,
     /// `send_cut_off`, `looked`, `dead`, `retried`, `dropped`, `merged`, `withdrawn`,
-    /// `unreadable`.
+    /// `recalled`, `unreadable`.
     pub what: String,
     /// The task it is about.
     pub task: Option<TaskId>,

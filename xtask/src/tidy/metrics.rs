@@ -1,4 +1,4 @@
-//! Metrics: every instrument that is registered has its row in the operations page, and every row
+//! Metrics: every instrument that is registered has its row in the metrics page, and every row
 //! its instrument.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use crate::workspace::Source;
 /// Where instruments are declared.
 const DECLARED: &str = "crates/gateway/src/metrics.rs";
 /// Where they are described.
-const PAGE: &str = "docs/operations.md";
+const PAGE: &str = "docs/metrics.md";
 /// Opens a row of the table there.
 const ROW: &str = "| `larkline_";
 

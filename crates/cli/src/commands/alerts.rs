@@ -88,8 +88,8 @@ fn human(view: &AlertsView) -> String {
 
 fn firing(alert: &FiringAlert) -> String {
     let (how, rule) = (severity(lang(), alert.severity), alert.rule.name());
-    let (since, what) = (local_time(alert.since_ms), alert.what.in_lang(lang()));
-    let (meaning, next) = (alert.meaning.in_lang(lang()), alert.next.in_lang(lang()));
+    let (since, what) = (local_time(alert.since_ms), alert.what.text(lang()));
+    let (meaning, next) = (alert.meaning.text(lang()), alert.next.text(lang()));
     let page = &alert.page;
     let told = match alert.told.is_empty() {
         true => either("还没有人", "nobody yet").to_owned(),

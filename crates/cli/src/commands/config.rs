@@ -60,12 +60,15 @@ pub(crate) fn run(
 fn report(errors: &ConfigErrors, format: Format, color: bool) {
     match format {
         Format::Json => output::data(&errors.to_json()),
-        Format::Human => output::note(errors.render(color).trim_end()),
+        Format::Human => {
+            lang::choose(errors.language);
+            output::note(errors.render(color, lang::lang()).trim_end());
+        }
     }
 }
 
 fn warn(config: &Config, color: bool) {
-    let warnings = config.render_warnings(color);
+    let warnings = config.render_warnings(color, lang::lang());
     if !warnings.is_empty() {
         output::note(warnings.trim_end());
     }

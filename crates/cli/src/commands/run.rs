@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use larkline_gateway::config::{Config, Flag};
+use larkline_gateway::both::Both;
+use larkline_gateway::config::{Config, ConfigErrors, Flag};
 use larkline_gateway::daemon::{self, RunOptions};
 use larkline_gateway::{instance, log};
 
@@ -35,8 +36,12 @@ pub(crate) async fn run(file: Option<PathBuf>, args: RunArgs) -> Result<ExitStat
     let log = Arc::new(log::init(&config.log)?);
     let level = Arc::clone(&log);
     let reload = move || {
-        let config = load().map_err(|error| error.to_string())?;
-        level.set_level(&config.log.level).map_err(|error| error.to_string())?;
+        let config = load().map_err(|error| match error.downcast_ref::<ConfigErrors>() {
+            Some(errors) => errors.text(),
+            None => Both::same(error),
+        })?;
+        let set = level.set_level(&config.log.level);
+        set.map_err(|error| Both::each(|lang| error.said(lang)))?;
         Ok(config)
     };
     let result = daemon::run(RunOptions {

@@ -21,6 +21,8 @@ use crate::words;
 
 /// Late messages named in the report; the rest are counted.
 const UNANSWERED_SHOWN: usize = 10;
+/// Endpoints named with the calls of the month.
+const ENDPOINTS_SHOWN: usize = 4;
 /// Where the text after a label starts.
 const LABEL_COLUMNS: usize = 10;
 
@@ -130,7 +132,7 @@ fn store_lines(s: &Status, out: &mut Vec<String>) {
 
 /// An alert that fires; `larkline alerts` says more.
 fn alert(a: &FiringAlert) -> String {
-    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.in_lang(lang()));
+    let (rule, since, what) = (a.rule.name(), local_time(a.since_ms), a.what.text(lang()));
     let text = say!(zh: "{rule}，自 {since}：{what}", en: "{rule} since {since}: {what}");
     labelled("告警", "ALERT", &text)
 }
@@ -252,6 +254,12 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
     });
     let proofs = proofs.collect::<Vec<_>>().join(either("，", ", "));
     out.push(labelled("证明", "proofs", &proofs));
+    out.push(labelled("静默", "silence", &silence(app)));
+    if app.repaired > 0 {
+        let repaired =
+            say!(zh: "已从会话历史补回 {n} 条消息", en: "{n} messages read back", n = app.repaired);
+        out.push(labelled("补回", "repaired", &repaired));
+    }
     if let Some(fault) = &l.fault {
         out.push(labelled("故障", "fault", fault));
     }
@@ -262,6 +270,49 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
         granted = g.granted, waiting = g.waiting, throttled = g.throttled
     );
     out.push(labelled("限流器", "governor", &governor));
+    out.push(labelled("用量", "month", &month(app)));
+}
+
+/// What silence is unusual for the app now.
+fn silence(app: &AppStatus) -> String {
+    let after = age(0, app.unusual_silence_ms.cast_signed());
+    match app.is_silence_learnt {
+        true => say!(
+            zh: "超过 {after} 为异常（按此应用在这一时段的习惯）",
+            en: "unusual beyond {after}, by this app's habits at this time of day"
+        ),
+        false => say!(
+            zh: "超过 {after} 为异常（`link.suspect_after`；历史还太少）",
+            en: "unusual beyond {after} (`link.suspect_after`; too little history yet)"
+        ),
+    }
+}
+
+/// The calls of the month against the quota, the most frequent named.
+fn month(app: &AppStatus) -> String {
+    let m = &app.month;
+    let mut calls: Vec<_> = m.calls.iter().collect();
+    calls.sort_by_key(|(endpoint, count)| (std::cmp::Reverse(**count), *endpoint));
+    let most =
+        calls.iter().take(ENDPOINTS_SHOWN).map(|(endpoint, count)| format!("{endpoint} {count}"));
+    let most = most.collect::<Vec<_>>().join(", ");
+    let most = if most.is_empty() { most } else { format!(" ({most})") };
+    let (used, projected) = (m.used, m.projected);
+    match m.quota {
+        Some(quota) => {
+            let percent = used.saturating_mul(100) / quota.max(1);
+            say!(
+                zh: "{month} 已调用 {used} 次，占配额 {quota} 的 {percent}%，预计月底 {projected} 次{most}",
+                en: "{used} calls in {month}, {percent} % of {quota}, {projected} by its end if it goes on so{most}",
+                month = m.month
+            )
+        }
+        None => say!(
+            zh: "{month} 已调用 {used} 次，预计月底 {projected} 次，无配额{most}",
+            en: "{used} calls in {month}, {projected} by its end if it goes on so, no quota{most}",
+            month = m.month
+        ),
+    }
 }
 
 fn heartbeat(l: &LinkView) -> String {
@@ -298,7 +349,7 @@ pub(crate) fn socket(l: &LinkView) -> String {
             let tls = l.tls.as_ref().map(|t| format!(", {t}")).unwrap_or_default();
             let unknown = either("状态未知", "state unknown");
             let state = l.tcp_state.as_deref().unwrap_or(unknown);
-            format!("{local} → {peer} {state} ({}, {}{tls})", l.host, l.route)
+            format!("{local} → {peer} {state} ({}, {}{tls})", l.host, words::route(&l.route))
         }
         _ => either("无：没有打开的连接", "none: no connection is open").to_owned(),
     }

@@ -40,9 +40,18 @@ fn chinese(story: &Story, step: &Step) -> String {
     let Step { item, handler, route, attempt, code, detail, .. } = step;
     let (kind, app) = (&story.kind, &story.app);
     match step.step.as_str() {
-        "received" => format!("{kind} 到达，应用 {app}"),
+        "received" => {
+            // A gateway of an earlier version does not tell the run apart.
+            let run = if detail.is_empty() { String::new() } else { format!("，运行 {detail}") };
+            format!("{kind} 到达，应用 {app}{run}")
+        }
         "journaled" => "已写入磁盘，不会丢失".to_owned(),
-        "acked" => "已向平台确认".to_owned(),
+        "acked" => match story.steps.iter().find(|step| step.step == "received") {
+            Some(received) => {
+                format!("已向平台确认，到达后 {} 毫秒", step.at_ms - received.at_ms)
+            }
+            None => "已向平台确认".to_owned(),
+        },
         "redelivered" => format!("平台第 {attempt} 次重复推送：已按编号识别并确认，不再处理"),
         "unreadable" => format!("已原样保存，但无法读取：{detail}"),
         "routed" => format!("路由 {route} 把它交给 {handler}，任务 {item}"),

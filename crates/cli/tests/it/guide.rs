@@ -11,6 +11,9 @@ use crate::rig::{Rig, read, text};
 
 const GUIDE: &str = "docs/getting-started.md";
 const CHINESE: &str = "docs/getting-started.zh-CN.md";
+/// They show a shorter transcript of the same run.
+const FRONT: &str = "README.md";
+const FRONT_CHINESE: &str = "README.zh-CN.md";
 
 /// The fenced blocks of a page that are in this language.
 pub(crate) fn fences(page: &str, language: &str) -> Vec<String> {
@@ -105,10 +108,12 @@ async fn assisted(reader: &Reader, lang: &str) -> String {
 #[tokio::test]
 async fn the_assistant_says_what_the_guide_shows_and_leads_to_a_program() {
     let mut reader = Reader::with(crate::init::quick()).await;
-    for (page, lang) in [(CHINESE, "zh"), (GUIDE, "en")] {
+    for (page, front, lang) in [(CHINESE, FRONT_CHINESE, "zh"), (GUIDE, FRONT, "en")] {
         let said = assisted(&reader, lang).await;
         let [shown] = &fences(page, "text")[..] else { panic!("one transcript") };
-        for line in shown.lines() {
+        let [short] = &fences(front, "console")[..] else { panic!("one transcript") };
+        // The first line of the short one is the command.
+        for line in shown.lines().chain(short.lines().skip(1)) {
             assert!(is_said(line, &said), "{line}\nis not in\n{said}");
         }
     }

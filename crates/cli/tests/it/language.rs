@@ -59,14 +59,14 @@ async fn a_diagnosis_is_chinese_line_by_line_and_its_json_is_not() {
 }
 
 #[tokio::test]
-async fn an_english_error_is_followed_by_its_meaning_and_the_next_step_in_chinese() {
+async fn an_error_names_its_meaning_and_the_next_step_in_chinese() {
     let rig = Rig::new(ECHO).await;
     let told = in_chinese(&rig, &["status"]).await;
-    assert!(told.starts_with("错误：no gateway listens on "), "{told}");
-    assert!(told.contains("\n  含义：没有网关在运行"), "{told}");
-    assert!(told.contains("\n  下一步：用 `larkline run` 启动"), "{told}");
+    assert!(told.starts_with("错误：没有网关在 "), "{told}");
+    assert!(told.ends_with("监听；请用 `larkline run` 启动\n"), "{told}");
     let english = text(&rig.cli(&["status"]).await.stderr);
     assert_eq!(english.lines().count(), 1, "its own next step is enough: {english}");
+    assert!(english.starts_with("error: no gateway listens on "), "{english}");
     let mut wrong = rig.command();
     wrong.arg("doctor").env(CHINESE.0, CHINESE.1).env("TEST_APP_SECRET", "no");
     let told = text(&wrong.output().await.unwrap().stdout);
@@ -86,6 +86,7 @@ async fn a_story_is_told_in_chinese() {
     assert!(steps.len() > 5, "{told}");
     assert!(steps.iter().all(|step| is_chinese(step)), "{told}");
     assert!(told.contains("路由 all 把它交给 echo"), "{told}");
+    assert!(told.contains("，运行 ") && told.contains(" 毫秒"), "{told}");
     let json = in_chinese(&rig, &["explain", said.message_id.as_str(), "--format", "json"]).await;
     assert!(!is_chinese(&json), "{json}");
 }
@@ -127,4 +128,184 @@ async fn the_policy_and_the_origins_of_values_are_chinese_and_the_log_is_not() {
     rig.ready().await;
     assert!(rig.log().contains("policy: 1 route"), "{}", rig.log());
     assert!(!is_chinese(&rig.log()), "{}", rig.log());
+}
+
+/// One of each mistake, as many as one file can hold.
+const MISTAKES: &str = r#"[app.main]
+app_id = "cli_xxxxxxxxxxxxxxxx"
+app_secret = { env = "NOT_SET" }
+domian = "lark"
+owners = ["ou_1", "Zhang San"]
+transport = "webhook"
+[app.second]
+app_id = 5
+app_secret = ""
+domain = "larkk"
+[app."bad name"]
+[feishu]
+[adapter]
+[[route]]
+name = "one"
+app = "mian"
+handler = "opsmail"
+chats = ["all"]
+senders = "anybody"
+mention = "sometimes"
+when = "chat_tipe == 'group'"
+events = []
+[[route]]
+name = "one"
+handler = "nobody"
+when = "text in"
+match = { regex = "(" }
+[[route]]
+match = { keywords = [""] }
+[[route]]
+handler = "echo"
+match = {}
+[handler.larkline]
+kind = "echo"
+[handler.ops-mail]
+kind = "comand"
+[handler.later]
+kind = "report"
+[handler.cmd]
+kind = "command"
+argv = "ls -l"
+timeout = "5 weeks"
+output_max = "big"
+concurrency = "many"
+reaction = "no such"
+retry = { first = "10m", max = "1s" }
+[handler.empty]
+kind = "command"
+argv = []
+[handler.line]
+kind = "command"
+shell = true
+argv = ["ls"]
+[handler.web]
+kind = "http"
+url = "http://127.0.0.1/hook"
+secret = { vault = "x" }
+[handler.web2]
+kind = "http"
+url = "ftp://example.com"
+secret = "whsec_no"
+[handler.model]
+kind = "llm"
+model = "m"
+base_url = "not a url"
+extra = "[]"
+system = "{{ oops"
+[handler.nameless]
+kind = "llm"
+model = "m"
+[handler.agent]
+kind = "agent"
+agent = "acp"
+[governor]
+chat_per_second = 1000
+chat = { points = 5 }
+[link]
+ping_min = "1m"
+ping_max = "1s"
+backoff_max = "1s"
+[network]
+proxy = "proxy:3128:99"
+ca_files = ["none.pem"]
+[limits]
+drain = 30
+[log]
+level = "=="
+keep_total = "4K"
+[server]
+http = "0.0.0.0:8420"
+public_url = "https://your_host"
+[store]
+path = ""
+[alerts]
+quiet = "night"
+rule.link_dwon = {}
+heartbeat = {}
+[smtp.mail]
+host = "mail"
+user = "somebody"
+tls = "none"
+[destination.a]
+kind = "smtp"
+smtp = "male"
+to = []
+[destination.b]
+kind = "http"
+url = "nowhere"
+[destination.c]
+kind = "app"
+app = "main"
+chat = "oc_"
+"#;
+
+#[tokio::test]
+async fn every_problem_of_the_configuration_is_chinese_and_its_json_is_not() {
+    let rig = Rig::new(ECHO).await;
+    std::fs::write(rig.path("larkline.toml"), MISTAKES).unwrap();
+    let told = in_chinese(&rig, &["config", "check"]).await;
+    let said = |line: &&str| {
+        ["错误: ", "警告: ", "  = 建议: "]
+            .iter()
+            .any(|level| line.trim_start().starts_with(level.trim_start()))
+    };
+    let sentences: Vec<&str> = told.lines().filter(said).collect();
+    assert!(sentences.len() > 100, "{} in\n{told}", sentences.len());
+    let foreign: Vec<&&str> =
+        sentences.iter().filter(|line| !is_chinese(line.split_once(": ").unwrap().1)).collect();
+    assert!(foreign.is_empty(), "{foreign:#?} in\n{told}");
+    let english = ["error: ", "warning: ", "= help: "];
+    let marked = |line: &str| english.iter().any(|level| line.trim_start().starts_with(level));
+    assert!(!told.lines().any(marked) && !told.contains("did you mean"), "{told}");
+    assert!(told.contains("是不是想写 `domain`？"), "{told}");
+    assert!(told.ends_with("个问题；没有启动或更改任何东西\n"), "{told}");
+    let json = in_chinese(&rig, &["config", "check", "--format", "json"]).await;
+    assert!(!is_chinese(&json), "{json}");
+    assert!(json.contains("did you mean `domain`?"), "{json}");
+}
+
+#[tokio::test]
+async fn problems_are_told_in_the_language_that_the_broken_file_names() {
+    let rig = Rig::new(ECHO).await;
+    let file = rig.path("larkline.toml");
+    std::fs::write(&file, "language = \"zh\"\nlimits = 5\n").unwrap();
+    let told = text(&rig.cli(&["config", "check"]).await.stderr);
+    assert!(told.contains("limits：应为表，实际是整数"), "{told}");
+    let told = text(&rig.cli(&["run"]).await.stderr);
+    assert!(told.contains("limits：应为表，实际是整数"), "{told}");
+    std::fs::write(&file, "language = \"en\"\nlimits = 5\n").unwrap();
+    let told = in_chinese(&rig, &["config", "check"]).await;
+    assert!(told.contains("limits: expected a table, found an integer"), "{told}");
+    assert!(!is_chinese(&told), "{told}");
+    std::fs::write(&file, "limits = \n").unwrap();
+    let told = in_chinese(&rig, &["config", "check"]).await;
+    assert!(told.starts_with("错误: TOML 语法错误："), "{told}");
+}
+
+#[tokio::test]
+async fn a_second_instance_and_what_the_gateway_refuses_are_told_in_chinese() {
+    let rig = Rig::start(ECHO).await;
+    let told = in_chinese(&rig, &["run"]).await;
+    let (log, error): (Vec<&str>, Vec<&str>) = told.lines().partition(|l| !l.starts_with("错误："));
+    assert!(error.len() == 1 && error[0].contains(" 正被本机的进程 "), "{told}");
+    assert!(error[0].ends_with("请停止它，或用 --takeover 启动"), "{told}");
+    assert!(log.iter().all(|line| !is_chinese(line)), "{told}");
+    assert!(log.iter().any(|line| line.contains("is in use by process")), "{told}");
+    for (args, wanted) in [
+        (["dead", "retry", "t99"].as_slice(), "错误：t99 不是死信；见 `larkline dead`\n"),
+        (&["send", "--to", "nobody", "hi"], "错误：\"nobody\" 不是会话（oc_…）、用户"),
+        (&["job", "show", "j99"], "错误：这里没有任务 j99；见 `larkline job list`\n"),
+    ] {
+        let told = in_chinese(&rig, args).await;
+        assert!(told.starts_with(wanted), "{args:?}: {told}");
+    }
+    std::fs::write(rig.path("larkline.toml"), "limits = 5\n").unwrap();
+    let english = text(&rig.cli(&["reload"]).await.stderr);
+    assert!(!is_chinese(&english), "{english}");
 }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use crate::rig::{ECHO, PATIENCE, Rig};
 
 /// A port nobody listens on now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

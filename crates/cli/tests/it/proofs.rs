@@ -4,7 +4,7 @@
 use larkline_client::link::{self, Answer, LinkConfig, LinkOptions};
 use larkline_client::{ApiClient, Dialer, NetOptions, ProxyChoice, Secret};
 use larkline_proto::content::Outgoing;
-use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Limits, Said, SimOptions};
+use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Limits, Press, Said, SimOptions};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -245,4 +245,95 @@ async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
     rig.logged("looked back into the chats").await;
     let never = rig.sim.platform().read(|l| l.event(&missed.event_id).unwrap().acks());
     assert_eq!(never, 0, "the platform did not deliver it");
+}
+
+/// A gateway whose route treats what was missed like this, its chat known.
+async fn repairing(how: &str) -> Rig {
+    let options = SimOptions { redelivery: Vec::new(), ..SimOptions::default() };
+    let config = anxious().replace("senders", &format!("repair = \"{how}\"\nsenders"));
+    let mut rig = Rig::with(options, &config).await;
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "the chat is known");
+    rig.answered(&said).await;
+    rig
+}
+
+#[tokio::test]
+async fn a_route_that_does_not_repair_keeps_what_was_missed_and_the_proof_holds() {
+    let rig = repairing("off").await;
+    let missed = lose_a_message(&rig).await;
+    rig.logged("looked back into the chats").await;
+    rig.until("its verdict", async || rig.verdicts().await.get("filtered/repair_off") == Some(&1))
+        .await;
+    let log = rig.log();
+    let line = log.lines().find(|l| l.contains("looked back into the chats")).unwrap();
+    assert!(
+        line.contains("found=1") && line.contains("repaired=0") && line.contains("kept=1"),
+        "{line}"
+    );
+    let later_ms = i64::try_from(rig.sim.platform().now_ms()).unwrap() + 1500;
+    rig.until("a proof by the history", async || {
+        let proof = proof(&rig, "history").await;
+        proof["standing"] == "holds" && proof["at_ms"].as_i64().is_some_and(|at| at > later_ms)
+    })
+    .await;
+    assert!(rig.answers(&missed.message_id).is_empty());
+    // What is delivered is none of this.
+    rig.answered(&rig.say(&rig.guest, "heard")).await;
+}
+
+#[tokio::test]
+async fn a_route_that_asks_has_a_button_in_the_chat_that_handles_what_was_missed_once() {
+    let rig = repairing("ask").await;
+    let missed = lose_a_message(&rig).await;
+    let chat = missed.chat_id.clone();
+    let asks = |l: &larkline_sim::Ledger| {
+        l.in_chat(&chat).find(|m| m.content.contains("\"repair\"")).cloned()
+    };
+    rig.ledger("the question", |l| asks(l).is_some()).await;
+    let question = rig.sim.platform().read(asks).unwrap();
+    assert!(question.content.contains("1 message(s) here did not reach the bot"), "{question:?}");
+    assert!(rig.answers(&missed.message_id).is_empty());
+    let press = async || {
+        let value = serde_json::json!({"larkline": {"repair": [missed.message_id]}});
+        let (user, message) = (rig.guest.clone(), Some(question.message_id.clone()));
+        let press = Press { user, message, chat: chat.clone(), value, ..Press::default() };
+        rig.sim.platform().press(press).await.unwrap()
+    };
+    press().await;
+    assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
+    press().await;
+    let verdicts = rig.verdicts().await;
+    assert_eq!(verdicts.get("filtered/repair_ask"), Some(&1), "{verdicts:?}");
+    assert_eq!(rig.answers(&missed.message_id).len(), 1, "handled once");
+}
+
+#[tokio::test]
+async fn status_says_how_many_were_read_back_and_what_silence_is_unusual() {
+    let rig = repairing("on").await;
+    let missed = lose_a_message(&rig).await;
+    rig.answered(&missed).await;
+    let status = rig.status().await.unwrap();
+    assert_eq!(status["apps"][0]["repaired"], 1);
+    assert_eq!(status["apps"][0]["unusual_silence_ms"], 1000);
+    assert_eq!(status["apps"][0]["is_silence_learnt"], false, "too little history");
+    let shown = crate::rig::text(&rig.cli(&["status"]).await.stdout);
+    assert!(shown.contains("1 messages read back"), "{shown}");
+    assert!(shown.contains("unusual beyond 1 s"), "{shown}");
+    assert!(rig.metrics().await.contains("larkline_repaired_messages_total{app=\"main\"} 1"));
+}
+
+#[tokio::test]
+async fn a_routine_reconnect_is_one_info_line() {
+    let rig = Rig::start(ECHO).await;
+    let before = rig.log().len();
+    rig.fault(Fault::Close { code: 1001, reason: "routine".into() });
+    rig.ledger("a new connection", |l| l.connections.len() == 2).await;
+    rig.ready().await;
+    rig.until("the line", async || rig.log()[before..].contains("connected and verified")).await;
+    let log = rig.log();
+    let lines: Vec<_> = log[before..].lines().filter(|l| l.contains("link")).collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("INFO") && lines[0].contains("after=\"closed\""), "{lines:#?}");
 }

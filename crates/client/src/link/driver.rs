@@ -258,8 +258,8 @@ impl Driver {
 
     fn note(&mut self, note: &Note) {
         self.status.send_if_modified(|status| {
-            log::note(note, status);
             status.note(note, now_ms());
+            log::note(note, status);
             matches!(note, Note::Closed { .. })
         });
     }

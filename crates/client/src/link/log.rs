@@ -1,5 +1,6 @@
 //! One log line per note, under a stable `event` name. Routine is quiet: a close in order is
-//! INFO, a missed ping WARN, each ping DEBUG. No secret and no ticket is ever a field.
+//! DEBUG, as is the first attempt after it: the one INFO line of a routine reconnect is that it is
+//! verified, with what it was and how long it took. A missed ping is WARN, each ping DEBUG. No secret and no ticket is ever a field.
 
 use std::time::Duration;
 
@@ -33,14 +34,7 @@ pub(super) fn note(note: &Note, status: &LinkStatus) {
                 "upgraded, not yet verified"
             );
         }
-        Note::Verified { elapsed } => tracing::info!(
-            event = "verified",
-            host = status.host,
-            conn_id = status.conn_id,
-            service_id = status.service_id,
-            elapsed_ms = millis(*elapsed),
-            "connected and verified"
-        ),
+        Note::Verified { elapsed } => verified(*elapsed, status),
         Note::Ping => tracing::debug!(event = "ping", "ping"),
         Note::Pong { rtt } => {
             tracing::debug!(event = "pong", rtt_ms = rtt.map(millis), "pong");
@@ -63,18 +57,35 @@ pub(super) fn note(note: &Note, status: &LinkStatus) {
         ),
         Note::Malformed { code, detail } => malformed(code, detail, status.counters.malformed),
         Note::Closed { fault, lifetime } => closed(fault, *lifetime, &status.conn_id),
-        Note::Reconnecting { cause, wait, attempt, lifetime } => tracing::info!(
-            event = "reconnecting",
-            cause,
-            wait_ms = millis(*wait),
-            attempt,
-            lifetime_ms = lifetime.map(millis),
-            "reconnecting"
-        ),
+        Note::Reconnecting { cause, wait, attempt, lifetime } => {
+            let was_routine = status.last_fault.as_ref().is_some_and(Fault::is_routine);
+            let (wait_ms, lifetime_ms) = (millis(*wait), lifetime.map(millis));
+            let event = "reconnecting";
+            if was_routine && *attempt <= 1 {
+                tracing::debug!(event, cause, wait_ms, attempt, lifetime_ms, "reconnecting");
+            } else {
+                tracing::info!(event, cause, wait_ms, attempt, lifetime_ms, "reconnecting");
+            }
+        }
         Note::Closing { unacked } => {
             tracing::info!(event = "closing", unacked, "closing the link");
         }
     }
+}
+
+/// The link hears; after a loss with what that was, and how long it lasted.
+fn verified(elapsed: Duration, status: &LinkStatus) {
+    let again = status.last_fault.as_ref().filter(|_| status.recoveries > 0);
+    tracing::info!(
+        event = "verified",
+        host = status.host,
+        conn_id = status.conn_id,
+        service_id = status.service_id,
+        elapsed_ms = millis(elapsed),
+        after = again.map(|fault| fault.code),
+        recovery_ms = again.and(status.recovery_ms),
+        "connected and verified"
+    );
 }
 
 /// A delivery found no room.
@@ -138,7 +149,7 @@ fn closed(fault: &Fault, lifetime: Option<Duration>, conn_id: &str) {
     let (stage, code, platform_code) = (fault.stage.as_str(), fault.code, fault.platform_code);
     let lifetime_ms = lifetime.map(millis);
     if fault.is_routine() {
-        tracing::info!(
+        tracing::debug!(
             event = "closed",
             conn_id,
             stage,

@@ -79,7 +79,8 @@ async fn the_stages_of_a_link_are_logged_under_stable_names_without_secrets() {
     }
     assert_eq!(levels("verified"), ["INFO"; 4]);
     assert!(levels("ping").iter().chain(&levels("pong")).all(|level| level == "DEBUG"));
-    assert_eq!(levels("closed"), ["INFO", "WARN", "WARN"], "routine, 1011, silence");
+    assert_eq!(levels("closed"), ["DEBUG", "WARN", "WARN"], "routine, 1011, silence");
+    assert_eq!(levels("reconnecting"), ["DEBUG", "INFO", "INFO"]);
     assert_eq!(levels("ping_timeout"), ["WARN"]);
     assert_eq!(levels("old_card"), ["WARN"]);
     assert_eq!(levels("closing"), ["INFO"]);
@@ -88,6 +89,10 @@ async fn the_stages_of_a_link_are_logged_under_stable_names_without_secrets() {
     assert_eq!(verified["conn_id"], conn_id.as_str());
     assert!(verified["host"].is_string() && verified["service_id"].is_number());
     assert!(verified["elapsed_ms"].is_number());
+    assert!(verified.get("after").is_none(), "nothing was lost before: {verified}");
+    let routine = &lines.of("verified")[1].1;
+    assert_eq!(routine["after"], "closed");
+    assert!(routine["recovery_ms"].is_number(), "{routine}");
     let closed = &lines.of("closed")[1].1;
     assert_eq!((&closed["code"], &closed["platform_code"]), (&"closed".into(), &1011.into()));
     let again = &lines.of("reconnecting")[0].1;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::server::{Admin, Refusal};
 use crate::alert::{AlertsView, Tried};
+use crate::both::{Both, both};
 
 /// Asks for a test.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,13 +29,19 @@ pub(super) async fn test(
     let names = match request.destination {
         Some(name) if names.contains(&name) => vec![name],
         Some(name) => {
-            let text =
-                format!("there is no destination `{name}`; configured: {}", names.join(", "));
+            let text = both!(
+                zh: "没有目的地 `{name}`；已配置：{names}",
+                en: "there is no destination `{name}`; configured: {names}",
+                names = names.join(", ")
+            );
             return Err(Refusal(StatusCode::BAD_REQUEST, text));
         }
         None if names.is_empty() => {
-            let text = "no destination is configured; add [destination.<name>], see docs/alerts.md";
-            return Err(Refusal(StatusCode::BAD_REQUEST, text.to_owned()));
+            let text = Both::of(
+                "没有配置目的地；请加入 [destination.<name>]，见 docs/alerts.md",
+                "no destination is configured; add [destination.<name>], see docs/alerts.md",
+            );
+            return Err(Refusal(StatusCode::BAD_REQUEST, text));
         }
         None => names,
     };

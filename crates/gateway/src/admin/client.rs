@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::both::{Both, both};
+use crate::words::Lang;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -30,16 +32,30 @@ pub enum ClientError {
         path: String,
     },
     /// It answered with a refusal.
-    #[error("{message}")]
+    #[error("{}", message.en)]
     Refused {
         /// HTTP status.
         status: StatusCode,
         /// Its sentence.
-        message: String,
+        message: Both,
     },
     /// It did not answer, or not in a way this version understands.
     #[error("the gateway did not answer: {0}")]
     Broken(String),
+}
+
+impl ClientError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (_, Self::Refused { message, .. }) => message.text(lang).to_owned(),
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::NotRunning { path }) => {
+                format!("没有网关在 {path} 监听；请用 `larkline run` 启动")
+            }
+            (Lang::Zh, Self::Broken(why)) => format!("网关没有应答：{why}"),
+        }
+    }
 }
 
 /// Whom to call, and as whom.
@@ -185,10 +201,17 @@ impl Peer {
         if status.is_success() {
             return Ok(bytes);
         }
-        let message = serde_json::from_slice::<Value>(&bytes)
-            .ok()
-            .and_then(|v| v.get("error").and_then(Value::as_str).map(str::to_owned))
-            .unwrap_or_else(|| format!("the gateway answered {status}"));
+        let message = refusal(&bytes).unwrap_or_else(
+            || both!(zh: "网关的应答是 {status}", en: "the gateway answered {status}"),
+        );
         Err(ClientError::Refused { status, message })
     }
+}
+
+/// The sentence of a refusal; an older gateway has it in English alone.
+fn refusal(body: &[u8]) -> Option<Both> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let en = text("error")?;
+    Some(Both::each(|lang| lang.either(text("error_zh").unwrap_or(en), en).to_owned()))
 }

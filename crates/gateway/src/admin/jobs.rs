@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::server::{Admin, Refusal};
+use crate::both::both;
 use crate::jobs::{self, JobRequest, JobView, NewJob, name_of};
 
 /// Longest list in one answer.
@@ -28,7 +29,10 @@ pub(super) async fn run(
 ) -> Result<Json<JobView>, Refusal> {
     let app = admin.app(request.app.as_deref())?;
     if let Some(chat) = request.chat.as_ref().filter(|chat| !chat.starts_with("oc_")) {
-        let text = format!("{chat:?} is no chat (oc_…); see `larkline chats`");
+        let text = both!(
+            zh: "{chat:?} 不是会话（oc_…）；见 `larkline chats`",
+            en: "{chat:?} is no chat (oc_…); see `larkline chats`"
+        );
         return Err(Refusal(StatusCode::BAD_REQUEST, text));
     }
     let new = NewJob {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::server::{Admin, Refusal};
+use crate::both::both;
 use crate::clock::now_ms;
 use crate::config::OURS;
 use crate::story::{self, Story};
@@ -46,7 +47,11 @@ pub(super) async fn story(
     let none = || {
         Refusal(
             StatusCode::NOT_FOUND,
-            format!("no event, message or text matches {:?}; see `larkline messages`", query.key),
+            both!(
+                zh: "没有事件、消息或文字与 {key:?} 匹配；见 `larkline messages`",
+                en: "no event, message or text matches {key:?}; see `larkline messages`",
+                key = query.key
+            ),
         )
     };
     let story = story::find(admin.shared.store.as_ref(), &query.key).await?;
@@ -78,14 +83,18 @@ pub(super) async fn give_up(
 ) -> Result<Json<Value>, Refusal> {
     let is_ours = OURS.contains(&handler.as_str());
     if is_ours || admin.shared.config.load().handlers.contains_key(&handler) {
-        let text = format!(
-            "{handler} is configured, its work is being done; remove it and `larkline reload` first"
+        let text = both!(
+            zh: "{handler} 仍在配置中，它的工作会照常进行；请先删除它并执行 `larkline reload`",
+            en: "{handler} is configured, its work is being done; remove it and `larkline reload` first"
         );
         return Err(Refusal(StatusCode::CONFLICT, text));
     }
     let tasks = admin.shared.store.give_up(handler.clone(), now_ms()).await?;
     if tasks == 0 {
-        let text = format!("nothing waits for a handler {handler}; see `larkline status`");
+        let text = both!(
+            zh: "没有工作在等待处理程序 {handler}；见 `larkline status`",
+            en: "nothing waits for a handler {handler}; see `larkline status`"
+        );
         return Err(Refusal(StatusCode::NOT_FOUND, text));
     }
     tracing::warn!(handler, tasks, "given up by hand, see `larkline dead`");
@@ -96,18 +105,25 @@ fn known(item: &str, done: bool) -> Result<Json<Value>, Refusal> {
     if done {
         return Ok(Json(json!({ "item": item })));
     }
-    Err(Refusal(StatusCode::NOT_FOUND, format!("{item} is not a dead letter; see `larkline dead`")))
+    let text = both!(
+        zh: "{item} 不是死信；见 `larkline dead`",
+        en: "{item} is not a dead letter; see `larkline dead`"
+    );
+    Err(Refusal(StatusCode::NOT_FOUND, text))
 }
 
 /// `t7` is task 7, `o7` outgoing message 7.
-fn parse_item(text: &str) -> Result<DeadItem, Refusal> {
+pub(crate) fn parse_item(text: &str) -> Result<DeadItem, Refusal> {
     let number = text.get(1..).and_then(|n| n.parse::<i64>().ok());
     match (text.as_bytes().first(), number) {
         (Some(b't'), Some(n)) => Ok(DeadItem::Task(TaskId(n))),
         (Some(b'o'), Some(n)) => Ok(DeadItem::Outbox(OutboxId(n))),
         (Some(_) | None, Some(_) | None) => Err(Refusal(
             StatusCode::BAD_REQUEST,
-            format!("{text:?} is not the id of a dead letter (t7, o7); see `larkline dead`"),
+            both!(
+                zh: "{text:?} 不是死信的编号（t7、o7）；见 `larkline dead`",
+                en: "{text:?} is not the id of a dead letter (t7, o7); see `larkline dead`"
+            ),
         )),
     }
 }

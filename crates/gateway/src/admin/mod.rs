@@ -18,6 +18,8 @@
 //! | `GET /v1/alerts`, `POST /v1/alerts/test` | socket | what fires, who is told; a test of that |
 //! | `POST /v1/reload`, `/v1/stop` | socket | what SIGHUP and SIGTERM do |
 //!
+//! The TCP listener has the dashboard too ([`crate::dashboard`]), and under `/api` the lists.
+//!
 //! Running tasks have a socket of their own, [`crate::task_api`].
 //!
 //! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
@@ -34,8 +36,9 @@ mod server;
 mod sessions;
 
 pub use alerts::TestRequest;
+pub(crate) use lists::parse_item;
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendFileQuery, SendRequest};
-pub(crate) use server::Refusal;
 pub use server::{Admin, Command, bind_http, bind_socket, serve_http, serve_socket};
+pub(crate) use server::{Refusal, lists_to_read};
 pub use sessions::SessionStory;

@@ -13,10 +13,13 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::server::{Admin, Refusal};
+use crate::both::{Both, both};
 use crate::clock::{ms, now_ms};
 use crate::governor::{Hint, Permit};
 use crate::probe::Returned;
+use crate::say_in;
 use crate::shared::AppRuntime;
+use crate::words::link_state;
 
 /// How long a permit is waited for: a chat that is busy for longer is no chat to probe.
 const PERMIT_WAIT: Duration = Duration::from_secs(5);
@@ -73,7 +76,13 @@ pub(super) async fn start(
     let app = admin.app(request.app.as_deref())?;
     let link = app.link.status().borrow().state;
     if !app.link.status().borrow().is_verified() {
-        let text = format!("link: it is {link}, so nothing can come back; see `larkline doctor`");
+        let text = Both::each(|lang| {
+            let link = link_state(lang, &link.to_string()).to_owned();
+            say_in!(lang,
+                zh: "连接：{link}，什么也收不到；见 `larkline doctor`",
+                en: "link: it is {link}, so nothing can come back; see `larkline doctor`"
+            )
+        });
         return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, text));
     }
     let nonce = Uuid::now_v7().simple().to_string()[20..].to_owned();
@@ -86,7 +95,7 @@ pub(super) async fn start(
     let permit = permit(app, &request.chat).await?;
     let sent = app.api.send(&to, &Outgoing::text(&words), &nonce).await;
     let sent = settled(&admin, app, "send", permit, sent)
-        .map_err(|e| Refusal(StatusCode::BAD_GATEWAY, format!("post: {e}")))?;
+        .map_err(|e| Refusal(StatusCode::BAD_GATEWAY, both!(zh: "发送：{e}", en: "post: {e}")))?;
     let posted = begun.elapsed();
     let message = sent.data.message_id;
     admin.shared.probes.posted(&nonce, message.clone());
@@ -105,8 +114,11 @@ pub(super) async fn start(
 
 async fn permit(app: &AppRuntime, chat: &str) -> Result<Permit, Refusal> {
     timeout(PERMIT_WAIT, app.governor.acquire(chat)).await.map_err(|_| {
-        let text = "post: the chat's limit is used up by other messages; try again in a minute";
-        Refusal(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+        let text = Both::of(
+            "发送：该会话的限额已被其他消息用完；请一分钟后再试",
+            "post: the chat's limit is used up by other messages; try again in a minute",
+        );
+        Refusal(StatusCode::SERVICE_UNAVAILABLE, text)
     })
 }
 

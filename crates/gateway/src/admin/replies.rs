@@ -43,7 +43,7 @@ pub(super) async fn late_reply(
     let config = admin.shared.config.load_full();
     let keys: Vec<SigningKey> =
         secrets(&config, &waits.handler).iter().filter_map(|s| SigningKey::parse(s).ok()).collect();
-    let unauthorized = |why: String| Refusal(StatusCode::UNAUTHORIZED, why);
+    let unauthorized = |why: String| Refusal::of_program(StatusCode::UNAUTHORIZED, why);
     let signed_for =
         verify(&headers, &body, &keys, now_ms() / 1000).map_err(|e| unauthorized(e.to_string()))?;
     // The signature covers the id: without this, an answer to one task would be one to any.
@@ -53,7 +53,7 @@ pub(super) async fn late_reply(
         ));
     }
     let answer = Answer::from_json(&body)
-        .map_err(|e| Refusal(StatusCode::UNPROCESSABLE_ENTITY, e.to_string()))?;
+        .map_err(|e| Refusal::of_program(StatusCode::UNPROCESSABLE_ENTITY, e))?;
     let replies = destination(&config, &waits, task)
         .map(|d| d.rows("l", answer.sayings(), None, config.log.previews, now_ms()))
         .unwrap_or_default();
@@ -85,12 +85,12 @@ async fn awaiting_soon(admin: &Admin, task: TaskId) -> Result<Option<AwaitingTas
 /// The promise is not on disk yet, as when the disk is full: a 404 would be final.
 fn not_yet() -> Refusal {
     let text = "the task is still being settled: post the answer again in a moment";
-    Refusal(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+    Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 fn not_waiting() -> Refusal {
     let text = "no such task waits for an answer: it was answered, expired, or never promised one";
-    Refusal(StatusCode::NOT_FOUND, text.to_owned())
+    Refusal::of_program(StatusCode::NOT_FOUND, text)
 }
 
 fn secrets<'c>(config: &'c Config, handler: &str) -> &'c [Secret] {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::server::{Admin, Refusal};
+use crate::both::{Both, both};
 use crate::clock::now_ms;
 use crate::handler::Parcel;
 use crate::outgoing::{Op, Source, stable_uuid};
@@ -108,10 +109,13 @@ fn row(app: &str, key: &str, op: &Op, preview: String) -> NewOutbox {
 }
 
 fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal> {
-    let bad = |text: String| Refusal(StatusCode::BAD_REQUEST, text);
+    let bad = |text: Both| Refusal(StatusCode::BAD_REQUEST, text);
     let app = admin.app(request.app.as_deref())?;
     if request.text.trim().is_empty() {
-        return Err(bad("the text is empty; give one as argument or on stdin".to_owned()));
+        return Err(bad(Both::of(
+            "没有文字；请作为参数或从标准输入给出",
+            "the text is empty; give one as argument or on stdin",
+        )));
     }
     let message = if request.markdown {
         Outgoing::markdown(&request.text)
@@ -129,14 +133,15 @@ fn rows(admin: &Admin, request: &SendRequest) -> Result<Vec<NewOutbox>, Refusal>
     Ok(message.split().into_iter().enumerate().map(one).collect())
 }
 
-fn receiver(to: &str) -> Result<ReceiveId, String> {
+fn receiver(to: &str) -> Result<ReceiveId, Both> {
     match to {
         _ if to.starts_with("oc_") => Ok(ReceiveId::Chat(to.into())),
         _ if to.starts_with("ou_") => Ok(ReceiveId::Open(to.into())),
         _ if to.starts_with("on_") => Ok(ReceiveId::Union(to.to_owned())),
         _ if to.contains('@') => Ok(ReceiveId::Email(to.to_owned())),
-        _ => Err(format!(
-            "{to:?} is no chat (oc_…), person (ou_…) or e-mail address; see `larkline chats`"
+        _ => Err(both!(
+            zh: "{to:?} 不是会话（oc_…）、用户（ou_…）或邮箱地址；见 `larkline chats`",
+            en: "{to:?} is no chat (oc_…), person (ou_…) or e-mail address; see `larkline chats`"
         )),
     }
 }

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{alerts, jobs, lists, probe, replies, send, sessions};
 use crate::alert::Post;
+use crate::both::{Both, both};
+use crate::dashboard;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
 
@@ -49,7 +51,10 @@ impl Admin {
             (None, _) => None,
         }
         .ok_or_else(|| {
-            let text = "name one of the configured apps with --app".to_owned();
+            let text = Both::of(
+                "请用 --app 指定一个已配置的应用",
+                "name one of the configured apps with --app",
+            );
             Refusal(StatusCode::BAD_REQUEST, text)
         })
     }
@@ -60,7 +65,7 @@ impl Admin {
 pub enum Command {
     /// Read the configuration again; the answer is the list of what needs a restart, or the
     /// problems that kept the old configuration.
-    Reload(tokio::sync::oneshot::Sender<Result<Vec<String>, String>>),
+    Reload(tokio::sync::oneshot::Sender<Result<Vec<String>, Both>>),
     /// Drain and end.
     Stop {
         /// For the log and the boot record.
@@ -68,18 +73,30 @@ pub enum Command {
     },
 }
 
-/// A refusal: one sentence that ends in what to do.
-pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
+/// A refusal: one sentence that ends in what to do. The answer's `error` is English; the command
+/// line, which speaks its operator's language, reads `error_zh`.
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) Both);
+
+impl Refusal {
+    /// One in English alone, for programs: a service's later answer, an agent at its task, a browser.
+    pub(crate) fn of_program(status: StatusCode, text: impl std::fmt::Display) -> Self {
+        Self(status, Both::same(text))
+    }
+}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, Json(json!({ "error": self.1 }))).into_response()
+        (self.0, Json(json!({ "error": self.1.en, "error_zh": self.1.zh }))).into_response()
     }
 }
 
 impl From<larkline_store::StoreError> for Refusal {
     fn from(error: larkline_store::StoreError) -> Self {
-        Self(StatusCode::SERVICE_UNAVAILABLE, format!("{error}; see `larkline status`"))
+        let text = both!(
+            zh: "存储出错（{error}）；见 `larkline status`",
+            en: "{error}; see `larkline status`"
+        );
+        Self(StatusCode::SERVICE_UNAVAILABLE, text)
     }
 }
 
@@ -121,6 +138,18 @@ fn operator() -> Router<Admin> {
         .route("/v1/stop", post(stop))
 }
 
+/// The lists, for the dashboard's listener; nothing in them changes anything.
+pub(crate) fn lists_to_read() -> Router<Admin> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/messages", get(lists::messages))
+        .route("/chats", get(lists::chats))
+        .route("/dead", get(lists::dead))
+        .route("/sessions", get(sessions::sessions))
+        .route("/sessions/{id}", get(sessions::session))
+        .route("/story", get(lists::story))
+}
+
 /// Binds the operator's socket, readable by its owner alone. A stale socket file of a dead
 /// process is replaced; the instance lock is held by now, so no live one can own it.
 ///
@@ -149,10 +178,14 @@ pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: Cancella
     }
 }
 
-/// Serves the public part over TCP until cancelled.
+/// Serves the public part and the dashboard over TCP until cancelled.
 pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: CancellationToken) {
     let guard = middleware::from_fn_with_state(admin.clone(), guard);
-    let app = public().layer(guard).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let app = public().layer(guard).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let mut app = app.with_state(admin.clone());
+    if admin.shared.config.load().server.dashboard {
+        app = app.merge(dashboard::router(admin, cancel.clone()));
+    }
     let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!("the HTTP listener failed: {error}");
@@ -178,7 +211,7 @@ async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Resp
     match &config.server.token {
         Some(token) if !free && !bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())) => {
             let text = "show the token of [server] as `Authorization: Bearer …`";
-            Refusal(StatusCode::UNAUTHORIZED, text.to_owned()).into_response()
+            Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response()
         }
         Some(_) | None => next.run(request).await,
     }
@@ -193,7 +226,10 @@ async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
     if status.ready {
         Ok("ready\n")
     } else {
-        Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, status.not_ready.join("; ")))
+        {
+            let why = status.not_ready.join("; ");
+            Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why))
+        }
     }
 }
 
@@ -209,7 +245,8 @@ async fn metrics(State(admin): State<Admin>) -> Result<Response, Refusal> {
 }
 
 async fn reload(State(admin): State<Admin>) -> Result<Json<serde_json::Value>, Refusal> {
-    let gone = || Refusal(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping".to_owned());
+    let stopping = Both::of("网关正在停止", "the gateway is stopping");
+    let gone = || Refusal(StatusCode::SERVICE_UNAVAILABLE, stopping.clone());
     let (answer, told) = tokio::sync::oneshot::channel();
     admin.commands.send(Command::Reload(answer)).await.map_err(|_| gone())?;
     match told.await.map_err(|_| gone())? {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::server::{Admin, Refusal};
+use crate::both::both;
 use crate::clock::now_ms;
 use crate::turns::Stop;
 
@@ -53,7 +54,10 @@ pub(super) async fn stop(
     let found = admin.shared.store.session_by_id(SessionId(id)).await?;
     let session = found.ok_or_else(|| unknown(id))?;
     if !admin.shared.turns.stop(&session.key, Stop::Operator) {
-        let text = format!("session {id} is in no turn; see `larkline sessions show {id}`");
+        let text = both!(
+            zh: "会话 {id} 没有正在进行的工作；见 `larkline sessions show {id}`",
+            en: "session {id} is in no turn; see `larkline sessions show {id}`"
+        );
         return Err(Refusal(StatusCode::CONFLICT, text));
     }
     Ok(Json(json!({ "session": id })))
@@ -79,12 +83,19 @@ pub(super) async fn end(
         }
         Err(StoreError::NoSession { .. }) => Err(unknown(id)),
         Err(StoreError::SessionStep { .. }) => {
-            Err(Refusal(StatusCode::CONFLICT, format!("session {id} is terminated already")))
+            let text = both!(
+                zh: "会话 {id} 已经终止", en: "session {id} is terminated already"
+            );
+            Err(Refusal(StatusCode::CONFLICT, text))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 fn unknown(id: i64) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("there is no session {id}; see `larkline sessions`"))
+    let text = both!(
+        zh: "没有会话 {id}；见 `larkline sessions`",
+        en: "there is no session {id}; see `larkline sessions`"
+    );
+    Refusal(StatusCode::NOT_FOUND, text)
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rule::{Rule, Severity};
-use super::words::Words;
+use crate::both::Both;
 
 /// Alerts that may be open at once; whoever has so many needs no more names.
 pub const OPEN_MAX: usize = 100;
@@ -48,7 +48,7 @@ pub struct Reading {
     /// How bad; when this grows, it is told again.
     pub level: u64,
     /// What is wrong, one sentence.
-    pub what: Words,
+    pub what: Both,
 }
 
 /// How a rule is judged.
@@ -84,7 +84,7 @@ pub struct Episode {
     /// How bad it is.
     pub level: u64,
     /// What is wrong.
-    pub what: Words,
+    pub what: Both,
     /// Who was told what, by the names of destinations.
     pub told: BTreeMap<String, Told>,
 }

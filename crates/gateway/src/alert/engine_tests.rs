@@ -13,7 +13,7 @@ fn policy(rule: Rule) -> Policy {
 }
 
 fn reading(standing: Standing) -> Reading {
-    let what = Words::same("the link is down");
+    let what = Both::same("the link is down");
     Reading { rule: Rule::LinkDown, subject: "main".to_owned(), standing, level: 0, what }
 }
 

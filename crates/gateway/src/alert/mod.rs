@@ -33,7 +33,6 @@ pub use post::{Post, Tried};
 pub use rule::{Defaults, Rule, Severity};
 pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};
 pub use watch::AlertWatch;
-pub use words::Words;
 
 use crate::clock::{self, now_ms};
 use crate::config::{Config, Destination};

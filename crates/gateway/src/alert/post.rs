@@ -14,7 +14,7 @@ use super::engine::{Episode, Kind, Notice};
 use super::recipient;
 use super::rule::{Rule, Severity};
 use super::ways::Means;
-use super::words::Words;
+use crate::both::Both;
 use crate::clock::now_ms;
 use crate::config::Destination;
 use crate::handler::Resources;
@@ -155,10 +155,7 @@ fn test_notice() -> Notice {
         good_since_ms: None,
         ended_ms: None,
         level: 0,
-        what: Words {
-            zh: "测试，没有任何异常".to_owned(),
-            en: "a test, nothing is wrong".to_owned(),
-        },
+        what: Both::of("测试，没有任何异常", "a test, nothing is wrong"),
         told: BTreeMap::new(),
     };
     Notice { id: Uuid::now_v7().to_string(), kind: Kind::Test, alert }

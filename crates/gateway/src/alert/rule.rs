@@ -34,6 +34,8 @@ pub enum Rule {
     CredentialsRefused,
     /// The month's calls are used up.
     QuotaUsedUp,
+    /// Much of the month's calls is used.
+    QuotaRunningOut,
     /// A message of a person has no end in time.
     Unanswered,
     /// More waits than the bound allows.
@@ -79,7 +81,7 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::LinkDown,
         Self::Deaf,
         Self::ReconnectsFailing,
@@ -88,6 +90,7 @@ impl Rule {
         Self::CertificateRefused,
         Self::CredentialsRefused,
         Self::QuotaUsedUp,
+        Self::QuotaRunningOut,
         Self::Unanswered,
         Self::QueueFull,
         Self::DeadLetters,
@@ -113,6 +116,7 @@ impl Rule {
     }
 
     /// What it is by default.
+    #[expect(clippy::too_many_lines, reason = "a table: one entry for each rule")]
     pub fn defaults(self) -> Defaults {
         use Severity::{Critical, Warning};
         let secs = |secs| Some(Duration::from_secs(secs));
@@ -145,6 +149,13 @@ impl Rule {
             Self::QuotaUsedUp => {
                 of("quota_used_up", Critical, NOW, None, "code 99991403 of the platform")
             }
+            Self::QuotaRunningOut => of(
+                "quota_running_out",
+                Warning,
+                NOW,
+                Some(50),
+                "percent of the app's `quota` used this month; told again at 80 and 100",
+            ),
             Self::Unanswered => {
                 of("unanswered", Warning, NOW, None, "`answer_within` of the route")
             }
@@ -191,6 +202,7 @@ impl Rule {
         matches!(
             self,
             Self::ReconnectsFailing
+                | Self::QuotaRunningOut
                 | Self::Unanswered
                 | Self::QueueFull
                 | Self::HighMemory

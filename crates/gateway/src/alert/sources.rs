@@ -11,7 +11,7 @@ use larkline_store::record::Depths;
 
 use super::engine::{Reading, Standing};
 use super::rule::Rule;
-use super::words::Words;
+use crate::both::Both;
 use crate::clock::ms;
 use crate::config::Config;
 use crate::pressure::Subject;
@@ -62,6 +62,7 @@ impl Sources {
             readings.extend(seen.link(shared.started_ms, now_ms));
             readings.extend(seen.deaf(&app.proofs.list(&link)));
             readings.extend(self.storm(&seen, now_ms));
+            readings.extend(running_out(app, &config, now_ms));
         }
         self.ask_store(shared, &config, now_ms).await;
         readings.extend(self.store_readings(&config));
@@ -354,12 +355,27 @@ pub(super) fn bad(
     subject: &str,
     words: impl Fn(crate::words::Lang) -> String,
 ) -> Reading {
-    let (subject, what) = (subject.to_owned(), Words::of(words));
+    let (subject, what) = (subject.to_owned(), Both::each(words));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
+}
+
+/// Much of the month's calls is used; worse at each step.
+fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading> {
+    let month = app.quota.month(&app.api, config.quota_of(&app.name), now_ms);
+    let least = u64::from(config.alerts.threshold(Rule::QuotaRunningOut));
+    let (app, step, used) = (&app.name, month.passed(least)?, month.used);
+    let (quota, projected) = (month.quota.unwrap_or_default(), month.projected);
+    let reading = bad(Rule::QuotaRunningOut, app, |lang| {
+        say_in!(lang,
+            zh: "应用 {app}：本月已调用 {used} 次，超过配额 {quota} 的 {step}%，预计月底 {projected} 次",
+            en: "app {app}: {used} calls this month, beyond {step} % of {quota}, {projected} by its end if it goes on so"
+        )
+    });
+    Some(Reading { level: step, ..reading })
 }
 
 /// A condition that cannot be known now.
 pub(super) fn unknown(rule: Rule, subject: &str) -> Reading {
-    let what = Words::same("");
+    let what = Both::same("");
     Reading { rule, subject: subject.to_owned(), standing: Standing::Unknown, level: 0, what }
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Reach;
 use super::engine::{Episode, Past};
 use super::rule::{Rule, Severity};
-use super::words::{self, Words};
+use super::words;
+use crate::both::Both;
 use crate::config::{Destination, Way};
 
 /// Everything about alerts.
@@ -35,11 +36,11 @@ pub struct FiringAlert {
     /// When it was raised, Unix ms.
     pub raised_ms: i64,
     /// What is wrong.
-    pub what: Words,
+    pub what: Both,
     /// What that means.
-    pub meaning: Words,
+    pub meaning: Both,
     /// The command to run next.
-    pub next: Words,
+    pub next: Both,
     /// The page that says more.
     pub page: String,
     /// Destinations that know.
@@ -86,8 +87,8 @@ impl FiringAlert {
     pub(super) fn of(episode: &Episode) -> Self {
         let (rule, subject) = (episode.rule, episode.subject.clone());
         Self {
-            meaning: Words::of(|lang| words::meaning(lang, rule).to_owned()),
-            next: Words::of(|lang| words::next(lang, rule, &subject)),
+            meaning: Both::each(|lang| words::meaning(lang, rule).to_owned()),
+            next: Both::each(|lang| words::next(lang, rule, &subject)),
             page: words::page(rule),
             rule,
             subject,

@@ -3,8 +3,6 @@
 //! No word here is a chat's: names of apps, handlers and ids, figures and faults, and nothing a
 //! person wrote.
 
-use serde::{Deserialize, Serialize};
-
 use super::engine::{Episode, Kind};
 use super::rule::{Rule, Severity};
 use crate::clock::local;
@@ -13,33 +11,6 @@ use crate::words::Lang;
 
 /// Where the pages with a section for each rule are.
 const PAGES: &str = "docs/errors/";
-
-/// A sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words {
-    /// Chinese.
-    pub zh: String,
-    /// English.
-    pub en: String,
-}
-
-impl Words {
-    /// The same in both: a name, a fault.
-    pub fn same(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { zh: text.clone(), en: text }
-    }
-
-    /// Made once for each language.
-    pub fn of(make: impl Fn(Lang) -> String) -> Self {
-        Self { zh: make(Lang::Zh), en: make(Lang::En) }
-    }
-
-    /// The one of this language.
-    pub fn in_lang(&self, lang: Lang) -> &str {
-        lang.either(&self.zh, &self.en)
-    }
-}
 
 /// The page that says more about a rule's alerts.
 pub fn page(rule: Rule) -> String {
@@ -53,6 +24,7 @@ pub fn page(rule: Rule) -> String {
         | Rule::CertificateRefused
         | Rule::CredentialsRefused
         | Rule::QuotaUsedUp
+        | Rule::QuotaRunningOut
         | Rule::Unanswered
         | Rule::QueueFull
         | Rule::DeadLetters
@@ -87,7 +59,7 @@ pub fn kind(lang: Lang, kind: Kind) -> &'static str {
 /// One line: the subject of a mail, the first line of a message.
 pub fn title(lang: Lang, of: Kind, alert: &Episode) -> String {
     let (of, how) = (kind(lang, of), severity(lang, alert.severity));
-    let (rule, what) = (alert.rule.name(), alert.what.in_lang(lang));
+    let (rule, what) = (alert.rule.name(), alert.what.text(lang));
     say_in!(lang, zh: "[larkline] {of}（{how}）{rule}：{what}", en: "[larkline] {of} ({how}) {rule}: {what}")
 }
 
@@ -150,6 +122,10 @@ pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
             "本月的 API 调用额度已用完，回复发不出去。",
             "this month's API calls are used up: answers cannot be sent.",
         ),
+        Rule::QuotaRunningOut => lang.either(
+            "本月的 API 调用额度快用完了；用完后平台会拒绝调用。",
+            "this month's API calls run out; then the platform refuses more.",
+        ),
         Rule::Unanswered => lang.either(
             "有人发了消息，规定时间内没有回复、拒绝或提示。",
             "somebody wrote, and had no answer, refusal or notice in time.",
@@ -210,7 +186,8 @@ pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
         | Rule::ChildOverLimit
         | Rule::HighMemory
         | Rule::HighCpu
-        | Rule::ReconnectStorm => "larkline status",
+        | Rule::ReconnectStorm
+        | Rule::QuotaRunningOut => "larkline status",
         Rule::DestinationFailed | Rule::HeartbeatFailed => "larkline alerts",
         Rule::LinkDown
         | Rule::Deaf
@@ -231,6 +208,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::both::Both;
 
     #[test]
     fn a_notice_says_what_since_when_what_it_means_and_what_to_do_in_both_languages() {
@@ -244,7 +222,7 @@ mod tests {
                 good_since_ms: None,
                 ended_ms: None,
                 level: 0,
-                what: Words { zh: "怎么了".to_owned(), en: "what it is".to_owned() },
+                what: Both::of("怎么了", "what it is"),
                 told: BTreeMap::new(),
             };
             for (lang, parts) in [

@@ -8,11 +8,13 @@ use larkline_agent::Permission;
 use larkline_client::Secret;
 use larkline_proto::id::OpenId;
 
+use super::command_line::NO_PROGRAM;
 use super::exposure::{exposed, unusable};
 use super::field::choices;
 use super::handler::Common;
 use super::section::Section;
 use super::units::{Bytes, days};
+use crate::both::Both;
 
 /// A coding agent.
 #[derive(Clone, Debug)]
@@ -207,13 +209,23 @@ impl Agent {
     fn check(&self, section: &Section<'_>) {
         let is_price = |text: &str| text.parse::<f64>().is_ok_and(|n| n.is_finite() && n > 0.0);
         if self.budget.as_deref().is_some_and(|budget| !is_price(budget)) {
-            section.refuse("budget", "not a price in dollars", "write it as \"2.50\"");
+            section.refuse(
+                "budget",
+                Both::of("不是以美元计的价格", "not a price in dollars"),
+                Both::of("写成 \"2.50\"", "write it as \"2.50\""),
+            );
         }
         if self.agent == AgentKind::Codex && self.permission == Permission::Ask {
             section.warn(
                 "permission",
-                "`codex exec` can ask nobody: what its sandbox forbids fails",
-                "use agent = \"acp\" with codex-acp to be asked, or permission = \"deny\"",
+                Both::of(
+                    "`codex exec` 无法询问任何人：沙箱禁止的操作会失败",
+                    "`codex exec` can ask nobody: what its sandbox forbids fails",
+                ),
+                Both::of(
+                    "想被询问，用 agent = \"acp\" 和 codex-acp；否则用 permission = \"deny\"",
+                    "use agent = \"acp\" with codex-acp to be asked, or permission = \"deny\"",
+                ),
             );
         }
         let own = self.env.get("PATH").map(|path| path.expose().to_owned());
@@ -240,8 +252,11 @@ fn program(
         (AgentKind::Claude, None) => Some(vec!["claude".to_owned()]),
         (AgentKind::Codex, None) => Some(vec!["codex".to_owned()]),
         (_, _) => {
-            let hint = "write argv = [\"gemini\", \"--acp\"], for instance";
-            section.refuse("argv", "there is no program", hint);
+            let hint = Both::of(
+                "例如写 argv = [\"gemini\", \"--acp\"]",
+                "write argv = [\"gemini\", \"--acp\"], for instance",
+            );
+            section.refuse("argv", NO_PROGRAM, hint);
             None
         }
     }

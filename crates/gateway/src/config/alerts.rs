@@ -8,11 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::decoder::Spot;
 use super::destination::HookUrl;
-use super::field::{Field, choices};
-use super::nearest::nearest;
+use super::field::{A_STRING, Field, choices};
+use super::nearest::{did_you_mean, nearest};
 use super::section::Section;
 use super::units::{Bytes, days};
 use crate::alert::{Policy, Rule, Severity};
+use crate::both::{Both, both};
 use crate::clock::ms;
 
 /// Thresholds, and the manners of telling.
@@ -137,10 +138,11 @@ fn read_rules(section: &mut Section<'_>) -> BTreeMap<Rule, RuleSettings> {
         let Some(rule) = Rule::named(&name) else {
             let names = Rule::ALL.map(Rule::name);
             let hint = match nearest(&name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known: {}", names.join(", ")),
+                Some(near) => did_you_mean(near),
+                None => both!(zh: "可用：{names}", en: "known: {names}", names = names.join(", ")),
             };
-            section.refuse("", format!("there is no rule `{name}`"), &hint);
+            let message = both!(zh: "没有规则 `{name}`", en: "there is no rule `{name}`");
+            section.refuse("", message, hint);
             section.abandon();
             continue;
         };
@@ -155,11 +157,17 @@ fn read_rules(section: &mut Section<'_>) -> BTreeMap<Rule, RuleSettings> {
                 .optional_within(1..=1_000_000),
         };
         if settings.threshold.is_some() && rule.defaults().threshold.is_none() {
-            let message = format!("`{name}` has no number of its own");
+            let message = both!(
+                zh: "`{name}` 没有自己的数值",
+                en: "`{name}` has no number of its own"
+            );
             section.refuse(
                 "threshold",
                 message,
-                "docs/alerts.md names the key that holds its measure",
+                Both::of(
+                    "docs/alerts.md 写明了决定它的键",
+                    "docs/alerts.md names the key that holds its measure",
+                ),
             );
         }
         rules.insert(rule, settings);
@@ -176,7 +184,14 @@ fn read_heartbeat(mut section: Section<'_>) -> Option<Heartbeat> {
         .key("every", "the other side should wait twice as long")
         .within(Duration::from_mins(1), Duration::from_secs(1)..=days(1));
     if is_there && url.is_none() {
-        section.refuse("", "`url` is missing", "write url = { env = \"HEARTBEAT_URL\" }");
+        section.refuse(
+            "",
+            Both::of("缺少 `url`", "`url` is missing"),
+            Both::of(
+                "写 url = { env = \"HEARTBEAT_URL\" }",
+                "write url = { env = \"HEARTBEAT_URL\" }",
+            ),
+        );
     }
     url.map(|url| Heartbeat { url: url.0, every })
 }
@@ -193,14 +208,20 @@ impl Quiet {
 
 impl Field for Quiet {
     const KIND: &'static str = "part of a day";
-    const HINT: &'static str = "write it as \"22:00-07:00\"";
+    const HINT: Both = Both::of("写成 \"22:00-07:00\"", "write it as \"22:00-07:00\"");
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a string", Self::HINT)?;
+        let text = spot.text(&A_STRING, Self::HINT)?;
         let parts = text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
         match parts {
             Some((from, to)) if from != to => Some(Self { from, to }),
-            Some(_) | None => spot.refuse(format!("`{text}` is not a part of a day"), Self::HINT),
+            Some(_) | None => spot.refuse(
+                both!(
+                    zh: "`{text}` 不是一天中的一段时间",
+                    en: "`{text}` is not a part of a day"
+                ),
+                Self::HINT,
+            ),
         }
     }
 

@@ -5,15 +5,19 @@ use larkline_proto::id::{AppId, OpenId};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::MAIN_APP;
 use super::decoder::Spot;
-use super::field::{Field, choices};
+use super::field::{A_STRING, Field, choices};
 use super::section::Section;
+use super::{Config, MAIN_APP};
+use crate::both::{Both, both};
 
 /// The platform in China.
 const FEISHU: &str = "https://open.feishu.cn";
 /// The platform elsewhere.
 const LARK: &str = "https://open.larksuite.com";
+
+/// Calls a month, as free tenants had them at first.
+const QUOTA: u32 = 10_000;
 
 /// One app of the platform.
 #[derive(Clone, Debug)]
@@ -30,6 +34,15 @@ pub struct App {
     pub transport: Transport,
     /// Who owns it: the people who reach commands by default.
     pub owners: Vec<OpenId>,
+    /// Calls of a month that the tenant may make; `None` is no quota.
+    pub quota: Option<u32>,
+}
+
+impl Config {
+    /// Calls of a month that the tenant of this app may make.
+    pub fn quota_of(&self, app: &str) -> Option<u64> {
+        self.apps.iter().find(|known| known.name == app)?.quota.map(u64::from)
+    }
 }
 
 /// How events of an app arrive.
@@ -52,14 +65,22 @@ struct Domain(Url);
 
 impl Field for Domain {
     const KIND: &'static str = "feishu, lark or a URL";
-    const HINT: &'static str = "write \"feishu\", \"lark\", or the URL of a platform of your own";
+    const HINT: Both = Both::of(
+        "写 \"feishu\"、\"lark\"，或自己平台的 URL",
+        "write \"feishu\", \"lark\", or the URL of a platform of your own",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let url = match spot.text("a string", Self::HINT)? {
+        let url = match spot.text(&A_STRING, Self::HINT)? {
             "feishu" => FEISHU,
             "lark" => LARK,
             text if text.contains("://") => return Url::read(spot).map(Self),
-            other => return spot.refuse(format!("unknown domain `{other}`"), Self::HINT),
+            other => {
+                return spot.refuse(
+                    both!(zh: "未知的域 `{other}`", en: "unknown domain `{other}`"),
+                    Self::HINT,
+                );
+            }
         };
         Url::parse(url).ok().map(Self)
     }
@@ -80,11 +101,17 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
     let app_id = section
         .key("app_id", "developer console, Credentials: `cli_` and 16 characters")
         .required_or::<AppId>(hint(
-        "set FEISHU_APP_ID, or write app_id = \"cli_…\"",
+        Both::of(
+            "设置 FEISHU_APP_ID，或写 app_id = \"cli_…\"",
+            "set FEISHU_APP_ID, or write app_id = \"cli_…\"",
+        ),
         AppId::HINT,
     ));
     let app_secret = section.key("app_secret", "beside it").required_or::<Secret>(hint(
-        "set FEISHU_APP_SECRET, or write app_secret = { env = \"NAME\" } or { file = \"path\" }",
+        Both::of(
+            "设置 FEISHU_APP_SECRET，或写 app_secret = { env = \"NAME\" } 或 { file = \"path\" }",
+            "set FEISHU_APP_SECRET, or write app_secret = { env = \"NAME\" } or { file = \"path\" }",
+        ),
         Secret::HINT,
     ));
     let default = Url::parse(FEISHU).ok().map(Domain)?;
@@ -100,8 +127,16 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
             app's messages",
         )
         .or(Vec::new());
+    let quota = section
+        .key(
+            "quota",
+            "calls a month before the platform refuses: what free tenants had at first; 0 is no \
+            quota, for tenants that pay",
+        )
+        .within(QUOTA, 0..=1_000_000_000);
+    let quota = Some(quota).filter(|quota| *quota > 0);
     check_transport(&mut section, transport);
-    Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners })
+    Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners, quota })
 }
 
 /// The two keys of webhooks are needed there, and useless leftovers on a long connection.
@@ -116,8 +151,8 @@ fn check_transport(section: &mut Section<'_>, transport: Transport) {
                 if section.has(name) {
                     section.warn(
                         name,
-                        "a long connection does not use it",
-                        &format!("remove `{name}`"),
+                        Both::of("长连接不使用它", "a long connection does not use it"),
+                        both!(zh: "删除 `{name}`", en: "remove `{name}`"),
                     );
                 }
             }
@@ -126,8 +161,11 @@ fn check_transport(section: &mut Section<'_>, transport: Transport) {
     if transport == Transport::Webhook {
         section.refuse(
             "transport",
-            "webhooks are not in this version",
-            "use transport = \"long-connection\"; it needs no public address",
+            Both::of("这个版本没有 webhook", "webhooks are not in this version"),
+            Both::of(
+                "用 transport = \"long-connection\"；它不需要公网地址",
+                "use transport = \"long-connection\"; it needs no public address",
+            ),
         );
     }
 }

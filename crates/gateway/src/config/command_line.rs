@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::decoder::Spot;
 use super::field::{Field, read_list};
 use super::section::Section;
+use crate::both::Both;
 
 /// A program with its arguments, or one line for a shell.
 pub(super) enum Argv {
@@ -14,12 +15,15 @@ pub(super) enum Argv {
 
 impl Field for Argv {
     const KIND: &'static str = "list of strings";
-    const HINT: &'static str = "write argv = [\"program\", \"argument\"]";
+    const HINT: Both = Both::of(
+        "写 argv = [\"program\", \"argument\"]",
+        "write argv = [\"program\", \"argument\"]",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         match spot.node.as_text() {
             Some(line) => Some(Self::Line(line.to_owned())),
-            None => read_list(spot, "list of strings").map(Self::Words),
+            None => read_list(spot, &Both::of("字符串列表", "a list of strings")).map(Self::Words),
         }
     }
 
@@ -30,6 +34,9 @@ impl Field for Argv {
         }
     }
 }
+
+/// A command without one.
+pub(super) const NO_PROGRAM: Both = Both::of("没有程序", "there is no program");
 
 impl Argv {
     /// A shell sees a line when it was asked for, and no line otherwise: a line that is split
@@ -44,14 +51,24 @@ impl Argv {
             {
                 return Some(words);
             }
-            (Self::Line(_), true) | (Self::Words(_), false) => ("there is no program", Self::HINT),
+            (Self::Line(_), true) | (Self::Words(_), false) => (NO_PROGRAM, Self::HINT),
             (Self::Line(_), false) => (
-                "a command is a list of words and meets no shell",
-                "write argv = [\"program\", \"argument\"], or add shell = true",
+                Both::of(
+                    "命令是一串单词，不经过 shell",
+                    "a command is a list of words and meets no shell",
+                ),
+                Both::of(
+                    "写 argv = [\"program\", \"argument\"]，或加上 shell = true",
+                    "write argv = [\"program\", \"argument\"], or add shell = true",
+                ),
             ),
-            (Self::Words(_), true) => {
-                ("with shell = true this is one line of text", "write argv = \"program argument\"")
-            }
+            (Self::Words(_), true) => (
+                Both::of(
+                    "shell = true 时这里是一行文本",
+                    "with shell = true this is one line of text",
+                ),
+                Both::of("写 argv = \"program argument\"", "write argv = \"program argument\""),
+            ),
         };
         section.refuse("argv", message, hint);
         None

@@ -8,8 +8,13 @@ use std::fmt;
 
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
+use super::decoder::Spot;
+use super::field::Field;
 use super::nearest::nearest;
+use crate::both::{Both, both};
+use crate::words::Lang;
 
 /// Steps one evaluation may take. Expressions have no loops, so this only ends absurdly long
 /// ones; a condition people write needs some dozens.
@@ -65,8 +70,15 @@ pub struct Condition {
 
 /// A condition is wrong, or could not be evaluated for an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConditionError(String);
+#[error("{}", .0.text(Lang::En))]
+pub struct ConditionError(Both);
+
+impl ConditionError {
+    /// What is wrong, in both languages.
+    pub(super) fn text(&self) -> &Both {
+        &self.0
+    }
+}
 
 impl Condition {
     /// Checks a condition.
@@ -76,7 +88,9 @@ impl Condition {
     pub fn new(source: impl Into<String>) -> Result<Self, ConditionError> {
         let source = source.into();
         if source.len() > LENGTH_MAX {
-            return Err(ConditionError(format!("longer than {LENGTH_MAX} bytes")));
+            return Err(ConditionError(
+                both!(zh: "超过 {LENGTH_MAX} 字节", en: "longer than {LENGTH_MAX} bytes"),
+            ));
         }
         let environment = environment();
         let expression = environment.compile_expression(&source).map_err(compile_error)?;
@@ -106,6 +120,32 @@ impl Condition {
     }
 }
 
+impl Field for Condition {
+    const KIND: &'static str = "condition";
+    const HINT: Both = Both::of(
+        "如 \"chat_type == 'group' and 'deploy' in text\"",
+        "as \"chat_type == 'group' and 'deploy' in text\"",
+    );
+
+    fn read(spot: Spot<'_>) -> Option<Self> {
+        let text = spot.text(&Both::of("条件", "a condition"), Self::HINT)?;
+        match Self::new(text) {
+            Ok(condition) => Some(condition),
+            Err(error) => {
+                let message = both!(
+                    zh: "条件无法编译：{why}", en: "the condition does not compile: {why}";
+                    why = error.text()
+                );
+                spot.refuse(message, Self::HINT)
+            }
+        }
+    }
+
+    fn shown(&self) -> Json {
+        json!(self.source())
+    }
+}
+
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Condition").field(&self.source).finish()
@@ -125,13 +165,19 @@ fn is_function(environment: &Environment<'_>, name: &str) -> bool {
 
 fn compile_error(error: minijinja::Error) -> ConditionError {
     let detail = error.detail().map_or_else(String::new, |detail| format!(": {detail}"));
-    ConditionError(format!("{}{detail}", error.kind()))
+    ConditionError(Both::same(format_args!("{}{detail}", error.kind())))
 }
 
-fn unknown_fact(name: &str) -> String {
+fn unknown_fact(name: &str) -> Both {
     match nearest(name, FACTS) {
-        Some(known) => format!("unknown name `{name}`; did you mean `{known}`?"),
-        None => format!("unknown name `{name}`; known are {}", FACTS.join(", ")),
+        Some(known) => both!(
+            zh: "未知的名称 `{name}`；是不是想写 `{known}`？",
+            en: "unknown name `{name}`; did you mean `{known}`?"
+        ),
+        None => both!(
+            zh: "未知的名称 `{name}`；可用的有 {known}",
+            en: "unknown name `{name}`; known are {known}", known = FACTS.join(", ")
+        ),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::problem::{Class, Origin, Problem, Warning};
 use super::sources::Surroundings;
 use super::tree::Node;
+use crate::both::{Both, both};
 
 /// One key that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,57 +81,66 @@ impl Decoder {
         };
         self.secret_spans.borrow_mut().push(place.span.clone());
         if let Some(mode) = self.file_mode {
-            let message = format!("a secret in a file that others can read (mode {mode:04o})");
-            spot.warn(message, "chmod 600 the file, or write { env = \"NAME\" } instead");
+            let message = both!(
+                zh: "密钥写在其他用户可读的文件里（权限 {mode:04o}）",
+                en: "a secret in a file that others can read (mode {mode:04o})"
+            );
+            let hint = Both::of(
+                "对该文件执行 chmod 600，或改写为 { env = \"NAME\" }",
+                "chmod 600 the file, or write { env = \"NAME\" } instead",
+            );
+            spot.warn(message, hint);
         }
     }
 
     /// Notes a problem with the whole.
-    pub(super) fn refuse(&self, message: impl Into<String>, hint: &str) {
-        self.problem(Class::Context, "", message.into(), hint, &Origin::Default);
+    pub(super) fn refuse(&self, message: Both, hint: Both) {
+        self.problem(Class::Context, "", message, hint, &Origin::Default);
     }
 
     /// Notes something unwise about the whole.
-    pub(super) fn warn(&self, message: impl Into<String>, hint: &str) {
-        self.warning("", message.into(), hint, &Origin::Default);
+    pub(super) fn warn(&self, message: Both, hint: Both) {
+        self.warning("", message, hint, &Origin::Default);
     }
 
     pub(super) fn problem(
         &self,
         class: Class,
         path: &str,
-        message: String,
-        hint: &str,
+        message: Both,
+        hint: Both,
         origin: &Origin,
     ) {
         self.problems.borrow_mut().push(note(class, path, message, hint, origin));
     }
 
-    pub(super) fn warning(&self, path: &str, message: String, hint: &str, origin: &Origin) {
+    pub(super) fn warning(&self, path: &str, message: Both, hint: Both, origin: &Origin) {
         self.warnings.borrow_mut().push(note(Class::Context, path, message, hint, origin));
     }
 }
 
-fn note(class: Class, path: &str, message: String, hint: &str, origin: &Origin) -> Problem {
-    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+fn note(class: Class, path: &str, message: Both, hint: Both, origin: &Origin) -> Problem {
+    let hint = Some(hint).filter(|hint| !hint.is_empty());
     Problem { path: path.to_owned(), message, hint, origin: origin.clone(), class }
 }
 
 impl<'d> Spot<'d> {
     /// Notes that the value is wrong; `None`, so that a reader can end with it.
-    pub(super) fn refuse<T>(&self, message: impl Into<String>, hint: &str) -> Option<T> {
-        self.decoder.problem(Class::Value, self.path, message.into(), hint, &self.node.origin);
+    pub(super) fn refuse<T>(&self, message: Both, hint: Both) -> Option<T> {
+        self.decoder.problem(Class::Value, self.path, message, hint, &self.node.origin);
         None
     }
 
     /// Notes that the value has the wrong type.
-    pub(super) fn wrong_type<T>(&self, wanted: &str, hint: &str) -> Option<T> {
-        self.refuse(format!("expected {wanted}, found {}", self.node.value.type_name()), hint)
+    pub(super) fn wrong_type<T>(&self, wanted: &Both, hint: Both) -> Option<T> {
+        let found = self.node.value.type_name();
+        let message = both!(zh: "应为{wanted}，实际是{found}", en: "expected {wanted}, found {found}"; wanted = wanted, found = found);
+        self.refuse(message, hint)
     }
 
     /// Notes something unwise about the value.
-    pub(super) fn warn(&self, message: impl Into<String>, hint: &str) {
-        self.decoder.warning(self.path, message.into(), hint, &self.node.origin);
+    pub(super) fn warn(&self, message: Both, hint: Both) {
+        self.decoder.warning(self.path, message, hint, &self.node.origin);
     }
 
     /// The same key, another value: an entry of a list.
@@ -139,7 +149,7 @@ impl<'d> Spot<'d> {
     }
 
     /// The value as text, or a problem.
-    pub(super) fn text(&self, wanted: &str, hint: &str) -> Option<&'d str> {
+    pub(super) fn text(&self, wanted: &Both, hint: Both) -> Option<&'d str> {
         match self.node.as_text() {
             Some(text) => Some(text),
             None => self.wrong_type(wanted, hint),

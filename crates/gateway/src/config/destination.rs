@@ -15,7 +15,9 @@ use super::command_line::Argv;
 use super::decoder::Spot;
 use super::field::{Field, choices, read_list};
 use super::section::Section;
+use super::signing::NOT_SIGNING;
 use crate::alert::Severity;
+use crate::both::{Both, both};
 use crate::handler::http::signature::SigningKey;
 
 /// Where alerts go.
@@ -142,8 +144,10 @@ pub(super) struct HookUrl(pub(super) SecretUrl);
 
 impl Field for HookUrl {
     const KIND: &'static str = Secret::KIND;
-    const HINT: &'static str =
-        "write { env = \"NAME\" }, { file = \"path\" }, or \"https://host/path\"";
+    const HINT: Both = Both::of(
+        "写 { env = \"NAME\" }、{ file = \"path\" } 或 \"https://host/path\"",
+        "write { env = \"NAME\" }, { file = \"path\" }, or \"https://host/path\"",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let text = Secret::read(spot)?;
@@ -152,7 +156,13 @@ impl Field for HookUrl {
                 Some(Self(url.into()))
             }
             // The text is a secret: no message repeats it.
-            Ok(_) | Err(_) => spot.refuse("not an http:// or https:// URL with a host", Self::HINT),
+            Ok(_) | Err(_) => spot.refuse(
+                Both::of(
+                    "不是带主机名的 http:// 或 https:// URL",
+                    "not an http:// or https:// URL with a host",
+                ),
+                Self::HINT,
+            ),
         }
     }
 
@@ -163,13 +173,19 @@ impl Field for HookUrl {
 
 impl Field for Mailbox {
     const KIND: &'static str = "mail address";
-    const HINT: &'static str = "write it as \"name@example.com\" or \"Name <name@example.com>\"";
+    const HINT: Both = Both::of(
+        "写成 \"name@example.com\" 或 \"Name <name@example.com>\"",
+        "write it as \"name@example.com\" or \"Name <name@example.com>\"",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a mail address", Self::HINT)?;
+        let text = spot.text(&Both::of("邮箱地址", "a mail address"), Self::HINT)?;
         match text.parse() {
             Ok(mailbox) => Some(mailbox),
-            Err(_) => spot.refuse(format!("`{text}` is not a mail address"), Self::HINT),
+            Err(_) => spot.refuse(
+                both!(zh: "`{text}` 不是邮箱地址", en: "`{text}` is not a mail address"),
+                Self::HINT,
+            ),
         }
     }
 
@@ -180,10 +196,10 @@ impl Field for Mailbox {
 
 impl Field for Vec<Mailbox> {
     const KIND: &'static str = "list of mail addresses";
-    const HINT: &'static str = Mailbox::HINT;
+    const HINT: Both = Mailbox::HINT;
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        read_list(spot, "list of mail addresses")
+        read_list(spot, &Both::of("邮箱地址列表", "a list of mail addresses"))
     }
 
     fn shown(&self) -> Json {
@@ -209,8 +225,14 @@ pub(super) fn read_all(
     if apps.len() == 1 && by_app > 0 && by_app == destinations.len() {
         root.warn(
             "destination",
-            "alerts go through the only app alone: what is wrong with it keeps them from leaving",
-            "add a destination of another kind, or a second app",
+            Both::of(
+                "告警只经过唯一的应用发出：它出了问题，告警也发不出去",
+                "alerts go through the only app alone: what is wrong with it keeps them from leaving",
+            ),
+            Both::of(
+                "加一个其他类型的目的地，或第二个应用",
+                "add a destination of another kind, or a second app",
+            ),
         );
     }
     (smtp, destinations)
@@ -236,20 +258,24 @@ fn read_smtp(mut section: Section<'_>) -> Option<Smtp> {
         .within(Duration::from_secs(20), Duration::from_secs(1)..=Duration::from_mins(5));
     let from = from.or_else(|| user.as_ref()?.parse().ok());
     if from.is_none() {
-        section.refuse("from", "`from` is missing, and `user` is no mail address", Mailbox::HINT);
+        let message = Both::of(
+            "缺少 `from`，而 `user` 不是邮箱地址",
+            "`from` is missing, and `user` is no mail address",
+        );
+        section.refuse("from", message, Mailbox::HINT);
     }
     if user.is_some() != password.is_some() {
         section.refuse(
             "",
-            "a login needs `user` and `password`",
-            "add the other one, or remove both",
+            Both::of("登录需要 `user` 和 `password`", "a login needs `user` and `password`"),
+            Both::of("补上另一个，或两个都删除", "add the other one, or remove both"),
         );
     }
     if tls == MailTls::None && password.is_some() {
         section.refuse(
             "tls",
-            "a password would go over the wire in clear",
-            "use \"starttls\" or \"implicit\"",
+            Both::of("密码会以明文传输", "a password would go over the wire in clear"),
+            Both::of("用 \"starttls\" 或 \"implicit\"", "use \"starttls\" or \"implicit\""),
         );
     }
     let port = u16::try_from(port).ok()?;
@@ -290,7 +316,7 @@ fn read_mail(section: &mut Section<'_>, known: &[String]) -> Option<Way> {
     section.check_reference("smtp", smtp.as_deref(), known, "smtp");
     let to = section.key("to", "who gets the mail").required::<Vec<Mailbox>>();
     if to.as_ref().is_some_and(Vec::is_empty) {
-        section.refuse("to", "there is nobody", Mailbox::HINT);
+        section.refuse("to", Both::of("没有收件人", "there is nobody"), Mailbox::HINT);
     }
     Some(Way::Smtp { smtp: smtp?, to: to? })
 }
@@ -310,8 +336,11 @@ fn read_hook(section: &mut Section<'_>) -> Option<Way> {
     if secret.as_ref().filter(wrong).is_some() {
         section.refuse(
             "secret",
-            "a signing secret is `whsec_` and base64 of 24 to 64 bytes",
-            "make one with: echo whsec_$(openssl rand -base64 32)",
+            NOT_SIGNING,
+            Both::of(
+                "生成方法：echo whsec_$(openssl rand -base64 32)",
+                "make one with: echo whsec_$(openssl rand -base64 32)",
+            ),
         );
     }
     Some(Way::Http(Box::new(Hook { url: url?.0, format, secret, authorization })))

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::decoder::Spot;
 use super::field::Field;
+use crate::both::{Both, both};
 
 /// What stands for no reaction.
 const NONE: &str = "none";
@@ -24,17 +25,23 @@ impl Emoji {
 
 impl Field for Emoji {
     const KIND: &'static str = "emoji name";
-    const HINT: &'static str = "the platform's name in its own case, as \"Typing\", \"OnIt\", \"Get\" or \"THUMBSUP\"; \"none\" for no reaction";
+    const HINT: Both = Both::of(
+        "平台上的名称，区分大小写，如 \"Typing\"、\"OnIt\"、\"Get\" 或 \"THUMBSUP\"；\"none\" 表示不加表情",
+        "the platform's name in its own case, as \"Typing\", \"OnIt\", \"Get\" or \"THUMBSUP\"; \"none\" for no reaction",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("an emoji's name", Self::HINT)?;
+        let text = spot.text(&Both::of("表情名称", "an emoji's name"), Self::HINT)?;
         if text.is_empty() || text == NONE {
             return Some(Self(None));
         }
         let is_name = text.len() <= NAME_CHARS_MAX
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !is_name {
-            return spot.refuse(format!("`{text}` is no name of an emoji"), Self::HINT);
+            return spot.refuse(
+                both!(zh: "`{text}` 不是表情名称", en: "`{text}` is no name of an emoji"),
+                Self::HINT,
+            );
         }
         Some(Self(Some(text.to_owned())))
     }

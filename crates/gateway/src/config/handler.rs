@@ -18,6 +18,7 @@ use super::retry::RetrySettings;
 use super::section::Section;
 use super::signing::SigningSecrets;
 use super::units::Bytes;
+use crate::both::{Both, both};
 use crate::handler::http::guard;
 
 /// A handler.
@@ -385,8 +386,12 @@ fn read_http(section: &mut Section<'_>) -> Option<Http> {
     if let Some(Err(private)) = checked.map(|url| guard::check_host(url, true)) {
         section.refuse(
             "url",
-            format!("{} is not on the public internet", private.host),
-            "if that is meant, add `allow_private = true`",
+            both!(zh: "{host} 不在公网上", en: "{host} is not on the public internet",
+                host = private.host),
+            Both::of(
+                "如果确实如此，加上 `allow_private = true`",
+                "if that is meant, add `allow_private = true`",
+            ),
         );
     }
     let common = Common::read(section, HTTP_CONCURRENCY, "requests at once to one service");

@@ -11,6 +11,7 @@ use super::decoder::{Setting, Spot};
 use super::field::Field;
 use super::problem::{Class, Origin};
 use super::section::Section;
+use crate::both::{Both, both};
 
 /// A key about to be read; nothing is asked for until one of its methods is called.
 #[must_use = "a key that is not read stays unknown"]
@@ -28,10 +29,10 @@ impl Key<'_, '_> {
     }
 
     /// The same, with more to say than how such a value is written when it is missing.
-    pub(super) fn required_or<T: Field>(self, hint: &str) -> Option<T> {
+    pub(super) fn required_or<T: Field>(self, hint: Both) -> Option<T> {
         if !self.section.has(self.name) {
             self.record::<T>(None);
-            let wanted = format!("`{}` is missing", self.name);
+            let wanted = both!(zh: "缺少 `{name}`", en: "`{name}` is missing", name = self.name);
             self.section.refuse("", wanted, hint);
         }
         self.read()
@@ -89,13 +90,12 @@ impl Key<'_, '_> {
         let decoder = self.section.decoder;
         let value = self.read::<T>()?;
         if !bounds.contains(&value) {
-            let message = format!(
-                "{} is outside of {} to {}",
-                value.shown(),
-                bounds.start().shown(),
-                bounds.end().shown()
+            let message = both!(
+                zh: "{value} 不在 {least} 到 {most} 的范围内",
+                en: "{value} is outside of {least} to {most}",
+                value = value.shown(), least = bounds.start().shown(), most = bounds.end().shown()
             );
-            decoder.problem(Class::Value, &path, message, "", &origin);
+            decoder.problem(Class::Value, &path, message, Both::NOTHING, &origin);
         }
         Some(value)
     }

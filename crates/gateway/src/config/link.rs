@@ -7,6 +7,7 @@ use larkline_proto::link::Probe;
 use super::field::choices;
 use super::section::Section;
 use super::units::{days, secs};
+use crate::both::Both;
 
 /// `[link]`: how a connection is kept, proven and replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,13 +134,23 @@ impl LinkSettings {
         if self.ping_max < self.ping_min {
             section.refuse(
                 "ping_max",
-                "the ceiling is below the floor",
-                "raise `ping_max` or lower `ping_min`",
+                Both::of("上限低于下限", "the ceiling is below the floor"),
+                Both::of(
+                    "调大 `ping_max` 或调小 `ping_min`",
+                    "raise `ping_max` or lower `ping_min`",
+                ),
             );
         }
         if self.backoff_max < self.backoff_first.max(self.backoff_quick) {
-            let hint = "raise `backoff_max`, or lower `backoff_first` and `backoff_quick`";
-            section.refuse("backoff_max", "the longest wait is shorter than a shorter one", hint);
+            let message = Both::of(
+                "最长等待比较短的等待还短",
+                "the longest wait is shorter than a shorter one",
+            );
+            let hint = Both::of(
+                "调大 `backoff_max`，或调小 `backoff_first` 和 `backoff_quick`",
+                "raise `backoff_max`, or lower `backoff_first` and `backoff_quick`",
+            );
+            section.refuse("backoff_max", message, hint);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::handler::Common;
 use super::secret::Wanted;
 use super::section::Section;
 use super::units::{Bytes, days};
+use crate::both::{Both, both};
 
 /// A language model.
 #[derive(Clone, Debug)]
@@ -108,8 +109,11 @@ impl Llm {
         let known = provider.and_then(|provider| Url::parse(provider.base_url()).ok());
         let base_url = base_url.or(known);
         if base_url.is_none() && !section.has("base_url") && !section.has("provider") {
-            let hint = "write provider = \"qwen\", or base_url = \"https://…/v1\"";
-            section.refuse("base_url", "there is no service", hint);
+            let hint = Both::of(
+                "写 provider = \"qwen\"，或 base_url = \"https://…/v1\"",
+                "write provider = \"qwen\", or base_url = \"https://…/v1\"",
+            );
+            section.refuse("base_url", Both::of("没有服务", "there is no service"), hint);
         }
         let api_key = section
             .key("api_key", "`{ env = … }` or `{ file = … }`; without one the chat is told")
@@ -141,11 +145,17 @@ impl Llm {
         match api_key {
             Some(Wanted::Given(key)) => llm.api_key = Some(key),
             Some(Wanted::Missing(why)) => {
-                section.warn("api_key", format!("{why}: the chat is told so"), "set it");
+                let message = both!(zh: "{why}：会话里会这样提示", en: "{why}: the chat is told so"; why = why);
+                section.warn("api_key", message, Both::of("设置它", "set it"));
             }
             None => {
-                let hint = "write api_key = { env = \"…\" }, and set that variable";
-                section.warn("api_key", "there is no key: the chat is told so", hint);
+                let message =
+                    Both::of("没有密钥：会话里会这样提示", "there is no key: the chat is told so");
+                let hint = Both::of(
+                    "写 api_key = { env = \"…\" }，并设置该变量",
+                    "write api_key = { env = \"…\" }, and set that variable",
+                );
+                section.warn("api_key", message, hint);
             }
         }
         Some(llm)
@@ -154,14 +164,21 @@ impl Llm {
     fn check(&self, section: &Section<'_>) {
         let is_object = |text: &str| serde_json::from_str::<Map<String, Json>>(text).is_ok();
         if self.extra.as_deref().is_some_and(|text| !is_object(text)) {
-            let hint = "write extra = '{\"temperature\": 0.2}'";
-            section.refuse("extra", "not a JSON object", hint);
+            let hint = Both::of(
+                "写 extra = '{\"temperature\": 0.2}'",
+                "write extra = '{\"temperature\": 0.2}'",
+            );
+            section.refuse("extra", Both::of("不是 JSON 对象", "not a JSON object"), hint);
         }
         let environment = Environment::new();
         let read = self.system.as_deref().map(|text| environment.template_from_str(text));
         if let Some(Err(error)) = read {
-            let hint = "`{{ … }}` and `{% … %}` are the template's; see docs/llm.md";
-            section.refuse("system", format!("not a template: {error}"), hint);
+            let hint = Both::of(
+                "`{{ … }}` 和 `{% … %}` 是模板的记号；见 docs/llm.md",
+                "`{{ … }}` and `{% … %}` are the template's; see docs/llm.md",
+            );
+            let message = both!(zh: "不是模板：{error}", en: "not a template: {error}");
+            section.refuse("system", message, hint);
         }
     }
 }

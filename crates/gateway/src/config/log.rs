@@ -10,6 +10,7 @@ use super::decoder::Spot;
 use super::field::{Field, choices};
 use super::section::Section;
 use super::units::{Bytes, days};
+use crate::both::{Both, both};
 
 /// `[log]`: what is logged and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +49,19 @@ struct Level(String);
 
 impl Field for Level {
     const KIND: &'static str = "level or directives";
-    const HINT: &'static str = "as \"info\", \"debug\", or \"info,larkline_client=debug\"";
+    const HINT: Both = Both::of(
+        "如 \"info\"、\"debug\" 或 \"info,larkline_client=debug\"",
+        "as \"info\", \"debug\", or \"info,larkline_client=debug\"",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a level", Self::HINT)?;
+        let text = spot.text(&Both::of("级别", "a level"), Self::HINT)?;
         match EnvFilter::try_new(text) {
             Ok(_) if !text.trim().is_empty() => Some(Self(text.to_owned())),
-            Ok(_) | Err(_) => spot.refuse(format!("`{text}` is no log level"), Self::HINT),
+            Ok(_) | Err(_) => spot.refuse(
+                both!(zh: "`{text}` 不是日志级别", en: "`{text}` is no log level"),
+                Self::HINT,
+            ),
         }
     }
 
@@ -95,8 +102,8 @@ impl LogSettings {
         if log.keep_total < log.rotate_size {
             section.refuse(
                 "keep_total",
-                "all files together are smaller than one",
-                "raise `keep_total`",
+                Both::of("全部文件的总量小于单个文件", "all files together are smaller than one"),
+                Both::of("调大 `keep_total`", "raise `keep_total`"),
             );
         }
         log

@@ -55,8 +55,7 @@ mod tree;
 mod units;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use agent::{Agent, AgentKind, AgentLimits, Busy};
 pub use alerts::{Alerts, Heartbeat, Quiet, RuleSettings};
@@ -72,7 +71,7 @@ pub use log::{LogFormat, LogSettings};
 pub use network::Network;
 pub use problem::{ConfigErrors, Origin, Place, Problem, Warning};
 pub use retry::RetrySettings;
-pub use route::{MESSAGE_EVENT, Match, Mention, Route, Senders, Stale};
+pub use route::{MESSAGE_EVENT, Match, Mention, Repair, Route, Senders, Stale};
 pub use secret::credential_name;
 pub use settings::{ChatRate, Governor, Limits, Server, StoreSettings, UnreadableHistory};
 pub use sources::{Flag, Sources};
@@ -81,11 +80,12 @@ pub use units::{Bytes, parse_duration, parse_size};
 use larkline_client::Secret;
 
 use decoder::{Decoder, Setting};
-use problem::{Class, SourceFile, sorted};
+use problem::{Class, SourceFile, Weight, sorted};
 use section::Section;
-use sources::Surroundings;
+use sources::{Surroundings, read_file};
 use tree::Node;
 
+use crate::both::{Both, both};
 use crate::words::Lang;
 
 /// The variable that sets the language of people's words; known before any file is read.
@@ -96,9 +96,6 @@ const OVERLAY_PREFIX: &str = "LARKLINE__";
 
 /// The app that `FEISHU_APP_ID` and `LARK_APP_ID` mean.
 const MAIN_APP: &str = "main";
-
-/// Largest configuration file that is read.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -155,14 +152,22 @@ impl Config {
         let (surroundings, dotenv) = Surroundings::new(sources, file.as_deref());
         let decoder = Decoder::new(surroundings, file.as_deref().and_then(secret::open_mode));
         if let Err(problem) = dotenv {
-            decoder.refuse(problem, "correct that line of .env");
+            decoder.refuse(problem, Both::of("改正 .env 的这一行", "correct that line of .env"));
         }
         let path = file.clone().unwrap_or_default();
         let text = match file.as_deref().map_or_else(|| Ok(String::new()), read_file) {
             Ok(text) => text,
             Err(error) => {
-                let hint = "name another file with --config, or make this one readable";
-                decoder.refuse(format!("the configuration cannot be read: {error}"), hint);
+                decoder.refuse(
+                    both!(
+                        zh: "无法读取配置文件：{error}",
+                        en: "the configuration cannot be read: {error}"; error = error
+                    ),
+                    Both::of(
+                        "用 --config 指定其他文件，或让这个文件可读",
+                        "name another file with --config, or make this one readable",
+                    ),
+                );
                 let rest = Self::without_file(sources);
                 return Err(decoder.into_errors(SourceFile { path, text: String::new() }, rest));
             }
@@ -201,8 +206,8 @@ impl Config {
     }
 
     /// The warnings as text for people, in colour when asked; empty when there are none.
-    pub fn render_warnings(&self, color: bool) -> String {
-        problem::render(&self.warnings, &annotate_snippets::Level::WARNING, &self.source, color)
+    pub fn render_warnings(&self, color: bool, lang: Lang) -> String {
+        problem::render(&self.warnings, Weight::Warning, &self.source, color, lang)
     }
 }
 
@@ -214,15 +219,9 @@ impl Decoder {
             // What a file that cannot be read seems to lack says nothing about it.
             warnings.clear();
         }
-        ConfigErrors { problems, warnings, file, rest: Box::new(rest) }
+        let language = rest.language;
+        ConfigErrors { problems, warnings, language, file, rest: Box::new(rest) }
     }
-}
-
-fn read_file(path: &Path) -> io::Result<String> {
-    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));
-    }
-    std::fs::read_to_string(path)
 }
 
 /// Lays the environment and the command line over the file.
@@ -265,9 +264,13 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Co
     let apps: Vec<App> =
         named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
     if app_names.is_empty() {
-        let hint = "add [app.main] with app_id and app_secret to larkline.toml, or set \
-                    FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here";
-        decoder.refuse("there is no app", hint);
+        let hint = Both::of(
+            "在 larkline.toml 中加入带 app_id 和 app_secret 的 [app.main]，\
+             或设置 FEISHU_APP_ID 和 FEISHU_APP_SECRET（也可以写在这里的 .env 文件中）",
+            "add [app.main] with app_id and app_secret to larkline.toml, or set \
+             FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here",
+        );
+        decoder.refuse(Both::of("没有应用", "there is no app"), hint);
     }
     obsolete::refuse(&mut root);
     let (mut handlers, kinds) = read_handlers(&mut root);
@@ -281,8 +284,7 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Co
     reach::check(decoder, &apps, &routes, &kinds);
     let (smtp, destinations) = destination::read_all(&mut root, &apps);
     let store = StoreSettings::read(root.section("store"));
-    let language =
-        Lang::of_environment(|name| decoder.surroundings.variable(name).map(|(text, _)| text));
+    let language = decoder.surroundings.lang();
     Config {
         language: root
             .key("language", "of what the gateway itself says in chats and at the command line; the locale's by default")
@@ -331,7 +333,11 @@ fn read_handlers(
     let mut kinds = BTreeMap::from([(BUILT_IN.to_owned(), Some(BUILT_IN))]);
     for (name, section) in root.named("handler") {
         if OURS.contains(&name.as_str()) {
-            section.refuse("", "the name is the gateway's own", "give the handler another name");
+            section.refuse(
+                "",
+                Both::of("这个名称由网关自己使用", "the name is the gateway's own"),
+                Both::of("给处理程序换个名称", "give the handler another name"),
+            );
         }
         let (kind, handler) = handler::read(section);
         kinds.insert(name.clone(), kind);
@@ -366,13 +372,19 @@ fn is_closed(kinds: &BTreeMap<String, Option<&'static str>>, handler: &str) -> b
 fn default_route(decoder: &Decoder, apps: &[App]) -> Route {
     let owned = apps.iter().all(|app| !app.owners.is_empty());
     let (senders, whom) = match owned {
-        true => (Senders::Owners, "the owners"),
-        false => (Senders::Everyone, "everyone, because no owner is known"),
+        true => (Senders::Owners, Both::of("管理员", "the owners")),
+        false => (
+            Senders::Everyone,
+            Both::of("所有人，因为还不知道谁是管理员", "everyone, because no owner is known"),
+        ),
     };
     if !apps.is_empty() {
         decoder.warn(
-            format!("there is no route: the built-in echo answers {whom}"),
-            "add a [[route]] with a handler of yours",
+            both!(
+                zh: "没有路由：由内置的 echo 回答{whom}",
+                en: "there is no route: the built-in echo answers {whom}"; whom = whom
+            ),
+            Both::of("加入使用你的处理程序的 [[route]]", "add a [[route]] with a handler of yours"),
         );
     }
     Route { senders, ..Route::new("default", BUILT_IN) }

@@ -1,4 +1,7 @@
-//! The nearest known name, for "did you mean".
+//! The nearest known name, for "did you mean", and what is said of a name or word nobody knows.
+
+use super::decoder::Spot;
+use crate::both::{Both, both};
 
 /// Above this many edits two names have nothing to do with each other.
 const EDITS_MAX: usize = 3;
@@ -13,6 +16,38 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// The name that may be meant.
+pub(super) fn did_you_mean(name: &str) -> Both {
+    both!(zh: "是不是想写 `{name}`？", en: "did you mean `{name}`?")
+}
+
+/// Notes that a word is none of those there are.
+pub(super) fn refuse_word<T>(spot: Spot<'_>, word: &str, known: &[&str]) -> Option<T> {
+    spot.refuse(unknown_value(word), meant(word, known))
+}
+
+/// A word nobody knows.
+pub(super) fn unknown_value(word: &str) -> Both {
+    both!(zh: "未知的值 `{word}`", en: "unknown value `{word}`")
+}
+
+/// The word that may be meant, or all of them.
+pub(super) fn meant(word: &str, known: &[&str]) -> Both {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => both!(zh: "是不是想写 \"{near}\"？", en: "did you mean \"{near}\"?"),
+        None => one_of(known),
+    }
+}
+
+/// `one of "a", "b"`.
+pub(super) fn one_of(words: &[&str]) -> Both {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    both!(
+        zh: "可选：{all}", en: "one of {all}",
+        all = quoted.join(", ")
+    )
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`, with

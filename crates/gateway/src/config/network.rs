@@ -9,10 +9,11 @@ use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::decoder::Spot;
-use super::field::Field;
+use super::field::{A_STRING, Field};
 use super::placeholder;
 use super::section::Section;
 use super::units::secs;
+use crate::both::{Both, both};
 
 /// `[network]`: how the platform and HTTP handlers are reached.
 #[derive(Clone, Debug)]
@@ -49,8 +50,8 @@ impl Network {
         for file in ca_files.iter().filter(|file| !file.is_file()) {
             section.refuse(
                 "ca_files",
-                format!("{} is not there", file.display()),
-                "name a PEM file",
+                both!(zh: "{file} 不存在", en: "{file} is not there", file = file.display()),
+                Both::of("写一个 PEM 文件", "name a PEM file"),
             );
         }
         let request_timeout = section
@@ -68,17 +69,21 @@ struct Proxy(ProxyChoice);
 
 impl Field for Proxy {
     const KIND: &'static str = "system, none or a URL";
-    const HINT: &'static str = "write \"system\", \"none\", or http://, https://, socks5:// or socks5h:// with host and port";
+    const HINT: Both = Both::of(
+        "写 \"system\"、\"none\"，或带主机和端口的 http://、https://、socks5://、socks5h://",
+        "write \"system\", \"none\", or http://, https://, socks5:// or socks5h:// with host and port",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a string", Self::HINT)?;
+        let text = spot.text(&A_STRING, Self::HINT)?;
         match text {
             "system" => return Some(Self(ProxyChoice::System)),
             "none" => return Some(Self(ProxyChoice::None)),
             _ => {}
         }
         if let Some(what) = placeholder::in_text(text) {
-            return spot.refuse(format!("the proxy {what}"), Self::HINT);
+            return spot
+                .refuse(both!(zh: "代理{what}", en: "the proxy {what}"; what = what), Self::HINT);
         }
         // The text may hold a password, so no message repeats it.
         let known = |url: &Url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h");
@@ -86,7 +91,7 @@ impl Field for Proxy {
             Ok(url) if known(&url) && url.has_host() => {
                 Some(Self(ProxyChoice::Url(Secret::new(text))))
             }
-            Ok(_) | Err(_) => spot.refuse("not a proxy", Self::HINT),
+            Ok(_) | Err(_) => spot.refuse(Both::of("不是代理", "not a proxy"), Self::HINT),
         }
     }
 

@@ -12,6 +12,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 
 use super::Config;
+use crate::both::Both;
+use crate::say_in;
+use crate::words::Lang;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,18 @@ impl Place {
     }
 }
 
+impl Origin {
+    /// What a value is marked with for people.
+    pub(super) fn text(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (Lang::Zh, Self::Default) => "默认".to_owned(),
+            (Lang::Zh, Self::File(place)) => format!("第 {} 行", place.line),
+            (Lang::Zh, Self::Env { variable, dotenv: true }) => format!(".env 中的 {variable}"),
+            (_, other) => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,9 +85,9 @@ pub struct Problem {
     /// The key, as `app.main.app_id`; empty when the file as a whole is meant.
     pub path: String,
     /// What is wrong.
-    pub message: String,
+    pub message: Both,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: Option<Both>,
     /// Where.
     pub origin: Origin,
     pub(super) class: Class,
@@ -103,10 +118,11 @@ impl Problem {
     }
 
     /// Path and message as one sentence.
-    pub fn title(&self) -> String {
-        match self.path.as_str() {
-            "" => self.message.clone(),
-            path => format!("{path}: {}", self.message),
+    pub fn title(&self, lang: Lang) -> String {
+        let (path, message) = (&self.path, self.message.text(lang));
+        match path.as_str() {
+            "" => message.to_owned(),
+            path => say_in!(lang, zh: "{path}：{message}", en: "{path}: {message}"),
         }
     }
 
@@ -114,16 +130,16 @@ impl Problem {
         let (line, column) = self.place().unzip();
         json!({
             "key": self.path,
-            "message": self.message,
-            "hint": self.hint,
+            "message": self.message.text(Lang::En),
+            "hint": self.hint.as_ref().map(|hint| hint.text(Lang::En)),
             "origin": self.origin.to_string(),
             "line": line,
             "column": column,
         })
     }
 
-    fn render(&self, level: Level<'static>, file: &SourceFile, renderer: &Renderer) -> String {
-        let title = level.primary_title(self.title());
+    fn render(&self, weight: Weight, file: &SourceFile, renderer: &Renderer, lang: Lang) -> String {
+        let title = weight.level(lang).primary_title(self.title(lang));
         let name = file.path.display().to_string();
         let group = match &self.origin {
             Origin::File(place) => title.element(
@@ -132,16 +148,40 @@ impl Problem {
                     .annotation(AnnotationKind::Primary.span(place.span.clone())),
             ),
             Origin::Env { .. } | Origin::Flag(_) => {
-                title.element(annotate_snippets::Origin::path(self.origin.to_string()))
+                title.element(annotate_snippets::Origin::path(self.origin.text(lang)))
             }
             Origin::Default if name.is_empty() => Group::with_title(title),
             Origin::Default => title.element(annotate_snippets::Origin::path(name)),
         };
         let group = match &self.hint {
-            Some(hint) => group.element(Level::HELP.message(hint.clone())),
+            Some(hint) => group.element(named(Level::HELP, "建议", lang).message(hint.text(lang))),
             None => group,
         };
         renderer.render(&[group])
+    }
+}
+
+/// Whether it stops the gateway.
+#[derive(Clone, Copy)]
+pub(super) enum Weight {
+    Error,
+    Warning,
+}
+
+impl Weight {
+    fn level(self, lang: Lang) -> Level<'static> {
+        match self {
+            Self::Error => named(Level::ERROR, "错误", lang),
+            Self::Warning => named(Level::WARNING, "警告", lang),
+        }
+    }
+}
+
+/// A level by its name in a language; rustc's own in English.
+fn named(level: Level<'static>, zh: &'static str, lang: Lang) -> Level<'static> {
+    match lang {
+        Lang::Zh => level.with_name(zh),
+        Lang::En => level,
     }
 }
 
@@ -157,6 +197,8 @@ pub(super) struct SourceFile {
 pub struct ConfigErrors {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
+    /// The language of people's words: the file's where it can be read, else the locale's.
+    pub language: Lang,
     pub(super) file: SourceFile,
     pub(super) rest: Box<Config>,
 }
@@ -174,16 +216,18 @@ impl ConfigErrors {
     }
 
     /// Problems and warnings for people, in colour when asked, with a count at the end.
-    pub fn render(&self, color: bool) -> String {
-        let count = match self.problems.len() {
-            1 => "1 problem".to_owned(),
-            n => format!("{n} problems"),
+    pub fn render(&self, color: bool, lang: Lang) -> String {
+        let n = self.problems.len();
+        let plural = if n == 1 { "" } else { "s" };
+        let problems = render(&self.problems, Weight::Error, &self.file, color, lang);
+        let warnings = render(&self.warnings, Weight::Warning, &self.file, color, lang);
+        let sum = match lang {
+            Lang::Zh => format!("配置中有 {n} 个问题；没有启动或更改任何东西"),
+            Lang::En => {
+                format!("{n} problem{plural} in the configuration; nothing was started or changed")
+            }
         };
-        let problems = render(&self.problems, &Level::ERROR, &self.file, color);
-        let warnings = render(&self.warnings, &Level::WARNING, &self.file, color);
-        format!(
-            "{problems}{warnings}{count} in the configuration; nothing was started or changed\n"
-        )
+        format!("{problems}{warnings}{sum}\n")
     }
 
     /// Problems and warnings for programs: `{problems: […], warnings: […]}`, each with `key`,
@@ -199,9 +243,16 @@ pub(super) fn listing(problems: &[Problem], warnings: &[Warning]) -> String {
     format!("{:#}\n", json!({ "problems": list(problems), "warnings": list(warnings) }))
 }
 
+impl ConfigErrors {
+    /// The report in both languages, without colour.
+    pub fn text(&self) -> Both {
+        Both::each(|lang| self.render(false, lang))
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
+        f.write_str(&self.render(false, Lang::En))
     }
 }
 
@@ -210,12 +261,13 @@ impl std::error::Error for ConfigErrors {}
 /// Renders problems one after the other, a blank line between.
 pub(super) fn render(
     problems: &[Problem],
-    level: &Level<'static>,
+    weight: Weight,
     file: &SourceFile,
     color: bool,
+    lang: Lang,
 ) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    problems.iter().map(|p| p.render(level.clone(), file, &renderer) + "\n\n").collect()
+    problems.iter().map(|p| p.render(weight, file, &renderer, lang) + "\n\n").collect()
 }
 
 /// Puts problems into the order of the file and, beside syntax errors, keeps those that are

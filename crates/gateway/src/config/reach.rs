@@ -6,6 +6,7 @@ use super::app::App;
 use super::decoder::Decoder;
 use super::is_closed;
 use super::route::{Route, Senders};
+use crate::both::{Both, both};
 
 /// A route for owners of an app that has none reaches nobody.
 pub(super) fn check(
@@ -18,17 +19,23 @@ pub(super) fn check(
         let mut listening =
             apps.iter().filter(|app| route.app.as_ref().is_none_or(|name| *name == app.name));
         if let Some(app) = listening.find(|app| app.owners.is_empty()) {
-            let why = if is_closed(kinds, &route.handler) {
-                " (commands and agents are for owners only)"
-            } else {
-                ""
+            let why = match is_closed(kinds, &route.handler) {
+                true => Both::of(
+                    "（命令和智能体只供管理员使用）",
+                    " (commands and agents are for owners only)",
+                ),
+                false => Both::NOTHING,
             };
             decoder.warn(
-                format!(
-                    "route `{}` is for owners{why}, and app `{}` has none: nobody reaches it there",
-                    route.name, app.name
+                both!(
+                    zh: "路由 `{route}` 只供管理员使用{why}，而应用 `{app}` 没有管理员：没有人能通过该应用使用它",
+                    en: "route `{route}` is for owners{why}, and app `{app}` has none: nobody reaches it there",
+                    route = route.name, app = app.name; why = why
                 ),
-                &format!("set app.{}.owners, or the route's senders", app.name),
+                both!(
+                    zh: "设置 app.{app}.owners，或该路由的 senders",
+                    en: "set app.{app}.owners, or the route's senders", app = app.name
+                ),
             );
         }
     }

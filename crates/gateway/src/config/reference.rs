@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::change::is_used_at_start;
 use super::problem::Origin;
 use super::{Config, Setting, Sources, schema};
+use crate::words::Lang;
 
 /// Every section and every kind of handler, with nothing but the required keys.
 const MINIMAL: &str = r#"
@@ -241,5 +242,5 @@ fn the_sample_is_a_configuration_without_problems() {
     assert_eq!(config.apps.len(), 1);
     let kinds: BTreeSet<&str> = config.handlers.values().map(super::Handler::kind).collect();
     assert_eq!(kinds.len(), 3, "the sample shows every kind of handler");
-    assert_eq!(config.render_warnings(false), "");
+    assert_eq!(config.render_warnings(false, Lang::En), "");
 }

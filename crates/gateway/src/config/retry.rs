@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::section::Section;
+use crate::both::Both;
 
 /// What happens after a failed attempt: after `first`, then `factor` times as long each time
 /// up to `max`, with jitter, until `attempts` are used up.
@@ -46,8 +47,8 @@ impl RetrySettings {
         if read.max < read.first {
             section.refuse(
                 "max",
-                "the longest wait is shorter than the first",
-                "raise `max` or lower `first`",
+                Both::of("最长等待比第一次还短", "the longest wait is shorter than the first"),
+                Both::of("调大 `max` 或调小 `first`", "raise `max` or lower `first`"),
             );
         }
         read

@@ -9,11 +9,13 @@ use larkline_proto::id::{ChatId, OpenId};
 use regex::{Regex, RegexBuilder};
 use serde_json::{Value as Json, json};
 
-use super::condition::{Condition, ConditionError};
+use super::condition::Condition;
 use super::decoder::Spot;
 use super::field::{Field, choices};
+use super::nearest::unknown_value;
 use super::section::{NAME_LEN_MAX, Section};
 use super::units::{days, secs};
+use crate::both::{Both, both};
 
 /// The event every route handles unless it names others.
 pub const MESSAGE_EVENT: &str = "im.message.receive_v1";
@@ -55,6 +57,8 @@ pub struct Route {
     pub stale_after: Option<Duration>,
     /// What happens to an older one.
     pub stale: Stale,
+    /// What happens to messages that were written while the link was down.
+    pub repair: Repair,
     /// How long a message may wait for its answer before that is an alert.
     pub answer_within: Duration,
     /// Name of the handler.
@@ -94,6 +98,17 @@ pub enum Stale {
     Ask,
 }
 
+/// What happens to messages that the platform never delivered and a chat's history has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// They are handled.
+    On,
+    /// They are kept, and their chat is asked whether they still matter.
+    Ask,
+    /// They are kept.
+    Off,
+}
+
 /// What a text must contain: any of the keywords, or the regex.
 #[derive(Clone, Debug)]
 pub struct Match {
@@ -120,6 +135,7 @@ impl Route {
             also: false,
             stale_after: None,
             stale: Stale::Process,
+            repair: Repair::On,
             answer_within: ANSWER_WITHIN,
             handler: handler.to_owned(),
         }
@@ -155,6 +171,12 @@ choices!(Mention, "auto, always or never", {
     "never" => Self::Never,
 });
 
+choices!(Repair, "on, ask or off", {
+    "on" => Self::On,
+    "ask" => Self::Ask,
+    "off" => Self::Off,
+});
+
 choices!(Stale, "process, ask or skip", {
     "process" => Self::Process,
     "skip" => Self::Skip,
@@ -163,14 +185,17 @@ choices!(Stale, "process, ask or skip", {
 
 impl Field for Senders {
     const KIND: &'static str = "everyone, owners or list of open ids";
-    const HINT: &'static str = "write \"everyone\", \"owners\" or a list of ou_ ids";
+    const HINT: Both = Both::of(
+        "写 \"everyone\"、\"owners\" 或 ou_ id 的列表",
+        "write \"everyone\", \"owners\" or a list of ou_ ids",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         match spot.node.as_text() {
             Some("everyone") => Some(Self::Everyone),
             Some("owners") => Some(Self::Owners),
             Some(text) if spot.node.as_bare_text().is_none() => {
-                spot.refuse(format!("unknown value `{text}`"), Self::HINT)
+                spot.refuse(unknown_value(text), Self::HINT)
             }
             Some(_) | None => Vec::<OpenId>::read(spot).map(Self::Only),
         }
@@ -187,47 +212,33 @@ impl Field for Senders {
 
 impl Field for Regex {
     const KIND: &'static str = "regex";
-    const HINT: &'static str =
-        "the syntax is that of the Rust crate `regex`: no look-around, no back-references";
+    const HINT: Both = Both::of(
+        "语法与 Rust 的 `regex` 相同：没有环视，没有反向引用",
+        "the syntax is that of the Rust crate `regex`: no look-around, no back-references",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a regex", Self::HINT)?;
+        let text = spot.text(&Both::of("正则表达式", "a regex"), Self::HINT)?;
         match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build() {
             Ok(regex) => Some(regex),
             Err(regex::Error::CompiledTooBig(_)) => {
-                spot.refuse("the regex is too large", Self::HINT)
+                spot.refuse(Both::of("正则表达式太大", "the regex is too large"), Self::HINT)
             }
             Err(error) => {
                 // The last line of regex's message says why; the ones before draw the place.
                 let text = error.to_string();
                 let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                spot.refuse(format!("the regex does not compile: {reason}"), Self::HINT)
+                let message = both!(
+                    zh: "正则表达式无法编译：{reason}",
+                    en: "the regex does not compile: {reason}"
+                );
+                spot.refuse(message, Self::HINT)
             }
         }
     }
 
     fn shown(&self) -> Json {
         json!(self.as_str())
-    }
-}
-
-impl Field for Condition {
-    const KIND: &'static str = "condition";
-    const HINT: &'static str = "as \"chat_type == 'group' and 'deploy' in text\"";
-
-    fn read(spot: Spot<'_>) -> Option<Self> {
-        let text = spot.text("a condition", Self::HINT)?;
-        match Self::new(text) {
-            Ok(condition) => Some(condition),
-            Err(error) => {
-                let error: ConditionError = error;
-                spot.refuse(format!("the condition does not compile: {error}"), Self::HINT)
-            }
-        }
-    }
-
-    fn shown(&self) -> Json {
-        json!(self.source())
     }
 }
 
@@ -297,17 +308,35 @@ pub(super) fn read(
                 still matters; nothing is dropped silently",
             )
             .or(default.stale),
+        repair: read_repair(&mut section),
         answer_within: read_answer_within(&mut section, default.answer_within),
         handler,
     };
-    if route.events.is_empty() {
+    check_events(&section, &route.events);
+    route
+}
+
+fn check_events(section: &Section<'_>, events: &[String]) {
+    if events.is_empty() {
         section.refuse(
             "events",
-            "the list is empty, so the route would hear nothing",
-            "remove the key, or name events",
+            Both::of(
+                "列表为空，这条路由什么也收不到",
+                "the list is empty, so the route would hear nothing",
+            ),
+            Both::of("删除这个键，或写明事件", "remove the key, or name events"),
         );
     }
-    route
+}
+
+fn read_repair(section: &mut Section<'_>) -> Repair {
+    section
+        .key(
+            "repair",
+            "messages written while the link was down, or that it did not hear, are read back from \
+            the chat: `on` handles them, `ask` asks the chat with a button, `off` only keeps them",
+        )
+        .or(Repair::On)
 }
 
 fn read_answer_within(section: &mut Section<'_>, default: Duration) -> Duration {
@@ -325,10 +354,18 @@ fn read_name(index: usize, section: &mut Section<'_>, taken: &[String]) -> Strin
         .key("name", "in logs and verdicts; numbered when not given")
         .or(format!("route-{}", index + 1));
     if name.is_empty() || name.len() > NAME_LEN_MAX {
-        section.refuse("name", format!("the name must have 1 to {NAME_LEN_MAX} bytes"), "");
+        let message = both!(
+            zh: "名称必须有 1 到 {NAME_LEN_MAX} 个字节",
+            en: "the name must have 1 to {NAME_LEN_MAX} bytes"
+        );
+        section.refuse("name", message, Both::NOTHING);
     }
     if taken.contains(&name) {
-        section.refuse("name", format!("two routes are named `{name}`"), "give each its own name");
+        section.refuse(
+            "name",
+            both!(zh: "有两条路由都叫 `{name}`", en: "two routes are named `{name}`"),
+            Both::of("每条路由用各自的名称", "give each its own name"),
+        );
     }
     name
 }
@@ -343,12 +380,19 @@ fn read_match(section: &mut Section<'_>) -> Option<Match> {
     if rule.is_present() && keywords.is_empty() && !rule.has("regex") {
         rule.refuse(
             "",
-            "neither keywords nor regex: nothing would match",
-            "add one, or remove `match`",
+            Both::of(
+                "既没有 keywords 也没有 regex：什么也不会匹配",
+                "neither keywords nor regex: nothing would match",
+            ),
+            Both::of("加上一个，或删除 `match`", "add one, or remove `match`"),
         );
     }
     if keywords.iter().any(String::is_empty) {
-        rule.refuse("keywords", "an empty keyword is in every text", "remove it");
+        rule.refuse(
+            "keywords",
+            Both::of("空的关键字出现在任何文本里", "an empty keyword is in every text"),
+            Both::of("删除它", "remove it"),
+        );
     }
     rule.is_present().then_some(Match { keywords, ignore_case, regex })
 }

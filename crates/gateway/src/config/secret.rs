@@ -11,7 +11,9 @@ use super::field::Field;
 use super::mask;
 use super::placeholder;
 use super::problem::Origin;
+use super::section::A_TABLE;
 use super::tree::{Node, Table};
+use crate::both::{Both, both};
 
 /// Longest secret file that is read: a key or token, not a document given by mistake.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -21,7 +23,10 @@ const MASK: &str = "***";
 
 impl Field for Secret {
     const KIND: &'static str = "secret";
-    const HINT: &'static str = "write { env = \"NAME\" } or { file = \"path\" }";
+    const HINT: Both = Both::of(
+        "写 { env = \"NAME\" } 或 { file = \"path\" }",
+        "write { env = \"NAME\" } or { file = \"path\" }",
+    );
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let (text, remedy) = if let Some(table) = spot.node.as_table() {
@@ -29,13 +34,16 @@ impl Field for Secret {
         } else {
             spot.decoder.literal_secret(spot);
             let remedy = match &spot.node.origin {
-                Origin::Env { variable, .. } => format!("set {variable} to the secret itself"),
-                Origin::Default | Origin::File(_) | Origin::Flag(_) => Self::HINT.to_owned(),
+                Origin::Env { variable, .. } => set_it(variable),
+                Origin::Default | Origin::File(_) | Origin::Flag(_) => Self::HINT,
             };
-            (spot.text("a secret", Self::HINT)?.to_owned(), remedy)
+            (spot.text(&Both::of("密钥", "a secret"), Self::HINT)?.to_owned(), remedy)
         };
         match placeholder::in_secret(&text) {
-            Some(what) => spot.refuse(format!("the secret {what}"), &remedy),
+            Some(what) => {
+                let message = both!(zh: "密钥{what}", en: "the secret {what}"; what = what);
+                spot.refuse(message, remedy)
+            }
             None => {
                 let secret = Self::new(text);
                 spot.decoder.secrets.borrow_mut().push(secret.clone());
@@ -55,12 +63,12 @@ pub(super) enum Wanted {
     /// It is there.
     Given(Secret),
     /// It is not, and why; as the beginning of a sentence.
-    Missing(String),
+    Missing(Both),
 }
 
 impl Field for Wanted {
     const KIND: &'static str = Secret::KIND;
-    const HINT: &'static str = Secret::HINT;
+    const HINT: Both = Secret::HINT;
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         match missing(spot) {
@@ -78,41 +86,41 @@ impl Field for Wanted {
 }
 
 /// Why what is referred to holds no secret; nothing for what is to be read, or is no reference.
-fn missing(spot: Spot<'_>) -> Option<String> {
+fn missing(spot: Spot<'_>) -> Option<Both> {
     let table = spot.node.as_table().filter(|table| table.len() == 1)?;
     let named = |kind: &str| table.get(kind)?.node.as_text();
     let surroundings = &spot.decoder.surroundings;
     if let Some(name) = named("env") {
         return match surroundings.variable(name) {
-            None => Some(format!("the environment variable `{name}` is not set")),
-            Some((value, _)) => {
-                placeholder::in_secret(value).map(|what| format!("what `{name}` holds {what}"))
-            }
+            None => Some(not_set(name)),
+            Some((value, _)) => placeholder::in_secret(value).map(
+                |what| both!(zh: "`{name}` 的内容{what}", en: "what `{name}` holds {what}"; what = what),
+            ),
         };
     }
     let SecretFile { path, .. } = SecretFile::find(spot, named("file")?);
     let shown = path.display();
     let size = match std::fs::metadata(&path) {
         Ok(meta) => meta.len(),
-        Err(error) => return Some(format!("the secret file {shown} cannot be read: {error}")),
+        Err(error) => return Some(unreadable(&path, &error)),
     };
     if size > SECRET_BYTES_MAX {
         return None;
     }
     let text = std::fs::read_to_string(&path).ok()?;
     placeholder::in_secret(text.trim_end_matches(['\r', '\n']))
-        .map(|what| format!("what {shown} holds {what}"))
+        .map(|what| both!(zh: "{shown} 的内容{what}", en: "what {shown} holds {what}"; what = what))
 }
 
 /// Variables for a program. A value in place is ordinary text unless its name says that it is
 /// a secret; what is referred to is treated as one. None is ever shown.
 impl Field for BTreeMap<String, Secret> {
     const KIND: &'static str = "table of secrets";
-    const HINT: &'static str = "write it as { NAME = \"value\" }";
+    const HINT: Both = Both::of("写成 { NAME = \"value\" }", "write it as { NAME = \"value\" }");
 
     fn read(spot: Spot<'_>) -> Option<Self> {
         let Some(table) = spot.node.as_table() else {
-            return spot.wrong_type("a table", Self::HINT);
+            return spot.wrong_type(&A_TABLE, Self::HINT);
         };
         let value = |name: &str, node: &Node| match node.as_text() {
             Some(text) if !mask::sounds_secret(name) => Some(Secret::new(text)),
@@ -131,30 +139,58 @@ impl Field for BTreeMap<String, Secret> {
 }
 
 /// The secret that `{ env = … }` or `{ file = … }` points to, and what mends a wrong one.
-fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, String)> {
+fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, Both)> {
     let mut entries = table.iter();
     let (Some((kind, entry)), None) = (entries.next(), entries.next()) else {
-        return spot.refuse("a secret has one source", Secret::HINT);
+        return spot
+            .refuse(Both::of("一个密钥只能有一个来源", "a secret has one source"), Secret::HINT);
     };
     let source = String::read(spot.with(&entry.node))?;
     match kind.as_str() {
         "env" => match spot.decoder.surroundings.variable(&source) {
-            Some((value, _)) => {
-                Some((value.to_owned(), format!("set {source} to the secret itself")))
-            }
+            Some((value, _)) => Some((value.to_owned(), set_it(&source))),
             None => spot.refuse(
-                format!("the environment variable `{source}` is not set"),
-                &format!("set it in the environment or in .env: {source}=…"),
+                not_set(&source),
+                both!(
+                    zh: "在环境或 .env 中设置：{source}=…",
+                    en: "set it in the environment or in .env: {source}=…"
+                ),
             ),
         },
         "file" => {
             let file = SecretFile::find(spot, &source);
-            let remedy =
-                format!("write the secret, and nothing else, into {}", file.path.display());
+            let remedy = both!(
+                zh: "把密钥写入 {file}，不要写别的",
+                en: "write the secret, and nothing else, into {file}", file = file.path.display()
+            );
             Some((read_file(spot, &file)?, remedy))
         }
-        other => spot.refuse(format!("unknown source `{other}` of a secret"), Secret::HINT),
+        other => spot.refuse(
+            both!(
+                zh: "未知的密钥来源 `{other}`",
+                en: "unknown source `{other}` of a secret"
+            ),
+            Secret::HINT,
+        ),
     }
+}
+
+fn set_it(variable: &str) -> Both {
+    both!(zh: "把 {variable} 设为密钥本身", en: "set {variable} to the secret itself")
+}
+
+fn not_set(variable: &str) -> Both {
+    both!(
+        zh: "环境变量 `{variable}` 没有设置",
+        en: "the environment variable `{variable}` is not set"
+    )
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Both {
+    both!(
+        zh: "无法读取密钥文件 {path}：{error}",
+        en: "the secret file {path} cannot be read: {error}", path = path.display()
+    )
 }
 
 /// Where a secret file is read.
@@ -202,15 +238,21 @@ fn read_file(spot: Spot<'_>, SecretFile { path, kept }: &SecretFile) -> Option<S
         Ok(text) => {
             if let Some(mode) = open_mode(path).filter(|_| !kept) {
                 spot.warn(
-                    format!("the secret file {shown} can be read by others (mode {mode:04o})"),
-                    &format!("chmod 600 {shown}"),
+                    both!(
+                        zh: "密钥文件 {shown} 其他用户可读（权限 {mode:04o}）",
+                        en: "the secret file {shown} can be read by others (mode {mode:04o})"
+                    ),
+                    both!(zh: "执行 chmod 600 {shown}", en: "chmod 600 {shown}"),
                 );
             }
             Some(text.trim_end_matches(['\r', '\n']).to_owned())
         }
         Err(error) => spot.refuse(
-            format!("the secret file {shown} cannot be read: {error}"),
-            "write the secret, and nothing else, into that file, readable by its owner alone",
+            unreadable(path, &error),
+            Both::of(
+                "把密钥写入该文件，不要写别的，并只让其所有者可读",
+                "write the secret, and nothing else, into that file, readable by its owner alone",
+            ),
         ),
     }
 }

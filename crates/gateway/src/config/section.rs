@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use super::decoder::{Decoder, Spot};
 use super::key::Key;
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use super::problem::{Class, Origin};
 use super::tree::{Entry, Node, Table};
+use crate::both::{Both, both};
 
 /// A table being read.
 pub(super) struct Section<'d> {
@@ -67,7 +68,8 @@ impl<'d> Section<'d> {
         };
         let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
         let Some(table) = entry.node.as_table() else {
-            let _: Option<()> = spot.wrong_type("a table", &format!("write [{key}.<name>]"));
+            let _: Option<()> = spot
+                .wrong_type(&A_TABLE, both!(zh: "写成 [{key}.<name>]", en: "write [{key}.<name>]"));
             return Vec::new();
         };
         let pattern = format!("{}.<name>", join(&self.pattern, key));
@@ -87,7 +89,10 @@ impl<'d> Section<'d> {
         };
         let Some(items) = entry.node.as_list() else {
             let spot = Spot { decoder: self.decoder, node: &entry.node, path: key };
-            let _: Option<()> = spot.wrong_type("a list of tables", &format!("write [[{key}]]"));
+            let _: Option<()> = spot.wrong_type(
+                &Both::of("表的列表", "a list of tables"),
+                both!(zh: "写成 [[{key}]]", en: "write [[{key}]]"),
+            );
             return Vec::new();
         };
         let below = |(at, node)| {
@@ -120,15 +125,15 @@ impl<'d> Section<'d> {
 
     /// Notes a problem with a key that does not fit the rest, or with the section when the
     /// key is absent.
-    pub(super) fn refuse(&self, key: &str, message: impl Into<String>, hint: &str) {
+    pub(super) fn refuse(&self, key: &str, message: Both, hint: Both) {
         let (path, origin) = self.locate(key);
-        self.decoder.problem(Class::Context, &path, message.into(), hint, &origin);
+        self.decoder.problem(Class::Context, &path, message, hint, &origin);
     }
 
     /// Notes something unwise about a key, or about the section when the key is absent.
-    pub(super) fn warn(&self, key: &str, message: impl Into<String>, hint: &str) {
+    pub(super) fn warn(&self, key: &str, message: Both, hint: Both) {
         let (path, origin) = self.locate(key);
-        self.decoder.warning(&path, message.into(), hint, &origin);
+        self.decoder.warning(&path, message, hint, &origin);
     }
 
     /// Lets a key pass as known.
@@ -148,11 +153,17 @@ impl<'d> Section<'d> {
             return;
         };
         let hint = match nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => format!("add [{what}.{name}]"),
-            None => format!("add [{what}.{name}], or use one of {}", known.join(", ")),
+            Some(near) => did_you_mean(near),
+            None if known.is_empty() => {
+                both!(zh: "加入 [{what}.{name}]", en: "add [{what}.{name}]")
+            }
+            None => both!(
+                zh: "加入 [{what}.{name}]，或改用：{known}",
+                en: "add [{what}.{name}], or use one of {known}", known = known.join(", ")
+            ),
         };
-        self.refuse(key, format!("there is no {what} `{name}`"), &hint);
+        let message = both!(zh: "没有名为 `{name}` 的 {what}", en: "there is no {what} `{name}`");
+        self.refuse(key, message, hint);
     }
 
     /// Where state lives by default.
@@ -176,7 +187,7 @@ impl<'d> Section<'d> {
     fn below(&self, node: &'d Node, path: String, pattern: String) -> Self {
         if node.as_table().is_none() {
             let spot = Spot { decoder: self.decoder, node, path: &path };
-            let _: Option<()> = spot.wrong_type("a table", "");
+            let _: Option<()> = spot.wrong_type(&A_TABLE, Both::NOTHING);
         }
         Section {
             decoder: self.decoder,
@@ -215,25 +226,35 @@ impl Drop for Section<'_> {
                 continue;
             }
             let section = match self.path.as_str() {
-                "" => "at the top level".to_owned(),
-                path => format!("in `{path}`"),
+                "" => Both::of("顶层", "at the top level"),
+                path => both!(zh: "`{path}` 中", en: "in `{path}`"),
             };
             let hint = match nearest(key, self.asked.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("known here: {}", self.asked.join(", ")),
+                Some(name) => did_you_mean(name),
+                None => both!(
+                    zh: "这里可用：{keys}", en: "known here: {keys}",
+                    keys = self.asked.join(", ")
+                ),
             };
-            let message = format!("unknown key `{key}` {section}");
-            self.decoder.problem(Class::Context, "", message, &hint, &entry.key);
+            let message = both!(zh: "{section}有未知的键 `{key}`", en: "unknown key `{key}` {section}"; section = section);
+            self.decoder.problem(Class::Context, "", message, hint, &entry.key);
         }
     }
 }
+
+/// What a section has to be.
+pub(super) const A_TABLE: Both = Both::of("表", "a table");
 
 /// Names end up in logs, metrics and file names: letters, digits, `-` and `_`.
 fn check_name(spot: Spot<'_>, name: &str) {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > NAME_LEN_MAX || !name.chars().all(plain) {
-        let hint = format!("use letters, digits, - and _, at most {NAME_LEN_MAX}");
-        let _: Option<()> = spot.refuse(format!("`{name}` is not a usable name"), &hint);
+        let hint = both!(
+            zh: "用字母、数字、- 和 _，最多 {NAME_LEN_MAX} 个",
+            en: "use letters, digits, - and _, at most {NAME_LEN_MAX}"
+        );
+        let message = both!(zh: "`{name}` 不能用作名称", en: "`{name}` is not a usable name");
+        let _: Option<()> = spot.refuse(message, hint);
     }
 }
 

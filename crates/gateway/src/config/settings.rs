@@ -10,6 +10,7 @@ use url::Url;
 use super::field::choices;
 use super::section::Section;
 use super::units::{Bytes, days, secs};
+use crate::both::Both;
 use crate::words::Lang;
 
 /// `[governor]`: limits of what goes out, and of what one person may send in.
@@ -68,8 +69,11 @@ fn read_chat_rate(section: &mut Section<'_>, per_second: u32) -> ChatRate {
     if table.is_present() && section.has("chat_per_second") {
         section.refuse(
             "chat",
-            "chat and chat_per_second are two spellings of one limit",
-            "remove one",
+            Both::of(
+                "chat 和 chat_per_second 是同一个限制的两种写法",
+                "chat and chat_per_second are two spellings of one limit",
+            ),
+            Both::of("删除其中一个", "remove one"),
         );
     }
     ChatRate { points, window, block }
@@ -125,6 +129,8 @@ pub struct Server {
     pub task_socket: PathBuf,
     /// An HTTP listener beside it; `None` is none.
     pub http: Option<SocketAddr>,
+    /// Whether the HTTP listener serves the dashboard.
+    pub dashboard: bool,
     /// What a caller of the HTTP listener must show; needed beyond loopback.
     pub token: Option<Secret>,
     /// The base of reply URLs given to handlers, when it is not the listener's own address.
@@ -143,10 +149,13 @@ impl Server {
             http: section
                 .key(
                     "http",
-                    "HTTP beside it, for probes, metrics and later replies; nothing listens \
-                    unless asked",
+                    "HTTP beside it, for probes, metrics, later replies and the dashboard; \
+                    nothing listens unless asked",
                 )
                 .optional(),
+            dashboard: section
+                .key("dashboard", "`false`: the HTTP listener has no pages for people")
+                .or(true),
             token: section
                 .key("token", "callers of the HTTP listener show it; needed beyond loopback")
                 .optional(),
@@ -160,8 +169,13 @@ impl Server {
         };
         if server.token.is_none() && server.http.is_some_and(|address| !address.ip().is_loopback())
         {
-            let hint = "listen on 127.0.0.1, or set `token`";
-            section.refuse("http", "anyone who reaches this address could steer the gateway", hint);
+            let message = Both::of(
+                "能访问这个地址的任何人都可以控制网关",
+                "anyone who reaches this address could steer the gateway",
+            );
+            let hint =
+                Both::of("监听 127.0.0.1，或设置 `token`", "listen on 127.0.0.1, or set `token`");
+            section.refuse("http", message, hint);
         }
         server
     }

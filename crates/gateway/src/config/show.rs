@@ -10,6 +10,12 @@ use crate::words::Lang;
 const ORIGIN_COLUMN: usize = 60;
 
 impl Config {
+    /// Key, value and origin of all that is set or has a default; secrets show as `***`.
+    pub fn shown(&self, lang: Lang) -> impl Iterator<Item = (&str, String, String)> {
+        let set = self.settings.iter().filter(|setting| !setting.value.is_null());
+        set.map(move |s| (s.path.as_str(), s.value.to_string(), s.origin.text(lang)))
+    }
+
     /// All keys, one a line as `key = value  # origin`, or as a JSON array of
     /// `{key, value, origin}`. Secrets show as `***`; keys that are not set and have no
     /// default are left out of the text and `null` in the JSON.
@@ -22,9 +28,8 @@ impl Config {
             Some(file) => format!("# {}\n", file.display()),
             None => lang.either("# 没有文件\n", "# no file\n").to_owned(),
         };
-        for setting in self.settings.iter().filter(|setting| !setting.value.is_null()) {
-            let line = format!("{} = {}", setting.path, setting.value);
-            let origin = origin(&setting.origin, lang);
+        for (key, value, origin) in self.shown(lang) {
+            let line = format!("{key} = {value}");
             text.push_str(&format!("{line:ORIGIN_COLUMN$} # {origin}\n"));
         }
         text
@@ -47,14 +52,5 @@ impl Config {
         });
         let settings: Vec<serde_json::Value> = entries.collect();
         format!("{:#}\n", json!({ "file": file, "settings": settings }))
-    }
-}
-
-fn origin(origin: &Origin, lang: Lang) -> String {
-    match (lang, origin) {
-        (Lang::Zh, Origin::Default) => "默认".to_owned(),
-        (Lang::Zh, Origin::File(place)) => format!("第 {} 行", place.line),
-        (Lang::Zh, Origin::Env { variable, dotenv: true }) => format!(".env 中的 {variable}"),
-        (_, other) => other.to_string(),
     }
 }

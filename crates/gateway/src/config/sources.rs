@@ -8,9 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::problem::Origin;
+use crate::both::{Both, both};
+use crate::words::Lang;
 
 /// The file's name, and the name of the folder it has below `~/.config` and `/etc`.
 const FILE_NAME: &str = "larkline.toml";
+
+/// Largest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Everything a configuration is made from.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +100,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// What `.env` holds on which line, when it is there and cannot be read.
-    pub(super) fn new(sources: &Sources, file: Option<&Path>) -> (Self, Result<(), String>) {
+    pub(super) fn new(sources: &Sources, file: Option<&Path>) -> (Self, Result<(), Both>) {
         let base = file.and_then(Path::parent).unwrap_or(&sources.cwd).to_owned();
         let mut variables = BTreeMap::new();
         let dotenv = read_dotenv(&base.join(".env"), &mut variables);
@@ -110,6 +115,11 @@ impl Surroundings {
         let (name, variable) = self.variables.get_key_value(name)?;
         let origin = Origin::Env { variable: name.clone(), dotenv: variable.dotenv };
         (!variable.value.is_empty()).then_some((variable.value.as_str(), origin))
+    }
+
+    /// The language of the locale; what the configuration says is stronger.
+    pub(super) fn lang(&self) -> Lang {
+        Lang::of_environment(|name| self.variable(name).map(|(text, _)| text))
     }
 
     /// The variables whose names start with `prefix`, with the rest of their names.
@@ -151,20 +161,38 @@ impl Surroundings {
     }
 }
 
-fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(), String> {
+/// The text of the file.
+pub(super) fn read_file(path: &Path) -> Result<String, Both> {
+    let system = |error: io::Error| Both::same(error);
+    if std::fs::metadata(path).map_err(system)?.len() > FILE_BYTES_MAX {
+        return Err(
+            both!(zh: "超过 {FILE_BYTES_MAX} 字节", en: "larger than {FILE_BYTES_MAX} bytes"),
+        );
+    }
+    std::fs::read_to_string(path).map_err(system)
+}
+
+fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(), Both> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(format!("{} cannot be read: {e}", path.display())),
+        Err(e) => {
+            return Err(
+                both!(zh: "无法读取 {file}：{e}", en: "{file} cannot be read: {e}", file = path.display()),
+            );
+        }
     };
     for entry in dotenvy::from_read_iter(text.as_bytes()) {
         // The error's own words repeat the line, which may hold a secret: name the key alone.
         let (name, value) = entry.map_err(|error| {
             if let dotenvy::Error::LineParse(line, _) = &error {
                 let name = line.split('=').next().unwrap_or_default().trim();
-                return format!("{}: the line of `{name}` is not NAME=value", path.display());
+                return both!(
+                    zh: "{file}：`{name}` 所在的行不是 NAME=value",
+                    en: "{file}: the line of `{name}` is not NAME=value", file = path.display()
+                );
             }
-            format!("{}: {error}", path.display())
+            both!(zh: "{file} 有错误：{error}", en: "{file}: {error}", file = path.display())
         })?;
         into.insert(name, Variable { value, dotenv: true });
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Class, Origin, Place, Problem};
+use crate::both::{Both, both};
 
 /// A value and where it came from.
 #[derive(Clone, Debug)]
@@ -72,16 +73,17 @@ impl Node {
 
 impl Value {
     /// The type's name with its article, for messages.
-    pub(super) fn type_name(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a string",
-            Self::Integer(_) => "an integer",
-            Self::Float => "a float",
-            Self::Boolean(_) => "a boolean",
-            Self::DateTime => "a date",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
-        }
+    pub(super) fn type_name(&self) -> Both {
+        let (zh, en) = match self {
+            Self::Text(_) => ("字符串", "a string"),
+            Self::Integer(_) => ("整数", "an integer"),
+            Self::Float => ("小数", "a float"),
+            Self::Boolean(_) => ("布尔值", "a boolean"),
+            Self::DateTime => ("日期", "a date"),
+            Self::List(_) => ("列表", "a list"),
+            Self::Table(_) => ("表", "a table"),
+        };
+        Both::of(zh, en)
     }
 }
 
@@ -90,7 +92,7 @@ pub(super) fn parse(text: &str) -> (Node, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let problems = errors.into_iter().map(|error| Problem {
         path: String::new(),
-        message: error.message().to_owned(),
+        message: both!(zh: "TOML 语法错误：{error}", en: "{error}", error = error.message()),
         hint: None,
         origin: Origin::File(Place::new(text, error.span().unwrap_or(0..0))),
         class: Class::Syntax,

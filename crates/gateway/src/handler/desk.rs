@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_proto::event::CardAction;
-use larkline_proto::id::OpenId;
+use larkline_proto::id::{MessageId, OpenId};
 use larkline_store::job::JobQuery;
 use larkline_store::session::Session;
 use larkline_store::task::TaskId;
@@ -20,6 +20,7 @@ use crate::card;
 use crate::clock;
 use crate::commands::Command;
 use crate::jobs::{self, JobState, JobView};
+use crate::proof;
 use crate::router;
 use crate::shared::Shared;
 use crate::turns::Stop;
@@ -53,10 +54,11 @@ impl Desk {
         let lang = self.shared.config.load().language;
         if let Some(card) = turn.event.card() {
             let value = card.value_of(card::OURS).unwrap_or_default();
-            return Ok(Answer {
-                callback: Some(self.pressed(lang, card, &value)),
-                ..Answer::default()
-            });
+            let callback = match proof::wanted(&value) {
+                Some(messages) => self.repair(lang, turn, &messages).await?,
+                None => self.pressed(lang, card, &value),
+            };
+            return Ok(Answer { callback: Some(callback), ..Answer::default() });
         }
         let Some(command) = Command::parse(&turn.text) else { return Ok(Answer::default()) };
         Ok(match command {
@@ -71,6 +73,28 @@ impl Desk {
             | Command::Cd(_)
             | Command::Model(_) => Answer::default(),
         })
+    }
+
+    /// Has messages handled that were written while the link was down: whoever is in their chat may
+    /// want that, as he may write them again.
+    async fn repair(
+        &self,
+        lang: Lang,
+        turn: &Turn,
+        messages: &[MessageId],
+    ) -> Result<Value, HandlerError> {
+        let chat = turn.event.chat_id().cloned().unwrap_or_default();
+        let handled = proof::handle(&self.shared, &turn.app, &chat, messages)
+            .await
+            .map_err(HandlerError::store)?;
+        let (look, words) = match handled {
+            0 => ("info", words::repair_over(lang)),
+            count => ("success", words::repair_begun(lang, count)),
+        };
+        let mut answer = toast(look, &words);
+        let title = words::repair_question(lang, messages.len());
+        answer["card"] = json!({ "type": "raw", "data": card::settled(&title, None, &words) });
+        Ok(answer)
     }
 
     /// The answer that travels in the ack of a pressed button.

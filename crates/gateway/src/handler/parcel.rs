@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use super::files::{TASKS, harmless};
+use crate::words::Lang;
 
 /// The platform's limit for a file.
 const BYTES_MAX: u64 = 30 << 20;
@@ -47,6 +48,23 @@ pub enum ParcelError {
     /// It cannot be kept.
     #[error("the file cannot be kept: {0}; free disk space, then send it again")]
     Disk(#[from] io::Error),
+}
+
+impl ParcelError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::Empty) => "文件为空；平台不接受空文件".to_owned(),
+            (Lang::Zh, Self::TooLarge) => {
+                "文件超过平台接受的 30 MB；请发送其中一部分，或发送链接".to_owned()
+            }
+            (Lang::Zh, Self::CutOff(why)) => format!("文件没有传完：{why}"),
+            (Lang::Zh, Self::Disk(why)) => {
+                format!("文件无法保存：{why}；请腾出磁盘空间后重新发送")
+            }
+        }
+    }
 }
 
 impl Parcel {

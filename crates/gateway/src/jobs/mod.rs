@@ -29,6 +29,7 @@ use crate::outgoing::{Destination, Saying};
 use crate::shared::{AppRuntime, Shared};
 use crate::turns::Stop;
 use crate::words;
+use crate::words::Lang;
 
 pub use spec::{JobRequest, JobSpec, SpecError};
 pub(crate) use view::OUTPUT;
@@ -75,6 +76,28 @@ pub enum JobError {
     /// The store refused.
     #[error("{0}; see `larkline status`")]
     Store(#[from] StoreError),
+}
+
+impl JobError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::Spec(error)) => error.said(lang),
+            (Lang::Zh, Self::Overfull) => "等待的工作太多；见 `larkline status`".to_owned(),
+            (Lang::Zh, Self::Unknown(job)) => {
+                format!("这里没有任务 {job}；见 `larkline job list`")
+            }
+            (Lang::Zh, Self::Over(job)) => {
+                format!("任务 {job} 已经结束；见 `larkline job show {job}`")
+            }
+            (Lang::Zh, Self::Changing(job)) => format!("任务 {job} 正在开始或结束；请再试"),
+            (Lang::Zh, Self::NotFailed(job)) => {
+                format!("任务 {job} 没有失败，只有失败的才能重试；见 `larkline job show {job}`")
+            }
+            (Lang::Zh, Self::Store(error)) => format!("存储出错（{error}）；见 `larkline status`"),
+        }
+    }
 }
 
 /// Starts a job; its number.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::both::Both;
+use crate::words::Lang;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,8 +73,24 @@ pub enum SpecError {
     #[error("the name is longer than 80 characters, or holds a line end; give a shorter one")]
     Name,
     /// A number is out of bounds.
-    #[error("{0}")]
-    Bounds(&'static str),
+    #[error("{}", .0.en)]
+    Bounds(Both),
+}
+
+impl SpecError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (_, Self::Bounds(text)) => text.text(lang).to_owned(),
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::NoProgram) => "没有程序；请写在 `--` 之后".to_owned(),
+            (Lang::Zh, Self::Words) => "命令行超过 64 KiB，或含有 NUL；请把它写进文件".to_owned(),
+            (Lang::Zh, Self::Directory(path)) => {
+                format!("{path:?} 不是这里的目录；请用 --cwd 指定其他目录")
+            }
+            (Lang::Zh, Self::Name) => "名称超过 80 个字符，或含有换行；请用短一些的名称".to_owned(),
+        }
+    }
 }
 
 impl JobSpec {
@@ -104,13 +122,22 @@ impl JobSpec {
             return Err(SpecError::Name);
         }
         if self.attempts.is_some_and(|attempts| !(1..=ATTEMPTS_MAX).contains(&attempts)) {
-            return Err(SpecError::Bounds("a job has 1 to 20 attempts"));
+            return Err(SpecError::Bounds(Both::of(
+                "任务可以尝试 1 到 20 次",
+                "a job has 1 to 20 attempts",
+            )));
         }
         if self.timeout_s.is_some_and(|s| !(1..=TIMEOUT_MAX.as_secs()).contains(&s)) {
-            return Err(SpecError::Bounds("a job may run from a second to 30 days"));
+            return Err(SpecError::Bounds(Both::of(
+                "任务可以运行 1 秒到 30 天",
+                "a job may run from a second to 30 days",
+            )));
         }
         if self.memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
-            return Err(SpecError::Bounds("no program starts with less than 4 MB of memory"));
+            return Err(SpecError::Bounds(Both::of(
+                "内存少于 4 MB 的程序无法启动",
+                "no program starts with less than 4 MB of memory",
+            )));
         }
         Ok(())
     }

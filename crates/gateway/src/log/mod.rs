@@ -32,6 +32,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::clock;
 use crate::config::{LogFormat, LogSettings};
+use crate::words::Lang;
 use fields::PlainFields;
 use rotate::RotatingFile;
 use writer::{LineQueue, LineWriter};
@@ -58,6 +59,24 @@ pub enum LogError {
     /// Another subscriber is installed already.
     #[error("logging is set up already; call init once, from main")]
     AlreadySet,
+}
+
+impl LogError {
+    /// The same in a language.
+    pub fn said(&self, lang: Lang) -> String {
+        match (lang, self) {
+            (Lang::En, error) => error.to_string(),
+            (Lang::Zh, Self::Level { level }) => {
+                format!("`{level}` 不是日志级别；请用 error、warn、info、debug、trace 或指令")
+            }
+            (Lang::Zh, Self::File { path, .. }) => {
+                format!("无法打开日志文件 {}；请检查 log.file 及其目录的所有者", path.display())
+            }
+            (Lang::Zh, Self::AlreadySet) => {
+                "日志已经设置过；init 只应在 main 中调用一次".to_owned()
+            }
+        }
+    }
 }
 
 /// Keeps the log going; dropping it writes out what is queued, within a second.

@@ -17,8 +17,10 @@ use larkline_store::inbox::{Accepted, NewEvent};
 use larkline_store::record::ChatRecord;
 use serde_json::{Value, json};
 
+use super::repair::{self, READ_BACK, Taken};
 use crate::clock::now_ms;
 use crate::intake;
+use crate::metrics::AppLabel;
 use crate::shared::{AppRuntime, Shared};
 
 /// Messages read of one chat: a page is one metered call.
@@ -98,38 +100,43 @@ fn answered(app: &AppRuntime, items: &[RestMessage]) -> BTreeSet<MessageId> {
     items.iter().filter(ours).filter_map(|m| m.parent_id.clone()).collect()
 }
 
-/// Takes messages in as if they had been delivered; how many were new.
+/// Takes messages in as if they had been delivered, asks their chat about those whose routes want
+/// that, and says how many were new.
 pub(super) async fn take_in(
     shared: &Arc<Shared>,
     app: &AppRuntime,
     chat: &ChatRecord,
     messages: &[RestMessage],
-) -> usize {
+) -> Taken {
     let previews = shared.config.load().log.previews;
-    let events: Vec<NewEvent> =
-        messages.iter().filter_map(|m| event(shared, app, chat, m, previews)).collect();
+    let (read, events): (Vec<Event>, Vec<NewEvent>) =
+        messages.iter().filter_map(|m| event(shared, app, chat, m, previews)).unzip();
+    let mut taken = Taken::default();
     if events.is_empty() {
-        return 0;
+        return taken;
     }
     app.undecided.store(true, Ordering::Relaxed);
     match shared.store.accept(events.into()).await {
         Ok(accepted) => {
-            let new: Vec<i64> = accepted
-                .iter()
-                .filter_map(|a| match a {
-                    Accepted::New(id) | Accepted::Undecided(id) => Some(id.0),
-                    Accepted::Duplicate { .. } => None,
-                })
-                .collect();
-            app.announced.fetch_max(new.iter().copied().max().unwrap_or(0), Ordering::Relaxed);
+            let mut newest = 0;
+            for (event, accepted) in read.iter().zip(accepted) {
+                if let Accepted::New(id) | Accepted::Undecided(id) = accepted {
+                    newest = newest.max(id.0);
+                    taken.count(shared, app, event);
+                }
+            }
+            app.announced.fetch_max(newest, Ordering::Relaxed);
             shared.routing.notify_waiters();
-            new.len()
         }
-        Err(error) => {
-            shared.store_health.failed("accept", &error);
-            0
-        }
+        Err(error) => shared.store_health.failed("accept", &error),
     }
+    let question = repair::question(shared, &app.name, &chat.chat_id, &taken.asked);
+    shared.say(question.into_iter().collect()).await;
+    let repaired = u64::try_from(taken.repaired).unwrap_or(u64::MAX);
+    let label = AppLabel { app: app.name.clone() };
+    shared.metrics.repaired_messages.get_or_create(&label).inc_by(repaired);
+    app.proofs.set(|told| told.repaired += repaired);
+    taken
 }
 
 fn event(
@@ -138,7 +145,7 @@ fn event(
     chat: &ChatRecord,
     message: &RestMessage,
     previews: bool,
-) -> Option<NewEvent> {
+) -> Option<(Event, NewEvent)> {
     let payload = payload(app, chat, message).to_string();
     let mut new = NewEvent {
         app: app.name.clone(),
@@ -149,7 +156,7 @@ fn event(
     let event = Event::parse(payload.as_bytes()).ok()?;
     intake::describe(&mut new, &event, previews);
     new.payload = payload.into_bytes();
-    Some(new)
+    Some((event, new))
 }
 
 /// The event the platform would have sent, as far as the history tells.
@@ -159,7 +166,7 @@ fn payload(app: &AppRuntime, chat: &ChatRecord, message: &RestMessage) -> Value 
     json!({
         "schema": "2.0",
         "header": {
-            "event_id": format!("history-{}", message.message_id),
+            "event_id": format!("{READ_BACK}{}", message.message_id),
             "event_type": MESSAGE_RECEIVED,
             "create_time": message.create_ms.to_string(),
             "app_id": app.app_id,

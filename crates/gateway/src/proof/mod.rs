@@ -9,14 +9,18 @@
 //! An event that arrives after a failure is stronger than all of them and ends it.
 
 mod history;
+mod repair;
+mod rhythm;
 pub mod schedule;
 mod watch;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use larkline_client::link::LinkStatus;
 use serde::{Deserialize, Serialize};
 
+pub use repair::{handle, is_read_back, wanted};
 pub use watch::ProofWatch;
 
 /// How a proof stands.
@@ -60,11 +64,25 @@ pub struct Proofs {
 struct Told {
     count: Option<Proof>,
     history: Option<Proof>,
+    unusual: Duration,
+    is_learnt: bool,
+    repaired: u64,
 }
 
 impl Proofs {
     fn set(&self, change: impl FnOnce(&mut Told)) {
         change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The silence that is unusual for the app, in ms, and whether that was learnt from its habits.
+    pub fn unusual(&self) -> (u64, bool) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        (u64::try_from(told.unusual.as_millis()).unwrap_or(u64::MAX), told.is_learnt)
+    }
+
+    /// Messages that were read back since the start.
+    pub fn repaired(&self) -> u64 {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).repaired
     }
 
     /// All proofs, the weakest in front.

@@ -3,7 +3,8 @@
 //! The calls are metered, so they follow suspicions and no fast timer: one after the start, one
 //! when the link is back after a real loss, and one when nothing was heard for longer and longer
 //! (each wait is twice the one before, up to a day's worth). A proof that fails is asked for
-//! again sooner, and less and less often too. An event is the strongest proof and costs nothing.
+//! again sooner, and less and less often too. How long the first silence may be follows the app's own
+//! rhythm (`rhythm`), within bounds. An event is the strongest proof and costs nothing.
 
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub const LOSS_MIN: Duration = Duration::from_secs(60);
 /// The longest wait is so many of the waits that begin the series.
 const GROWTH_MAX: u32 = 24;
+/// The silence that is suspect is at least so much of the configured one: ten minutes of an hour.
+const LEARNT_MIN: u32 = 6;
 /// A failed proof is asked for again after this long, or after the first wait if that is shorter.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,7 @@ pub enum Reason {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     quiet: Duration,
+    suspect: Duration,
     verified: Option<Duration>,
     asked: Option<Duration>,
     heard: Duration,
@@ -40,10 +44,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule whose first silence is suspect after `quiet`.
+    /// A schedule whose first silence is suspect after `quiet`, until something else is learnt.
     pub fn new(quiet: Duration) -> Self {
         Self {
             quiet,
+            suspect: quiet,
             verified: None,
             asked: None,
             heard: Duration::ZERO,
@@ -51,6 +56,21 @@ impl Schedule {
             again: None,
             back: false,
         }
+    }
+
+    /// The first silence is suspect after so long, within bounds; `None` is what was configured. It
+    /// holds from the next event on, and now where nothing was asked yet.
+    pub fn suspect_after(&mut self, learnt: Option<Duration>) {
+        let bounds = (self.quiet / LEARNT_MIN, self.quiet * GROWTH_MAX);
+        self.suspect = learnt.map_or(self.quiet, |learnt| learnt.clamp(bounds.0, bounds.1));
+        if self.asked.is_none() {
+            self.wait = self.suspect;
+        }
+    }
+
+    /// The silence that is suspect.
+    pub fn suspect(&self) -> Duration {
+        self.suspect
     }
 
     /// The link is verified; `lost_for` when it was before.
@@ -68,7 +88,7 @@ impl Schedule {
     pub fn heard(&mut self, at: Duration) {
         if at > self.heard {
             self.heard = at;
-            self.wait = self.quiet;
+            self.wait = self.suspect;
             self.again = None;
         }
     }
@@ -159,6 +179,22 @@ mod tests {
             calls += run(&mut flapping, now + Duration::from_secs(1), true);
         }
         assert!((20..=25).contains(&calls), "{calls} calls in a day of losses");
+    }
+
+    #[test]
+    fn what_is_learnt_stays_within_bounds_and_holds_from_the_next_event_on() {
+        let mut schedule = Schedule::new(HOUR);
+        schedule.verified(Duration::ZERO, None);
+        schedule.asked(Duration::ZERO, Reason::Start, true);
+        for (learnt, suspect) in [(HOUR / 60, HOUR / 6), (3 * HOUR, 3 * HOUR), (9 * DAY, DAY)] {
+            schedule.suspect_after(Some(learnt));
+            assert_eq!(schedule.suspect(), suspect);
+        }
+        assert_eq!(schedule.due(), Some((HOUR, Reason::Silence)), "nothing was heard yet");
+        schedule.heard(HOUR);
+        assert_eq!(schedule.due(), Some((HOUR + DAY, Reason::Silence)));
+        schedule.suspect_after(None);
+        assert_eq!(schedule.suspect(), HOUR);
     }
 
     #[test]

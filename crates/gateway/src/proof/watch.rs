@@ -9,6 +9,8 @@ use larkline_store::record::ChatRecord;
 use tokio::time::{Instant, sleep_until};
 
 use super::history::{self, CHATS_MAX, Stretch};
+use super::repair::Taken;
+use super::rhythm::{EVENTS_READ, Rhythm};
 use super::schedule::{LOSS_MIN, Reason, Schedule};
 use super::{Proof, Standing, Told};
 use crate::clock::now_ms;
@@ -36,11 +38,15 @@ impl ProofWatch {
         let epoch = Instant::now();
         let quiet = self.shared.config.load().link.suspect_after;
         let mut schedule = Schedule::new(quiet);
+        let mut rhythm = self.rhythm().await;
+        self.learn(&rhythm, &mut schedule);
         let mut link = self.app.link.status();
         let (mut connects, mut zeros) = (0, 0);
         loop {
             let status = link.borrow_and_update().clone();
             if let Some(event) = status.last_event_at_ms {
+                rhythm.heard(event);
+                self.learn(&rhythm, &mut schedule);
                 schedule.heard(epoch.elapsed().saturating_sub(age(event)));
             }
             if !status.is_verified() {
@@ -66,6 +72,27 @@ impl ProofWatch {
                 },
             }
         }
+    }
+
+    /// What the journal tells of the app's habits.
+    async fn rhythm(&self) -> Rhythm {
+        let mut rhythm = Rhythm::default();
+        match self.shared.store.arrivals(self.app.name.clone(), EVENTS_READ).await {
+            Ok(arrivals) => arrivals.into_iter().for_each(|at_ms| rhythm.heard(at_ms)),
+            // What it was is learnt anew.
+            Err(error) => self.shared.store_health.failed("arrivals", &error),
+        }
+        rhythm
+    }
+
+    /// Lets the next suspicion follow the habits.
+    fn learn(&self, rhythm: &Rhythm, schedule: &mut Schedule) {
+        let learnt = rhythm.unusual();
+        schedule.suspect_after(learnt);
+        self.app.proofs.set(|told: &mut Told| {
+            told.unusual = schedule.suspect();
+            told.is_learnt = learnt.is_some();
+        });
     }
 
     /// Asks for the count, and on suspicion for a history; true when neither fails.
@@ -156,11 +183,12 @@ impl ProofWatch {
                 proof(Standing::Holds, format!("all of {} is in the journal", chat.chat_id))
             }
             Ok(missing) => {
-                history::take_in(&self.shared, &self.app, chat, &missing).await;
+                let taken = history::take_in(&self.shared, &self.app, chat, &missing).await;
                 let detail = format!(
-                    "{} message(s) in {} never arrived; they were taken from its history",
+                    "{} message(s) in {} never arrived; they were taken from its history, {} of them are handled",
                     missing.len(),
-                    chat.chat_id
+                    chat.chat_id,
+                    taken.repaired
                 );
                 tracing::error!(app = self.app.name, chat_id = chat.chat_id, "{detail}");
                 proof(Standing::Fails, detail)
@@ -181,10 +209,10 @@ impl ProofWatch {
             from_ms: status.since_ms - lost_ms - CLOCKS_MS,
             until_ms: status.since_ms + CLOCKS_MS,
         };
-        let mut found = 0;
+        let mut all = Taken::default();
         for chat in history::chats(&self.shared, &self.app).await.iter().take(CHATS_MAX) {
             match self.look_back_in(chat, stretch).await {
-                Ok(taken) => found += taken,
+                Ok(taken) => all.add(taken),
                 Err(error) => {
                     tracing::info!(app = self.app.name, chat_id = chat.chat_id, code = %error.code(),
                         "what was written here while the link was down cannot be read back: {error}");
@@ -198,7 +226,10 @@ impl ProofWatch {
         tracing::info!(
             app = self.app.name,
             lost_ms,
-            found,
+            found = all.new,
+            repaired = all.repaired,
+            asked = all.asked.len(),
+            kept = all.kept,
             "looked back into the chats for what was written while the link was down"
         );
     }
@@ -207,7 +238,7 @@ impl ProofWatch {
         &self,
         chat: &ChatRecord,
         stretch: Stretch,
-    ) -> Result<usize, larkline_client::ApiError> {
+    ) -> Result<Taken, larkline_client::ApiError> {
         let missing = history::missing(&self.shared, &self.app, chat, stretch).await?;
         Ok(history::take_in(&self.shared, &self.app, chat, &missing).await)
     }

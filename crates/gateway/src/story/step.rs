@@ -10,11 +10,11 @@ pub struct Step {
     /// `received`, `journaled`, `acked`, `redelivered`, `unreadable`, `routed`, `attempt`,
     /// `attempt_failed`, `attempt_cut_off`, `promised`, `handled`, `queued`, `send`,
     /// `send_failed`, `send_cut_off`, `looked`, `delivered`, `dead`, `retried`, `dropped`,
-    /// `merged`, `withdrawn`, `verdict`.
+    /// `merged`, `withdrawn`, `recalled`, `verdict`.
     pub step: String,
     /// The same as a sentence.
     pub text: String,
-    /// What the sentence quotes: the words of an error, the first words of an answer.
+    /// What the sentence quotes: the words of an error, the first words of an answer, the id of a run.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// The task (`t7`) or outgoing message (`o7`).

@@ -133,5 +133,5 @@ fn check(question: &str, options: &[String]) -> Result<(), Refusal> {
 
 fn gone() -> Refusal {
     let text = "the question was taken back: its task has ended, or the gateway stops";
-    Refusal(StatusCode::GONE, text.to_owned())
+    Refusal::of_program(StatusCode::GONE, text)
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::say::{enqueue, previews};
 use super::server::{TaskApi, too_many};
 use crate::admin::Refusal;
+use crate::both::Both;
 use crate::clock::now_ms;
 use crate::grants::{Grant, Use};
 use crate::handler::{Parcel, ParcelError};
@@ -56,5 +57,5 @@ pub(crate) fn refusal(error: ParcelError) -> Refusal {
         }
         ParcelError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Refusal(status, error.to_string())
+    Refusal(status, Both::each(|lang| error.said(lang)))
 }

@@ -11,6 +11,7 @@ use larkline_store::job::JobQuery;
 
 use super::server::{TaskApi, read, too_many};
 use crate::admin::Refusal;
+use crate::both::Both;
 use crate::grants::{Grant, Use};
 use crate::jobs::{self, JobError, JobSpec, JobView, NewJob, name_of};
 
@@ -25,7 +26,7 @@ pub(super) async fn run(
     let spec: JobSpec = read(&body)?;
     if !grant.may_start_jobs {
         let text = "this task may start no jobs: it is one itself, or `jobs.from_tasks` is off";
-        return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
+        return Err(Refusal::of_program(StatusCode::FORBIDDEN, text));
     }
     if !grant.spend(Use::Job) {
         return Err(too_many("jobs"));
@@ -93,6 +94,6 @@ impl From<JobError> for Refusal {
             }
             JobError::Overfull | JobError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self(status, error.to_string())
+        Self(status, Both::each(|lang| error.said(lang)))
     }
 }

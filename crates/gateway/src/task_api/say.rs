@@ -222,5 +222,5 @@ pub(super) async fn enqueue(grant: &Grant, mut rows: Vec<NewOutbox>) -> Result<(
 }
 
 pub(super) fn bad(text: &str) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, text.to_owned())
+    Refusal::of_program(StatusCode::BAD_REQUEST, text)
 }

@@ -66,25 +66,26 @@ async fn guard(State(api): State<TaskApi>, mut request: Request, next: Next) -> 
         None => {
             let text = "the token is not that of a running task: it ends with the task it was made \
                         for; use LARKLINE_TOKEN as the task's own environment has it";
-            Refusal(StatusCode::UNAUTHORIZED, text.to_owned()).into_response()
+            Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response()
         }
     }
 }
 
 async fn nowhere() -> Refusal {
     let text = "no such route; tasks use `larkline send`, `larkline job` and `larkline mcp`";
-    Refusal(StatusCode::NOT_FOUND, text.to_owned())
+    Refusal::of_program(StatusCode::NOT_FOUND, text)
 }
 
 /// Reads a body of JSON.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        Refusal(StatusCode::BAD_REQUEST, format!("the request cannot be read: {error}"))
+        let text = format!("the request cannot be read: {error}");
+        Refusal::of_program(StatusCode::BAD_REQUEST, text)
     })
 }
 
 /// A task went beyond a bound.
 pub(super) fn too_many(what: &str) -> Refusal {
     let text = format!("this task has sent as many {what} as one may; finish it with one answer");
-    Refusal(StatusCode::TOO_MANY_REQUESTS, text)
+    Refusal::of_program(StatusCode::TOO_MANY_REQUESTS, text)
 }

@@ -111,6 +111,17 @@ pub async fn what_waits_and_what_was_handled_last_are_known(store: &dyn Store) {
     assert_eq!(store.oldest_waiting(10).await.unwrap().len(), 1);
 }
 
+/// When events of an app arrived is told oldest first, and jobs are no events of people.
+pub async fn arrivals_are_told_oldest_first(store: &dyn Store) {
+    for n in [3, 5, 8] {
+        accepted(store, event(n)).await;
+    }
+    accepted(store, crate::inbox::NewEvent { app: "other".into(), ..event(9) }).await;
+    accepted(store, crate::inbox::NewEvent { kind: crate::job::JOB.into(), ..event(10) }).await;
+    assert_eq!(store.arrivals("main".into(), 10).await.unwrap(), [3, 5, 8]);
+    assert_eq!(store.arrivals("main".into(), 3).await.unwrap(), [8], "of the newest events");
+}
+
 /// Lists mix what came in and what went out, newest first, and can be narrowed.
 pub async fn records_are_listed_newest_first(store: &dyn Store) {
     store.begin_boot(boot("boot-1", 1)).await.unwrap();

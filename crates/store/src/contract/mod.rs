@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod lists;
 pub mod merging;
 pub mod outbox;
+pub mod recalls;
 pub mod sessions;
 pub mod tasks;
 pub mod verdicts;
@@ -65,6 +66,9 @@ macro_rules! store_laws {
             tasks::what_waits_follows_a_clock_that_is_set_back,
             jobs::jobs_are_listed_newest_first_as_they_stand,
             jobs::a_waiting_task_can_be_withdrawn,
+            recalls::a_recalled_message_leaves_its_lane,
+            recalls::a_recalled_message_in_hand_is_told_and_goes_on,
+            recalls::a_recalled_message_that_was_half_answered_keeps_its_answer,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
             outbox::an_urgent_row_goes_before_others_of_its_lane,
@@ -97,6 +101,7 @@ macro_rules! store_laws {
             lists::the_next_due_moment_is_the_earliest_to_come,
             lists::depths_count_what_waits,
             lists::what_waits_and_what_was_handled_last_are_known,
+            lists::arrivals_are_told_oldest_first,
             lists::records_are_listed_newest_first,
             lists::chats_are_counted_and_named,
             history::a_history_forgets_nothing,

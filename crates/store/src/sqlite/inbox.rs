@@ -298,7 +298,7 @@ pub(super) fn route(tx: &mut Tx<'_>, decisions: &[RouteDecision]) -> Result<(), 
 }
 
 /// Ends an event without a task; `false` when it had been routed before.
-fn conclude(
+pub(super) fn conclude(
     tx: &mut Tx<'_>,
     id: i64,
     at_ms: i64,

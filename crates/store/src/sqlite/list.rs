@@ -1,10 +1,11 @@
 //! Lists and counts for people.
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, named_params, params};
 
 use super::sql;
 use crate::{
     inbox::InboxId,
+    job::JOB,
     record::{ChatRecord, Depths, LastHandled, MessageQuery, Record, Tally, WaitingEvent},
 };
 
@@ -154,6 +155,13 @@ pub(super) fn last_handled(conn: &Connection) -> rusqlite::Result<Option<LastHan
         let (at_ms, event_id) = (row.get(0)?, row.get(1)?);
         Ok(LastHandled { at_ms, event_id, verdict: row.get(2)?, why: row.get(3)? })
     })
+}
+
+pub(super) fn arrivals(conn: &Connection, app: &str, limit: usize) -> rusqlite::Result<Vec<i64>> {
+    let select = "SELECT received_ms FROM (
+            SELECT id, app, kind, received_ms FROM inbox ORDER BY id DESC LIMIT ?2)
+        WHERE app = ?1 AND kind <> ?3 ORDER BY id";
+    sql::all(conn, select, params![app, sql::limit(limit), JOB], |row| row.get(0))
 }
 
 pub(super) fn next_due(conn: &Connection, after_ms: i64) -> rusqlite::Result<Option<i64>> {

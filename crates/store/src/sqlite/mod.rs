@@ -22,6 +22,7 @@ mod outbox;
 mod plans;
 mod prune;
 mod reader;
+mod recall;
 mod session;
 mod sql;
 mod task;
@@ -35,13 +36,13 @@ use std::{
 };
 
 use larkline_failpoint::failpoint;
-use larkline_proto::id::EventId;
+use larkline_proto::id::{EventId, MessageId};
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Store, StoreError, StoreFuture,
-    inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, RouteDecision},
+    inbox::{Accepted, AckTimes, Concluded, InboxId, InboxItem, NewEvent, Recalled, RouteDecision},
     job::{JobQuery, JobRecord},
     outbox::{
         ClaimedOutbox, MadeFor, NewOutbox, OutboxClaim, OutboxId, OutboxLease, OutboxSettlement,
@@ -397,6 +398,19 @@ impl Store for SqliteStore {
 
     fn last_handled(&self) -> StoreFuture<'_, Option<LastHandled>> {
         self.read("last_handled", list::last_handled)
+    }
+
+    fn arrivals(&self, app: String, limit: usize) -> StoreFuture<'_, Vec<i64>> {
+        self.read("arrivals", move |conn| list::arrivals(conn, &app, limit))
+    }
+
+    fn recall(
+        &self,
+        app: String,
+        messages: Vec<MessageId>,
+        at_ms: i64,
+    ) -> StoreFuture<'_, Recalled> {
+        self.write("recall", move |tx| recall::recall(tx, &app, &messages, at_ms))
     }
 
     fn records(&self, query: MessageQuery) -> StoreFuture<'_, Vec<Record>> {

@@ -20,13 +20,14 @@ const RECORDS_MAX: usize = 400;
 #[derive(Debug)]
 pub(super) struct Behind {
     socket: PathBuf,
+    dashboard: String,
     kills: mpsc::Sender<()>,
 }
 
 impl Behind {
-    /// The gateway on this socket; whoever holds the other end of `kills` can end its process.
-    pub(super) fn new(socket: PathBuf, kills: mpsc::Sender<()>) -> Self {
-        Self { socket, kills }
+    /// The gateway on this socket, with its dashboard; whoever holds the other end of `kills` can end its process.
+    pub(super) fn new(socket: PathBuf, dashboard: String, kills: mpsc::Sender<()>) -> Self {
+        Self { socket, dashboard, kills }
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
@@ -37,7 +38,11 @@ impl Behind {
 
 impl Gateway for Behind {
     fn status(&self) -> Told<'_> {
-        Box::pin(async { self.get("/v1/status").await.map(|status| shown(&status)) })
+        Box::pin(async {
+            let mut shown = shown(&self.get("/v1/status").await?);
+            shown["dashboard"] = self.dashboard.clone().into();
+            Ok(shown)
+        })
     }
 
     fn verdicts(&self) -> Told<'_> {

@@ -1,6 +1,6 @@
 //! The demo's parts: a simulator in this process, the gateway as a child.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub(super) struct Rig {
     /// A group with both and the bot.
     pub(super) group: ChatId,
     dir: TempDir,
+    /// Where the gateway's HTTP listener is, run after run.
+    http: SocketAddr,
     gateway: Option<Child>,
     /// When a gateway that ended is started again.
     again_at: Option<Instant>,
@@ -77,7 +79,10 @@ impl Rig {
         }
         let dir = tempfile::tempdir()
             .with_context(|| either("无法创建临时目录", "cannot make a temporary directory"))?;
-        let mut rig = Self { sim, owner, guest, group, dir, gateway: None, again_at: None };
+        let http = free_address().with_context(|| {
+            either("控制台找不到空闲端口", "cannot find a free port for the dashboard")
+        })?;
+        let mut rig = Self { sim, owner, guest, group, dir, http, gateway: None, again_at: None };
         std::fs::write(rig.config_file(), rig.config()?).with_context(|| {
             either("无法写入演示的配置", "cannot write the demo's configuration")
         })?;
@@ -215,6 +220,11 @@ impl Rig {
         self.dir.path().join("state").join("larkline.sock")
     }
 
+    /// The address of the dashboard.
+    pub(super) fn dashboard(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
     fn config_file(&self) -> PathBuf {
         self.dir.path().join("larkline.toml")
     }
@@ -286,7 +296,11 @@ probe_timeout = "1s"
 
 [network]
 proxy = "none"
+
+[server]
+http = "{http}"
 "#,
+            http = self.http,
             id = app.app_id,
             url = self.sim.url(),
             owner = self.owner,
@@ -294,6 +308,11 @@ proxy = "none"
             state = self.dir.path().join("state").display(),
         ))
     }
+}
+
+/// An address on loopback that nobody listens on now.
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 fn own_file() -> Result<PathBuf> {

@@ -27,7 +27,7 @@ pub(super) async fn talk(rig: &mut Rig) -> Result<()> {
     // One order at a time: a second press while the first is carried out says so.
     let (kills, mut ordered) = mpsc::channel(1);
     let platform = Arc::clone(rig.sim.platform());
-    platform.set_gateway(Arc::new(Behind::new(rig.socket(), kills)));
+    platform.set_gateway(Arc::new(Behind::new(rig.socket(), rig.dashboard(), kills)));
     greet(rig);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut terminated = signal(SignalKind::terminate())
@@ -72,9 +72,11 @@ fn greet(rig: &Rig) {
         "simulator and gateway run; the link is verified.",
     ));
     output::note(&say!(zh: "聊天页面：{page}", en: "chat page: {page}"));
+    let dashboard = rig.dashboard();
+    output::note(&say!(zh: "控制台：{dashboard}", en: "dashboard: {dashboard}"));
     output::note(either(
-        "请打开它，或在这里给机器人输入消息（试试 `date`、`/card`、`/stream`）。",
-        "Open it, or type a message to the bot here (try `date`, `/card`, `/stream`).",
+        "请打开它们，或在这里给机器人输入消息（试试 `date`、`/card`、`/stream`）。",
+        "Open them, or type a message to the bot here (try `date`, `/card`, `/stream`).",
     ));
     output::note(either(
         "`!kill` 以 -9 结束网关，`!cut` 切断连接，`!status` 显示结果；",

@@ -22,6 +22,7 @@ use crate::commands::status::ago;
 use crate::exit::Class;
 use crate::lang::{either, lang};
 use crate::output::age;
+use crate::words;
 
 /// How often the link is looked at; its pongs wake nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -198,7 +199,7 @@ fn tell(report: &mut Report, patient: &Patient<'_>, status: &LinkStatus, end: &E
         let what = say!(
             zh: "到 {host} 的 WebSocket（{route}）",
             en: "WebSocket to {host} ({route})",
-            host = status.host, route = status.route
+            host = status.host, route = words::route(&status.route)
         );
         Check::pass("upgrade", what).took_ms(status.times.dial_ms)
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use http::Method;
 use larkline_gateway::admin::client::ClientError;
-use larkline_gateway::config::{Config, ConfigErrors, Problem};
+use larkline_gateway::config::{Config, ConfigErrors};
 use larkline_gateway::handler::children;
 use larkline_gateway::instance::{self, Claimed, Claims};
 use larkline_gateway::status::Status;
@@ -63,7 +63,7 @@ pub(super) fn configuration(report: &mut Report, file: Option<PathBuf>) -> Optio
     report.add(match config.warnings.as_slice() {
         [] => Check::pass(NAME, found),
         warnings => {
-            let notes = warnings.iter().map(Problem::title).collect();
+            let notes = warnings.iter().map(|warning| warning.title(lang())).collect();
             let next = either(
                 "`larkline config check` 指出位置",
                 "`larkline config check` shows the places",
@@ -85,7 +85,7 @@ fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
         }
     };
     let (first, more) = match errors.problems() {
-        [first, more @ ..] => (first.title(), more),
+        [first, more @ ..] => (first.title(lang()), more),
         [] => (String::new(), &[][..]),
     };
     let what = match more.len() {
@@ -97,7 +97,7 @@ fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
         "correct it; `larkline config check` lists all at once, offline",
     );
     let rest = either("以下检查与之无关的部分", "below is checked what does not depend on it");
-    let notes = more.iter().map(Problem::title).chain([rest.to_owned()]);
+    let notes = more.iter().map(|problem| problem.title(lang())).chain([rest.to_owned()]);
     let check = Check::fail(NAME, Class::LocalFault, what);
     report.add(check.notes(notes.collect()).next(next));
     Some(Found { config: errors.rest().clone(), whole: false })
@@ -230,7 +230,7 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
                 let what = "no gateway runs with this configuration";
                 Check::pass(NAME, either("没有使用此配置的网关在运行", what))
             },
-            |claimed| held(claimed, &config.server.socket, silent, &error.to_string()),
+            |claimed| held(claimed, &config.server.socket, silent, &output::said(error.as_ref())),
         ),
         Err(error) => Check::skip(
             NAME,
@@ -243,7 +243,7 @@ async fn running(report: &mut Report, config: &Config) -> Option<Status> {
 fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     const NAME: &str = "instance";
     let Claimed { what, holder } = claimed;
-    let pid = holder.pid;
+    let (what, pid) = (what.text(lang()), holder.pid);
     if holder.socket == socket {
         let why = if silent {
             error

@@ -35,6 +35,7 @@ use self::report::{Check, Report, Verdict};
 use crate::args::{DoctorArgs, Format};
 use crate::exit::{Class, ExitStatus};
 use crate::lang::either;
+use crate::words;
 
 /// Where the platform of each brand is.
 const BRANDS: [&str; 2] = [FEISHU, LARK];
@@ -150,7 +151,8 @@ fn build() -> Check {
 
 /// Checks the way to the host of the long connection.
 async fn link_host(report: &mut Report, patient: &Patient<'_>, url: &Url) -> bool {
-    let (host, route) = (url.host_str().unwrap_or_default(), patient.dialer.route(url));
+    let route = patient.dialer.route(url);
+    let (host, route) = (url.host_str().unwrap_or_default(), words::route(&route));
     report.section(say!(zh: "长连接：{host}（{route}）", en: "link: {host} ({route})"));
     network::host(report, &patient.dialer, url, Side::WebSocket, patient.limit).await
 }
@@ -168,6 +170,7 @@ async fn examine(
 ) -> Option<Findings> {
     let app = patient.app;
     let route = patient.dialer.route(&app.domain);
+    let route = words::route(&route);
     report.section(say!(
         zh: "网络：应用 {name}，{url}（{route}）",
         en: "network: app {name}, {url} ({route})",

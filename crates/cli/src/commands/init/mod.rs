@@ -127,7 +127,7 @@ fn written(place: &Place, text: &str) -> Result<()> {
 }
 
 fn warnings(config: &Config) {
-    let warnings = config.render_warnings(false);
+    let warnings = config.render_warnings(false, lang::lang());
     if !warnings.is_empty() {
         output::note(warnings.trim_end());
     }

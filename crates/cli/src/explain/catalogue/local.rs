@@ -133,6 +133,32 @@ pub(super) const ENTRIES: &[Entry] = &[
         page: "process.md#crash_loop",
     },
     Entry {
+        codes: &["dashboard_login"],
+        texts: &["somebody gave the dashboard a wrong token"],
+        zh: Words {
+            meaning: "有人在控制台输入了错误的令牌",
+            remedy: "偶尔一次是输错；很多次时，检查谁能访问监听地址，只监听本机，或放在会限速的代理之后",
+        },
+        en: Words {
+            meaning: "somebody gave the dashboard a token that is not the one of `[server]`",
+            remedy: "one is a typing error; of many, see who reaches the listener: keep it on loopback, or behind a proxy that limits",
+        },
+        page: "process.md#dashboard_login",
+    },
+    Entry {
+        codes: &["dashboard_template"],
+        texts: &["a page of the dashboard fails"],
+        zh: Words {
+            meaning: "控制台的页面无法生成，这是 larkline 的错误；消息不受影响",
+            remedy: "暂时使用 `larkline status`，并报告这行日志",
+        },
+        en: Words {
+            meaning: "a page of the dashboard could not be made, a mistake in larkline; messages are not affected",
+            remedy: "use `larkline status` meanwhile, and report the line",
+        },
+        page: "process.md#dashboard_template",
+    },
+    Entry {
         codes: &["high_memory"],
         texts: &[],
         zh: Words {

@@ -297,7 +297,13 @@ fn leftovers_of_webhooks_are_named_and_do_no_harm() {
     for key in ["app.main.verification_token", "app.main.encrypt_key", "adapter"] {
         assert!(warnings.contains(key), "{key} is not in: {warnings}");
     }
-    let hints: Vec<String> = case.config().warnings.into_iter().filter_map(|w| w.hint).collect();
+    let hints: Vec<String> = case
+        .config()
+        .warnings
+        .into_iter()
+        .filter_map(|w| w.hint)
+        .map(|hint| hint.en.into_owned())
+        .collect();
     assert!(hints.iter().filter(|hint| hint.starts_with("remove")).count() >= 3, "{hints:?}");
 }
 

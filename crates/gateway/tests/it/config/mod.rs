@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use larkline_gateway::config::{Config, ConfigErrors, Flag, Sources};
+use larkline_gateway::words::Lang;
 use tempfile::TempDir;
 
 /// An app that is right.
@@ -91,13 +92,15 @@ impl Case {
     /// The messages of the problems, one a line.
     fn titles(&self) -> String {
         let errors = self.load().expect_err("the configuration is wrong");
-        let titles: Vec<String> = errors.problems().iter().map(|problem| problem.title()).collect();
+        let titles: Vec<String> =
+            errors.problems().iter().map(|problem| problem.title(Lang::En)).collect();
         self.clean(&titles.join("\n"))
     }
 
     /// The messages of the warnings, one a line.
     fn warnings(&self) -> String {
-        let titles: Vec<String> = self.config().warnings.iter().map(|w| w.title()).collect();
+        let titles: Vec<String> =
+            self.config().warnings.iter().map(|w| w.title(Lang::En)).collect();
         self.clean(&titles.join("\n"))
     }
 

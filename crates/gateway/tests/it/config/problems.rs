@@ -271,7 +271,7 @@ fn no_text_makes_the_reader_panic() {
         let case = Case::new(text);
         let shown = match case.load() {
             Ok(config) => config.show(true, Lang::En),
-            Err(errors) => errors.render(true),
+            Err(errors) => errors.render(true, Lang::En),
         };
         assert!(!shown.is_empty());
     }

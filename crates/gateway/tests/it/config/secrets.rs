@@ -75,7 +75,7 @@ fn no_output_contains_a_secret() {
     let secrets = ["l1teral-s3cret", "t0ken-value", "pr0xy-pass", SECRET];
     let good = Case::new(&file.replace("domian = \"x\"\n", "")).config();
     let bad = Case::new(&file).load().unwrap_err();
-    let warnings = good.render_warnings(false);
+    let warnings = good.render_warnings(false, Lang::En);
     for output in [
         good.show(false, Lang::En),
         good.show(true, Lang::En),

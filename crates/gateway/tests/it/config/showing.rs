@@ -20,6 +20,7 @@ fn every_value_is_shown_with_its_source() {
     app.main.domain = "feishu"                                   # default
     app.main.transport = "long-connection"                       # default
     app.main.owners = ["ou_1"]                                   # line 4
+    app.main.quota = 10000                                       # default
     limits.queue_max = 100000                                    # default
     limits.drain = "45s"                                         # line 6
     limits.kill_grace = "9s"                                     # LARKLINE__LIMITS__KILL_GRACE

@@ -47,6 +47,7 @@ function drawSigns() {
     const { status } = gateway;
     const total = sums(status.tally);
     signs.push(el("span", { class: "process", title: t("process_title", { pid: status.pid }), text: t("process", { pid: status.pid }) }));
+    if (status.dashboard) signs.push(el("a", { class: "watch", href: status.dashboard, target: "_blank", rel: "noopener", text: t("dashboard") }));
     const terms = VERDICTS.flatMap((verdict, n) => [
       el("span", { class: "sign", "aria-hidden": "true", text: n ? "+" : "=" }),
       el("span", { class: `term term-${verdict}${total[verdict] ? " some" : ""}`, title: reasons(status.tally, verdict) }, el("b", { text: String(total[verdict] ?? 0) }), el("i", { text: t(`verdict.${verdict}`) })),

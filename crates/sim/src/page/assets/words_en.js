@@ -1,6 +1,7 @@
 export default {
   title: "larkline simulator",
   skip: "Skip to the message box",
+  dashboard: "dashboard",
   simulator: "simulator",
   signs: "Signs of life",
   people_and_chats: "People and chats",

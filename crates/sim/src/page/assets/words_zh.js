@@ -1,6 +1,7 @@
 export default {
   title: "larkline 模拟器",
   skip: "跳到消息输入框",
+  dashboard: "控制台",
   simulator: "模拟器",
   signs: "运行状态",
   people_and_chats: "人员与会话",

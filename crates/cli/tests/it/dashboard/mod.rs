@@ -1,0 +1,6 @@
+//! The dashboard from outside: what it shows, whom it lets in, and what does not move it.
+
+mod hostile;
+mod login;
+mod page;
+mod site;

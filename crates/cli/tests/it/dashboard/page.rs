@@ -1,0 +1,167 @@
+//! What the page shows, and what can be done from it.
+
+use reqwest::{Method, Response, StatusCode};
+
+use super::site::Site;
+
+/// Feeds that may be open at once.
+const FEEDS_MAX: usize = 16;
+
+#[tokio::test]
+async fn the_page_says_whether_it_is_well_without_a_script_in_both_languages() {
+    let site = Site::start("").await;
+    let said = site.rig.say(&site.rig.owner, "is the printer free?");
+    site.rig.answered(&said).await;
+    site.rig.say_in_group(&site.rig.owner, "only talking", false);
+    site.rig.verdicts().await;
+    // A look serves everybody for a moment.
+    site.rig
+        .until("the filtered message", async || site.page("/").await.contains("only talking"))
+        .await;
+    let page = site.page("/").await;
+    for shown in ["<span>Well</span>", "verified", "is the printer free?", "not_mentioned"] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
+    let equation = "<b>2</b> received = <b>1</b> replied + <b>1</b> filtered + <b>0</b> failed";
+    assert!(page.contains(equation), "{page}");
+    for age in ["Last frame", "Last pong", "Last event"] {
+        let (_, rest) = page.split_once(age).unwrap();
+        let (age, _) = rest.split_once("</dd>").unwrap();
+        assert!(age.contains(" ago</time>") && age.contains("data-at=\"1"), "{age}");
+    }
+    for (proof, standing) in [("pong", "holds"), ("count", "holds"), ("history", "unknown")] {
+        let (before, _) = page.split_once(&format!("<code>{proof}</code>")).unwrap();
+        let (_, row) = before.rsplit_once("<li class=\"").unwrap();
+        assert!(row.starts_with(&format!("proof proof-{standing}")), "{proof}: {row}");
+    }
+    let chinese = site.page("/?lang=zh").await;
+    for shown in ["lang=\"zh-CN\"", "运行良好", "已验证", "上一个事件", "消息去向"]
+    {
+        assert!(chinese.contains(shown), "{shown} in {chinese}");
+    }
+    let story = site.page(&format!("/dashboard/story?key={}", said.message_id)).await;
+    for step in ["received", "on disk", "acknowledged", "routed", "delivered", "verdict"] {
+        assert!(story.contains(&format!("<b>{step}</b>")), "{step} in {story}");
+    }
+    assert_eq!(
+        site.get("/dashboard/story?key=nothing-like-it").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    let messages: serde_json::Value = site.get("/api/messages?limit=9").await.json().await.unwrap();
+    assert_eq!(messages[0]["preview"], "only talking");
+}
+
+#[tokio::test]
+async fn a_lost_link_is_the_verdict_an_alert_and_stays_in_the_strip() {
+    let site = Site::start("").await;
+    site.rig.fault(larkline_sim::Fault::Offline);
+    site.rig.fault(larkline_sim::Fault::Rst);
+    site.rig
+        .until("the verdict", async || site.page("/").await.contains("<span>Not well</span>"))
+        .await;
+    let alert = async || site.page("/").await.contains("<code>link_down</code>");
+    site.rig.until("the alert", alert).await;
+    site.rig.fault(larkline_sim::Fault::Clear);
+    site.rig.until("well", async || site.page("/").await.contains("<span>Well</span>")).await;
+    let page = site.page("/").await;
+    assert!(page.contains("bar bar-down") && page.contains("down 1×"), "{page}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_retried_and_dropped_from_the_page() {
+    let site = Site::start("").await;
+    let (first, second) = (site.dead().await, site.dead().await);
+    assert_eq!(site.letters().await, 2);
+    site.rig.until("both", async || site.page("/").await.contains("2 dead letters wait")).await;
+    let mark = Site::mark(&site.page("/").await);
+    let deed = async |item: &str, deed: &str| {
+        let post = site.request(Method::POST, &format!("/dashboard/dead/{item}/{deed}"));
+        post.form(&[("mark", &mark)]).send().await.unwrap()
+    };
+    std::fs::write(site.rig.path("mended"), "").unwrap();
+    let letters = site.rig.json(&["dead"]).await;
+    let retried =
+        letters.as_array().unwrap().iter().find(|l| format!("t{}", l["item"]["task"]) == first);
+    let message = retried.unwrap()["message_id"].as_str().unwrap().to_owned();
+    let answer = deed(&first, "retry").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let place = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(site.page(place.trim_end_matches("#dead")).await.contains("It is due again."));
+    let mended = |l: &larkline_sim::Ledger| {
+        l.replies_to(&message.as_str().into()).any(|m| m.text.as_deref() == Some("mended"))
+    };
+    site.rig.ledger("the answer of the retry", mended).await;
+    assert_eq!(deed(&second, "drop").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(site.letters().await, 0);
+    let gone = deed(&second, "drop").await;
+    assert!(gone.headers()["location"].to_str().unwrap().contains("said=gone"));
+    assert!(site.page("/").await.contains("<span>Well</span>"), "looked at anew after a deed");
+}
+
+#[tokio::test]
+async fn what_people_write_is_text_on_every_page() {
+    let site = Site::start("").await;
+    let words = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> {{ 7 * 7 }} fail";
+    let said = site.rig.say(&site.rig.owner, words);
+    site.rig.answered(&said).await;
+    let key = format!("/dashboard/story?key={}", said.message_id);
+    let odd = "/dashboard/story?key=%3Cimg%20src%3Dx%3E&lang=%22%3E%3Cscript%3E";
+    site.rig.until("the letter", async || site.page("/").await.contains("1 dead letter")).await;
+    let feed = first_event(site.get("/dashboard/feed").await).await;
+    let odd = site.get(odd).await.text().await.unwrap();
+    for page in [site.page("/").await, site.page(&key).await, feed, odd] {
+        for raw in ["<script>", "<img src=x", "onerror=alert(1)>"] {
+            assert!(!page.contains(raw), "{raw} in {page}");
+        }
+        assert!(!page.contains(" 49 "), "words are no template");
+    }
+    assert!(site.page("/").await.contains("&lt;script&gt;alert(1)"));
+}
+
+/// Reads a feed up to the end of its first event.
+async fn first_event(mut response: Response) -> String {
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_feed_tells_what_changed_and_its_readers_are_bounded() {
+    let mut site = Site::start("").await;
+    let mut response = site.get("/dashboard/feed").await;
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut heard = String::new();
+    let mut said = false;
+    while !heard.contains("said while somebody looks") {
+        heard.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
+        if !std::mem::replace(&mut said, true) {
+            site.rig.say(&site.rig.owner, "said while somebody looks");
+        }
+    }
+    let mut others = Vec::new();
+    for _ in 1..FEEDS_MAX {
+        others.push(site.get("/dashboard/feed").await);
+    }
+    assert!(others.iter().all(|feed| feed.status() == StatusCode::OK));
+    let refused = site.get("/dashboard/feed").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(others);
+    let again = async || site.get("/dashboard/feed").await.status() == StatusCode::OK;
+    site.rig.until("a seat of a reader that has gone", again).await;
+    // A feed that is open does not hold up the stop: its end is an end of the stream.
+    site.rig.signal(rustix::process::Signal::TERM);
+    while response.chunk().await.is_ok_and(|chunk| chunk.is_some()) {}
+    assert!(site.rig.exit().await.success());
+    assert!(!site.rig.log().contains("did not stop"), "{}", site.rig.log());
+}
+
+#[tokio::test]
+async fn the_dashboard_can_be_off() {
+    let site = Site::start("dashboard = false").await;
+    for path in ["/", "/dashboard/style.css", "/dashboard/feed", "/api/status"] {
+        assert_eq!(site.get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(site.get("/ready").await.status(), StatusCode::OK);
+}

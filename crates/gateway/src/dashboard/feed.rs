@@ -1,0 +1,93 @@
+//! `GET /dashboard/feed`: the parts of the page that have changed, as server-sent events.
+//!
+//! A feed begins with every part, so a page that comes back misses nothing. Each event is the
+//! present state of what changed; a reader that is slow is told once, in the newest state.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Dashboard;
+use super::page::{self, LangQuery};
+use crate::words::Lang;
+
+/// How often is looked whether something changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks without news after which a word is written all the same: a reader that has gone is noticed
+/// by writing to it.
+const QUIET_LOOKS_MAX: u32 = 15;
+
+pub(super) async fn open(
+    State(dashboard): State<Dashboard>,
+    Query(query): Query<LangQuery>,
+) -> Response {
+    let lang = query.lang(&dashboard.admin.shared.config.load());
+    let Ok(seat) = dashboard.looks.seats.clone().try_acquire_owned() else {
+        let text = "as many pages as may follow are open; this one is up to date when reloaded";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")], text).into_response();
+    };
+    let feed = Feed { dashboard, lang, told: BTreeMap::new(), opened: false, _seat: seat };
+    let events = stream::unfold(feed, |mut feed| async move {
+        let cancel = feed.dashboard.cancel.clone();
+        let event = cancel.run_until_cancelled_owned(feed.next()).await?;
+        Some((Ok::<_, Infallible>(event), feed))
+    });
+    Sse::new(events).into_response()
+}
+
+/// One reader.
+struct Feed {
+    dashboard: Dashboard,
+    lang: Lang,
+    /// What it has of each part.
+    told: BTreeMap<&'static str, u64>,
+    opened: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    /// The next event; waits until there is one.
+    async fn next(&mut self) -> Event {
+        for _ in 0..QUIET_LOOKS_MAX {
+            if std::mem::replace(&mut self.opened, true) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            if let Some(event) = self.news().await {
+                return event;
+            }
+        }
+        Event::default().comment("still here")
+    }
+
+    async fn news(&mut self) -> Option<Event> {
+        // A store that cannot be read is told by the next look that can.
+        let look = self.dashboard.looks.take(&self.dashboard.admin).await.ok()?;
+        let parts = page::parts(&self.dashboard, &look, self.lang);
+        let news: serde_json::Map<_, _> = parts
+            .iter()
+            .filter(|part| self.told.insert(part.name, hash(&part.html)) != Some(hash(&part.html)))
+            .map(|part| (part.name.to_owned(), json!(part.html)))
+            .collect();
+        if news.is_empty() {
+            return None;
+        }
+        let told = json!({ "now": look.status.at_ms, "tone": look.tone(), "parts": news });
+        Some(Event::default().data(told.to_string()))
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
