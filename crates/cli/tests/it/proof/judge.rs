@@ -59,8 +59,7 @@ impl Town {
         };
         // One that never comes is a finding, not a failure of the wait.
         drop(self.rig.sim.platform().wait_for(complete, PATIENCE).await);
-        // Aged books have lost their oldest rows.
-        let problems = if self.aged { Vec::new() } else { self.settled_books().await };
+        let problems = self.settled_books().await;
         let mut judgement = Judgement { messages: ids.len(), ..Judgement::default() };
         let ledger = self.rig.sim.platform().ledger();
         let runs = read(&self.rig.path("once.runs"));
@@ -83,7 +82,8 @@ impl Town {
     async fn settled_books(&self) -> Vec<String> {
         for _ in 0..LOOKS {
             let tally = self.rig.tally().await;
-            if self.books(&self.rig.sim.platform().ledger(), &tally).is_empty() {
+            // Aged books have lost their oldest rows.
+            if self.aged || self.books(&self.rig.sim.platform().ledger(), &tally).is_empty() {
                 return Vec::new();
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
