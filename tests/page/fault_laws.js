@@ -31,6 +31,8 @@ async function a_killed_gateway_comes_back_and_answers_one_time(stage) {
   await page.locator(".event-good", { hasText: "started again" }).waitFor();
   for (const words of ["before the kill", "while it is gone"]) {
     await mine(page, words).locator(".chip-replied").waitFor();
+    // The chip is the gateway's word, the answer the platform's: either may be shown first.
+    await bot(page, words).waitFor();
     assert.equal(await page.locator(".message.bot .bubble", { hasText: words }).count(), 1, words);
   }
 }
