@@ -6,7 +6,6 @@
 //! is extended; neither can ever be claimed beside its own running attempt.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +22,6 @@ const PARTS: u32 = 3;
 #[derive(Debug, Default)]
 pub struct AtWork {
     held: Held,
-    extended_ms: AtomicI64,
 }
 
 type Held = Arc<Mutex<InHand>>;
@@ -32,6 +30,12 @@ type Held = Arc<Mutex<InHand>>;
 struct InHand {
     tasks: BTreeMap<i64, TaskLease>,
     rows: BTreeMap<i64, OutboxLease>,
+    /// When all was extended last.
+    extended_ms: i64,
+    /// The clock by which somebody last began to extend.
+    looked_ms: i64,
+    /// How often a claim that was made before that clock came after that look.
+    late: u64,
 }
 
 /// A task or a message is being worked on.
@@ -44,22 +48,37 @@ pub struct AtWorkGuard {
 
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    Task(i64),
-    Row(i64),
+    Task(TaskLease),
+    Row(OutboxLease),
+}
+
+impl InHand {
+    /// Something is in hand by a claim of this moment. When the clock has jumped since, and all else
+    /// was extended by the new time, this was not.
+    fn began(&mut self, claimed_ms: i64) {
+        if claimed_ms < self.looked_ms {
+            self.late += 1;
+            self.extended_ms = 0;
+        }
+    }
 }
 
 impl AtWork {
     /// Counts a task until the guard is dropped. From the claim on, with nothing in between: a
     /// task that is claimed and not counted would lapse when the clock jumps, and run twice.
-    pub fn begin(&self, lease: TaskLease) -> AtWorkGuard {
-        lock(&self.held).tasks.insert(lease.task.0, lease);
-        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Task(lease.task.0) }
+    pub fn begin(&self, lease: TaskLease, claimed_ms: i64) -> AtWorkGuard {
+        let mut held = lock(&self.held);
+        held.tasks.insert(lease.task.0, lease);
+        held.began(claimed_ms);
+        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Task(lease) }
     }
 
     /// Counts a message in the same way.
-    pub fn begin_row(&self, lease: OutboxLease) -> AtWorkGuard {
-        lock(&self.held).rows.insert(lease.row.0, lease);
-        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Row(lease.row.0) }
+    pub fn begin_row(&self, lease: OutboxLease, claimed_ms: i64) -> AtWorkGuard {
+        let mut held = lock(&self.held);
+        held.rows.insert(lease.row.0, lease);
+        held.began(claimed_ms);
+        AtWorkGuard { held: Arc::clone(&self.held), item: Item::Row(lease) }
     }
 
     /// The numbers of the tasks.
@@ -75,13 +94,14 @@ impl AtWork {
     /// Extends what is in hand, when it is time to. `false` when the store refused: then
     /// nothing may be claimed, because what lapsed meanwhile would be claimed too.
     pub async fn keep(&self, store: &dyn Store, lease: Duration, now_ms: i64) -> bool {
-        let elapsed_ms = now_ms - self.extended_ms.load(Ordering::Relaxed);
-        if (0..ms(lease / PARTS)).contains(&elapsed_ms) {
-            return true;
-        }
-        let (tasks, rows): (Vec<TaskLease>, Vec<OutboxLease>) = {
-            let held = lock(&self.held);
-            (held.tasks.values().copied().collect(), held.rows.values().copied().collect())
+        let (tasks, rows, late): (Vec<TaskLease>, Vec<OutboxLease>, u64) = {
+            let mut held = lock(&self.held);
+            if (0..ms(lease / PARTS)).contains(&(now_ms - held.extended_ms)) {
+                return true;
+            }
+            held.looked_ms = now_ms;
+            let rows = held.rows.values().copied().collect();
+            (held.tasks.values().copied().collect(), rows, held.late)
         };
         for one in tasks {
             if !kept(store.extend_task(one, now_ms + ms(lease)).await) {
@@ -93,7 +113,10 @@ impl AtWork {
                 return false;
             }
         }
-        self.extended_ms.store(now_ms, Ordering::Relaxed);
+        let mut held = lock(&self.held);
+        if held.late == late {
+            held.extended_ms = now_ms;
+        }
         true
     }
 }
@@ -116,9 +139,15 @@ fn lock(held: &Held) -> MutexGuard<'_, InHand> {
 impl Drop for AtWorkGuard {
     fn drop(&mut self) {
         let mut held = lock(&self.held);
+        // A later claim of the same is not ours to end.
         match self.item {
-            Item::Task(task) => drop(held.tasks.remove(&task)),
-            Item::Row(row) => drop(held.rows.remove(&row)),
+            Item::Task(lease) if held.tasks.get(&lease.task.0) == Some(&lease) => {
+                held.tasks.remove(&lease.task.0);
+            }
+            Item::Row(lease) if held.rows.get(&lease.row.0) == Some(&lease) => {
+                held.rows.remove(&lease.row.0);
+            }
+            Item::Task(_) | Item::Row(_) => {}
         }
     }
 }
@@ -148,9 +177,8 @@ mod tests {
         store.claim_tasks(claim).await.unwrap().into_iter().map(|t| t.lease).collect()
     }
 
-    #[tokio::test]
-    async fn a_task_in_hand_is_not_claimed_again_after_the_clock_has_jumped() {
-        let dir = tempfile::tempdir().unwrap();
+    /// A store with one task that is due.
+    async fn queued(dir: &tempfile::TempDir) -> SqliteStore {
         let store = SqliteStore::open(dir.path().join("s.db"), SqliteOptions::default()).unwrap();
         let event = NewEvent { app: "a".into(), keys: vec!["e:1".into()], ..NewEvent::default() };
         let accepted = store.accept(vec![event].into()).await.unwrap();
@@ -164,14 +192,46 @@ mod tests {
             }])
             .await
             .unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn a_task_in_hand_is_not_claimed_again_after_the_clock_has_jumped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = queued(&dir).await;
         let at_work = AtWork::default();
         let lease = claim(&store, 1).await[0];
-        let guard = at_work.begin(lease);
+        let guard = at_work.begin(lease, 1);
         assert!(at_work.keep(&store, LEASE, HOUR_MS).await);
         assert!(claim(&store, HOUR_MS).await.is_empty(), "it is still being worked on");
         drop(guard);
         assert!(at_work.keep(&store, LEASE, 2 * HOUR_MS).await);
         assert_eq!(claim(&store, 2 * HOUR_MS).await.len(), 1, "nobody works on it any more");
+    }
+
+    #[tokio::test]
+    async fn nor_when_another_has_extended_between_its_claim_and_its_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = queued(&dir).await;
+        let at_work = AtWork::default();
+        let lease = claim(&store, 1).await[0];
+        assert!(at_work.keep(&store, LEASE, HOUR_MS).await, "another worker, by the new time");
+        let guard = at_work.begin(lease, 1);
+        assert!(at_work.keep(&store, LEASE, HOUR_MS + 1).await);
+        assert!(claim(&store, HOUR_MS + 1).await.is_empty(), "it is still being worked on");
+        drop(guard);
+    }
+
+    #[test]
+    fn an_earlier_claim_that_ends_leaves_a_later_one_in_hand() {
+        let at_work = AtWork::default();
+        let lease = |epoch| TaskLease { task: TaskId(7), epoch };
+        let earlier = at_work.begin(lease(1), 1);
+        let later = at_work.begin(lease(2), 2);
+        drop(earlier);
+        assert!(at_work.has(TaskId(7)));
+        drop(later);
+        assert!(!at_work.has(TaskId(7)));
     }
 
     #[tokio::test]
@@ -199,7 +259,7 @@ mod tests {
         };
         let at_work = AtWork::default();
         let lease = claim(1).await[0].lease;
-        let guard = at_work.begin_row(lease);
+        let guard = at_work.begin_row(lease, 1);
         assert!(at_work.keep(&store, LEASE, HOUR_MS).await);
         assert!(claim(HOUR_MS).await.is_empty(), "it is still being sent");
         drop(guard);

@@ -80,7 +80,7 @@ impl Delivery {
         };
         match self.shared.store.claim_outbox(claim).await {
             Ok(rows) => {
-                let at_work = |row: &ClaimedOutbox| self.shared.at_work.begin_row(row.lease);
+                let at_work = |row: &ClaimedOutbox| self.shared.at_work.begin_row(row.lease, now);
                 let guards: Vec<_> = rows.iter().map(at_work).collect();
                 rows.into_iter().zip(guards).collect()
             }

@@ -87,7 +87,7 @@ impl Dispatch {
         };
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => {
-                let at_work = |task: &ClaimedTask| self.shared.at_work.begin(task.lease);
+                let at_work = |task: &ClaimedTask| self.shared.at_work.begin(task.lease, now);
                 let guards: Vec<_> = tasks.iter().map(at_work).collect();
                 tasks.into_iter().zip(guards).collect()
             }
