@@ -1,4 +1,4 @@
 #!/bin/sh
 # The unit's program.
-. /work/environment.sh
-exec larkline --config /work/larkline.toml run
+. /guest/environment.sh
+exec larkline --config /guest/larkline.toml run

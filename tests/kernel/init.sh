@@ -9,15 +9,15 @@ mount -t devtmpfs dev /dev
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 exec >/dev/ttyS0 2>&1 </dev/null
 # Whatever hangs in here, the machine goes.
-(sleep "$(cat /work/patience)" && echo "the machine was given up" && poweroff -f) &
+(sleep "$(cat /guest/patience)" && echo "the machine was given up" && poweroff -f) &
 ip link set lo up
 chmod 1777 /tmp
 
-. /work/laws.sh
+. /guest/laws.sh
 
 delegated_group
 start_platform
-for law in $(cat /work/laws); do
+for law in $(cat /guest/laws); do
     judge "$law"
 done
 sync

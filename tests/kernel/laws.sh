@@ -83,7 +83,7 @@ make_unit() {
 # The unit's program, which is in its group from the start.
 start_unit() {
     make_unit
-    sh -c "echo \$\$ >${GROUP:-$UNIT}/cgroup.procs && exec su larkline -c 'exec /work/gateway.sh'" \
+    sh -c "echo \$\$ >${GROUP:-$UNIT}/cgroup.procs && exec su larkline -c 'exec /guest/gateway.sh'" \
         >>/tmp/larkline.log 2>&1 &
     GATEWAY=$!
 }
@@ -103,7 +103,7 @@ end_unit() {
 }
 
 status() {
-    su larkline -c '. /work/environment.sh; exec larkline --config /work/larkline.toml status'
+    su larkline -c '. /guest/environment.sh; exec larkline --config /guest/larkline.toml status'
 }
 
 # Sends the handler `$1` a text.
@@ -162,7 +162,7 @@ a_memory_hog_is_killed_by_the_kernel_and_its_chat_is_told() { # law
 }
 
 a_fork_bomb_is_held_and_all_of_it_is_gone_after() { # law
-    say processes '[[tool Bash {\"command\":\"sh /work/bomb.sh\"}]][[say survived it]]'
+    say processes '[[tool Bash {\"command\":\"sh /guest/bomb.sh\"}]][[say survived it]]'
     child || return
     until_true "[ \$(count pids.events max) -gt 0 ]" || fail "no process was refused" || return
     peak=$(cat $CHILD/pids.peak 2>/dev/null || cat $CHILD/pids.current)
@@ -172,13 +172,13 @@ a_fork_bomb_is_held_and_all_of_it_is_gone_after() { # law
 }
 
 one_that_fails_for_want_of_processes_is_said_to() { # law
-    say processes '[[tool Bash {\"command\":\"sh /work/bomb.sh\"}]][[exit 1]]'
+    say processes '[[tool Bash {\"command\":\"sh /guest/bomb.sh\"}]][[exit 1]]'
     answered "starting more than 32 processes" || return
     gone "sleep 4711" && no_groups_of_children
 }
 
 burners_get_their_share_and_the_link_stays() { # law
-    say processor '[[tool Bash {\"command\":\"sh /work/burn.sh\"}]][[say burnt]]'
+    say processor '[[tool Bash {\"command\":\"sh /guest/burn.sh\"}]][[say burnt]]'
     child || return
     until_true "[ \$(count cpu.stat nr_throttled) -gt 0 ]" || fail "nothing was throttled" || return
     used=$(count cpu.stat usage_usec)
@@ -189,11 +189,11 @@ burners_get_their_share_and_the_link_stays() { # law
     [ "$share" -ge 20 ] && [ "$share" -le 75 ] || fail "they got $share percent, not 50" || return
     touch /tmp/enough
     answered '"text":"burnt' || return
-    gone "sh /work/burn.sh" && no_groups_of_children && goes_on
+    gone "sh /guest/burn.sh" && no_groups_of_children && goes_on
 }
 
 what_left_session_parent_and_environment_is_gone_after_the_turn() { # law
-    say plain '[[tool Bash {\"command\":\"sh /work/stray.sh\"}]][[say strayed]]'
+    say plain '[[tool Bash {\"command\":\"sh /guest/stray.sh\"}]][[say strayed]]'
     answered '"text":"strayed' || return
     [ -e /tmp/strayed ] || fail "nothing strayed" || return
     rm /tmp/strayed
@@ -201,7 +201,7 @@ what_left_session_parent_and_environment_is_gone_after_the_turn() { # law
 }
 
 after_a_kill_the_next_boot_ends_even_what_has_no_other_sign_than_its_group() { # law
-    say plain '[[tool Bash {\"command\":\"sh /work/stray.sh\"}]][[hang]]'
+    say plain '[[tool Bash {\"command\":\"sh /guest/stray.sh\"}]][[hang]]'
     until_true "[ -e /tmp/strayed ]" || fail "nothing strayed" || return
     rm /tmp/strayed
     stray=$(pidof sleep)

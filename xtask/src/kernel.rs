@@ -119,11 +119,11 @@ fn image_of(
     for entry in fs::read_dir(workspace.root.join(FOLDER))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        image.file(&format!("work/{name}"), &fs::read(entry.path())?);
+        image.file(&format!("guest/{name}"), &fs::read(entry.path())?);
     }
-    image.file("work/laws", chosen.join("\n").as_bytes());
-    image.file("work/patience", PATIENCE_S.to_string().as_bytes());
-    image.link("init", "work/init.sh");
+    image.file("guest/laws", chosen.join("\n").as_bytes());
+    image.file("guest/patience", PATIENCE_S.to_string().as_bytes());
+    image.link("init", "guest/init.sh");
     Ok(image.whole())
 }
 
