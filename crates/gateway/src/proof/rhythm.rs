@@ -19,7 +19,7 @@ const DAYS_MIN: usize = 3;
 const DAYS_ROBUST: usize = 5;
 /// A silence is unusual that is so many times as long as the longest usual one.
 const UNUSUAL: i64 = 2;
-/// Events of the journal that are read at the start: some 300 kB, and weeks of a team's bot.
+/// Events of the journal that are read at each look with news, many of them again: some 300 kB, and weeks of a team's bot.
 pub(super) const EVENTS_READ: usize = 20_000;
 
 /// The longest silences of the last days, by the hour in which they began: at most one for each
@@ -31,7 +31,8 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// An event came. Those that come late, by a clock that was set back, are left out.
+    /// An event came. Those that come late, by a clock that was set back, are left out, as are those that
+    /// were heard already.
     pub(super) fn heard(&mut self, at_ms: i64) {
         let Some(last_ms) = self.last_ms.replace(at_ms) else { return };
         if at_ms < last_ms {
@@ -97,6 +98,21 @@ mod tests {
         let mut rhythm = Rhythm::default();
         events.iter().for_each(|at| rhythm.heard(*at));
         rhythm
+    }
+
+    #[test]
+    fn a_journal_that_is_read_again_at_every_look_teaches_what_each_event_would() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let events = office(0..10, 5);
+        let (mut each, mut looks) = (Rhythm::default(), Rhythm::default());
+        for (n, at) in events.iter().enumerate() {
+            each.heard(*at);
+            if random.u8(..) < 8 {
+                events[..=n].iter().for_each(|at| looks.heard(*at));
+                assert_eq!(looks.unusual(), each.unusual(), "at the look after {n}");
+            }
+        }
+        assert!(looks.unusual().is_some());
     }
 
     /// The proofs that are asked for while these events come, until `until_ms`: when and why.

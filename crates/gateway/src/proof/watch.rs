@@ -38,15 +38,16 @@ impl ProofWatch {
         let epoch = Instant::now();
         let quiet = self.shared.config.load().link.suspect_after;
         let mut schedule = Schedule::new(quiet);
-        let mut rhythm = self.rhythm().await;
-        self.learn(&rhythm, &mut schedule);
+        let (mut rhythm, mut newest) = (Rhythm::default(), None);
+        self.learn(&mut rhythm, &mut schedule).await;
         let mut link = self.app.link.status();
         let (mut connects, mut zeros) = (0, 0);
         loop {
             let status = link.borrow_and_update().clone();
             if let Some(event) = status.last_event_at_ms {
-                rhythm.heard(event);
-                self.learn(&rhythm, &mut schedule);
+                if newest.replace(event) != Some(event) {
+                    self.learn(&mut rhythm, &mut schedule).await;
+                }
                 schedule.heard(epoch.elapsed().saturating_sub(age(event)));
             }
             if !status.is_verified() {
@@ -74,19 +75,14 @@ impl ProofWatch {
         }
     }
 
-    /// What the journal tells of the app's habits.
-    async fn rhythm(&self) -> Rhythm {
-        let mut rhythm = Rhythm::default();
+    /// Hears what the journal has, and lets the next suspicion follow the habits. An event wakes nobody
+    /// here, so the last one alone would make a silence of each time without a look.
+    async fn learn(&self, rhythm: &mut Rhythm, schedule: &mut Schedule) {
         match self.shared.store.arrivals(self.app.name.clone(), EVENTS_READ).await {
             Ok(arrivals) => arrivals.into_iter().for_each(|at_ms| rhythm.heard(at_ms)),
             // What it was is learnt anew.
             Err(error) => self.shared.store_health.failed("arrivals", &error),
         }
-        rhythm
-    }
-
-    /// Lets the next suspicion follow the habits.
-    fn learn(&self, rhythm: &Rhythm, schedule: &mut Schedule) {
         let learnt = rhythm.unusual();
         schedule.suspect_after(learnt);
         self.app.proofs.set(|told: &mut Told| {
