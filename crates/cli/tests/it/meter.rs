@@ -85,9 +85,8 @@ async fn the_steps_of_the_quota_are_said_once_a_month_and_the_next_month_begins_
     let log = rig.log();
     let over = log.lines().find(|line| line.contains("quota_used_up")).unwrap();
     assert!(over.contains("ERROR") && over.contains("app.main.quota"), "{over}");
-    assert!(
-        log.lines().filter(|line| line.contains("quota_running_out")).all(|l| l.contains("WARN"))
-    );
+    let raised = async || rig.json(&["alerts"]).await.to_string().contains("quota_running_out");
+    rig.until("the alert", raised).await;
     let (used_up, name) = (said(&log, "quota_used_up"), month(&rig).await["month"].clone());
     assert_eq!(used_up, 1);
     rig.stop().await;

@@ -27,6 +27,8 @@ async fn a_message_taken_back_in_the_queue_is_not_handled_and_one_in_hand_is_tol
     assert_eq!(verdicts.get("replied"), Some(&2), "{verdicts:?}");
     assert_eq!(std::fs::read_to_string(rig.path("ran")).unwrap().lines().count(), 2);
     assert!(rig.answers(&queued.message_id).is_empty());
+    assert!(rig.answers(&running.message_id).is_empty(), "it would quote what is gone");
+    assert_eq!(rig.said_in(&running.chat_id).iter().filter(|text| *text == "done").count(), 2);
     let story = rig.json(&["explain", queued.message_id.as_str()]).await.to_string();
     assert!(story.contains("\"step\":\"recalled\""), "{story}");
 }

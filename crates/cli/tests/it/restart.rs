@@ -56,11 +56,13 @@ async fn a_plain_process_is_stopped_and_nobody_starting_it_is_said() {
     assert!(text(&output.stderr).contains("no gateway listens"), "{}", text(&output.stderr));
 }
 
-/// What the check after an upgrade says, as JSON.
+/// What the check after an upgrade says, as JSON; its exit code is the report's.
 async fn report_of(rig: &Rig, args: &[&str]) -> Value {
     let doctor = ["doctor", "--post-upgrade", "--format", "json"];
     let output = rig.cli(&[&doctor, args].concat()).await;
-    serde_json::from_slice(&output.stdout).unwrap()
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code().map(i64::from), report["exit_code"].as_i64(), "{report}");
+    report
 }
 
 #[tokio::test]
@@ -91,6 +93,8 @@ async fn after_an_upgrade_version_link_queue_and_sessions_are_confirmed() {
     assert!(detail("previous run").starts_with(previous), "{report}");
     assert!(detail("queue").contains("1 tasks") && detail("queue").contains("the oldest for"));
     assert!(detail("sessions").contains("0 suspended and resumable"), "{report}");
+    assert_eq!(check("link")["outcome"], "pass");
+    assert!(detail("children").contains("none left by an earlier run"), "{report}");
     assert_eq!(check("ready")["outcome"], "pass");
     assert_eq!(
         (report["verdict"].as_str(), report["exit_code"].as_u64()),
