@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use larkline_client::ApiClient;
 use larkline_client::link::LinkHandle;
+use larkline_client::{ApiClient, ApiError};
 use larkline_proto::event::Message;
 use larkline_proto::id::{AppId, OpenId};
 use larkline_store::inbox::{Concluded, Decision, Ruling};
@@ -109,6 +109,12 @@ impl Shared {
     pub fn called(&self, app: &str, endpoint: &str, code: &str) {
         self.metrics.call(app, endpoint, code);
         self.health.call(app, code);
+    }
+
+    /// A call of the platform's API ended so.
+    pub fn answered<T>(&self, app: &str, endpoint: &str, answer: &Result<T, ApiError>) {
+        let code = answer.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
+        self.called(app, endpoint, &code);
     }
 
     /// Puts rows into the outbox that nothing depends on.

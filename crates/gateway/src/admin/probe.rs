@@ -131,8 +131,7 @@ fn settled<T>(
     result: Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     permit.complete(Hint::Fine);
-    let code = result.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
-    admin.shared.called(&app.name, endpoint, &code);
+    admin.shared.answered(&app.name, endpoint, &result);
     result
 }
 

@@ -361,10 +361,11 @@ pub(super) fn bad(
 
 /// Much of the month's calls is used; worse at each step.
 fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading> {
-    let month = app.quota.month(&app.api, config.quota_of(&app.name), now_ms);
+    let quota = config.quota_of(&app.name)?;
+    let month = app.quota.month(&app.api, Some(quota), now_ms);
     let least = u64::from(config.alerts.threshold(Rule::QuotaRunningOut));
-    let (app, step, used) = (&app.name, month.passed(least)?, month.used);
-    let (quota, projected) = (month.quota.unwrap_or_default(), month.projected);
+    let (app, step) = (&app.name, month.passed(least)?);
+    let (used, projected) = (month.used, month.projected);
     let reading = bad(Rule::QuotaRunningOut, app, |lang| {
         say_in!(lang,
             zh: "应用 {app}：本月已调用 {used} 次，超过配额 {quota} 的 {step}%，预计月底 {projected} 次",

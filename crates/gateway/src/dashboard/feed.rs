@@ -75,7 +75,10 @@ impl Feed {
         let parts = page::parts(&self.dashboard, &look, self.lang);
         let news: serde_json::Map<_, _> = parts
             .iter()
-            .filter(|part| self.told.insert(part.name, hash(&part.html)) != Some(hash(&part.html)))
+            .filter(|part| {
+                let now = hash(&part.html);
+                self.told.insert(part.name, now) != Some(now)
+            })
             .map(|part| (part.name.to_owned(), json!(part.html)))
             .collect();
         if news.is_empty() {

@@ -80,7 +80,7 @@ impl Delivery {
         let made = self.app.api.add_reaction(message, emoji).await;
         failpoint!("reaction_added");
         permit.complete(made.as_ref().map_or_else(hint, |_| Hint::Fine));
-        self.count("add_reaction", made.as_ref().err());
+        self.shared.answered(&self.app.name, "add_reaction", &made);
         match made {
             Ok(made) => {
                 let log_id = log_id(made.log_id.as_ref());
@@ -124,16 +124,11 @@ impl Delivery {
         };
         let made = self.app.api.remove_reaction(message, reaction).await;
         permit.complete(made.as_ref().map_or_else(hint, |_| Hint::Fine));
-        self.count("remove_reaction", made.as_ref().err());
+        self.shared.answered(&self.app.name, "remove_reaction", &made);
         match made {
             Ok(_) => nothing_to_change(),
             Err(error) => again(row, &error, REMOVALS_MAX),
         }
-    }
-
-    fn count(&self, endpoint: &str, error: Option<&ApiError>) {
-        let code = error.map_or_else(|| "0".into(), ApiError::code);
-        self.shared.called(&self.app.name, endpoint, &code);
     }
 }
 

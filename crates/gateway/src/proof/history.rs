@@ -71,8 +71,7 @@ pub(super) async fn missing(
     let hears_all = all.load(Ordering::Relaxed) > to_bot.load(Ordering::Relaxed);
     let direct = chat.chat_type == "p2p";
     let answer = app.api.list(&listing).await;
-    let code = answer.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
-    shared.called(&app.name, "list_messages", &code);
+    shared.answered(&app.name, "list_messages", &answer);
     let items = answer?.data.items;
     let answered = answered(app, &items);
     let mut missing = Vec::new();

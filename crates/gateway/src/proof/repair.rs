@@ -141,14 +141,15 @@ async fn again(
     message: &MessageId,
 ) -> Result<Option<NewEvent>, StoreError> {
     let first = EventId::from(format!("{READ_BACK}{message}"));
+    // Looked up before it is searched for, because a search for what is gone reads everything.
+    let Some(item) = shared.store.item_of_event(app.to_owned(), first.clone()).await? else {
+        return Ok(None);
+    };
     let known = shared.store.find(first.to_string()).await?;
     let was_asked = |why: &str| why == Why::RepairAsk.word();
     if !known.iter().any(|record| record.app == app && was_asked(&record.why)) {
         return Ok(None);
     }
-    let Some(item) = shared.store.item_of_event(app.to_owned(), first).await? else {
-        return Ok(None);
-    };
     let id = format!("{WANTED}{message}");
     let Ok(mut payload) = serde_json::from_slice::<Value>(&item.payload) else { return Ok(None) };
     payload["header"]["event_id"] = json!(id);

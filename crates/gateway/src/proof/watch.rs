@@ -129,9 +129,7 @@ impl ProofWatch {
         let at = Some(now_ms());
         let proof = |standing, detail: String| (Proof::new("count", standing, at, detail), false);
         let answer = self.app.api.connection_count().await;
-        let code =
-            answer.as_ref().err().map_or_else(|| "0".into(), larkline_client::ApiError::code);
-        self.shared.called(&self.app.name, "connection_count", &code);
+        self.shared.answered(&self.app.name, "connection_count", &answer);
         let online = match answer {
             Ok(answer) => answer.data,
             // Older deployments do not know the call.

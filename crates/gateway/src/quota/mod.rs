@@ -58,9 +58,9 @@ impl MonthlyCalls {
     /// The highest step of the quota that the calls have passed, when it is `least` percent or more;
     /// `least` itself below the next step.
     pub fn passed(&self, least: u64) -> Option<u64> {
-        let percent = month::percent(self.used, self.quota?);
-        let step = month::STEPS.into_iter().rev().find(|step| percent >= *step).unwrap_or(0);
-        (percent >= least).then_some(step.max(least))
+        let quota = self.quota?;
+        let is_passed = month::percent(self.used, quota) >= least;
+        is_passed.then(|| month::passed(self.used, quota).max(least))
     }
 }
 

@@ -109,7 +109,7 @@ impl Month {
 }
 
 /// The highest step that so many calls have passed; 0 is none.
-fn passed(used: u64, quota: u64) -> u64 {
+pub(super) fn passed(used: u64, quota: u64) -> u64 {
     let percent = percent(used, quota);
     STEPS.into_iter().rev().find(|step| percent >= *step).unwrap_or(0)
 }

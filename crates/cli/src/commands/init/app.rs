@@ -56,7 +56,7 @@ fn local(what: String) -> Failed {
 }
 
 /// The app that the draft is about; the environment may add others.
-fn main(config: &Config) -> Result<&App> {
+pub(super) fn main(config: &Config) -> Result<&App> {
     let main = config.apps.iter().find(|app| app.name == "main");
     main.ok_or_else(|| {
         Yours(either("配置中没有 app.main", "there is no app.main").to_owned()).into()

@@ -61,12 +61,7 @@ pub(super) async fn run(
     wait: Duration,
     limit: Duration,
 ) -> Result<(Held, ExitStatus)> {
-    let Some(app) = config.apps.iter().find(|app| app.name == "main") else {
-        return Ok((
-            Held { verified: false, connections: None, calls: 0, heard: false },
-            ExitStatus::Ok,
-        ));
-    };
+    let app = app::main(config)?;
     let dialer = Dialer::new(&config.network.to_net_options())?;
     let (domain, secret) = (app.domain.clone(), app.app_secret.clone());
     let api = ApiClient::with_timeouts(dialer, domain, app.app_id.clone(), secret, limit, limit);

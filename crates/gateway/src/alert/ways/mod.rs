@@ -4,7 +4,7 @@ mod hook;
 
 use std::sync::Arc;
 
-use larkline_client::{ApiError, Dialer};
+use larkline_client::Dialer;
 use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::ChatId;
@@ -14,6 +14,7 @@ use super::engine::{Kind, Notice};
 use super::words;
 use crate::clock;
 use crate::config::{Config, Destination, Way};
+use crate::delivery::hint;
 use crate::governor::Hint;
 use crate::handler::Resources;
 use crate::handler::tell::Tell;
@@ -97,10 +98,9 @@ impl Means<'_> {
         let permit = app.governor.acquire(chat.as_str()).await;
         let to = ReceiveId::Chat(chat.clone());
         let sent = app.api.send(&to, &Outgoing::text(&self.text(notice)), &notice.id).await;
-        permit.complete(Hint::Fine);
-        let code = sent.as_ref().err().map_or_else(|| "0".into(), ApiError::code);
-        self.shared.called(&app.name, "send", &code);
-        sent.map(drop).map_err(|error| format!("{error} ({code})"))
+        permit.complete(sent.as_ref().map_or_else(hint, |_| Hint::Fine));
+        self.shared.answered(&app.name, "send", &sent);
+        sent.map(drop).map_err(|error| format!("{error} ({})", error.code()))
     }
 
     fn dialer(&self) -> &Dialer {
