@@ -86,9 +86,18 @@ async fn own_use_and_the_machine_are_in_status_and_metrics() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap();
     assert!(load.starts_with(|c: char| c.is_ascii_digit()) && report["host"]["load"].is_array());
     let said = text(&rig.cli(&["status"]).await.stdout);
-    for part in ["\nuses      ", " MiB resident, ", "\nhost      load ", "\nopen      "] {
+    for part in [
+        "\nuses      ",
+        " MiB resident, ",
+        " s of processor time, ",
+        "\nhost      load ",
+        " processors, ",
+        " MiB of memory available",
+    ] {
         assert!(said.contains(part), "{part:?} is missing in\n{said}");
     }
+    let open = said.lines().find_map(|line| line.strip_prefix("open      ")).unwrap();
+    assert!(open.starts_with(|c: char| c.is_ascii_digit()), "{open}");
     let page = rig.metrics().await;
     let value = |name: &str| -> f64 {
         let line = page.lines().find(|line| line.starts_with(name)).unwrap();
