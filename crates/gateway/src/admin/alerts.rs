@@ -27,19 +27,19 @@ pub(super) async fn test(
 ) -> Result<Json<Vec<Tried>>, Refusal> {
     let names: Vec<String> = admin.shared.config.load().destinations.keys().cloned().collect();
     let names = match request.destination {
+        _ if names.is_empty() => {
+            let text = Both::of(
+                "没有配置目的地；请加入 [destination.<name>]，见 docs/alerts.md",
+                "no destination is configured; add [destination.<name>], see docs/alerts.md",
+            );
+            return Err(Refusal(StatusCode::BAD_REQUEST, text));
+        }
         Some(name) if names.contains(&name) => vec![name],
         Some(name) => {
             let text = both!(
                 zh: "没有目的地 `{name}`；已配置：{names}",
                 en: "there is no destination `{name}`; configured: {names}",
                 names = names.join(", ")
-            );
-            return Err(Refusal(StatusCode::BAD_REQUEST, text));
-        }
-        None if names.is_empty() => {
-            let text = Both::of(
-                "没有配置目的地；请加入 [destination.<name>]，见 docs/alerts.md",
-                "no destination is configured; add [destination.<name>], see docs/alerts.md",
             );
             return Err(Refusal(StatusCode::BAD_REQUEST, text));
         }

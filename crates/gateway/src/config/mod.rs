@@ -265,9 +265,9 @@ fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Co
         named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
     if app_names.is_empty() {
         let hint = Both::of(
-            "在 larkline.toml 中加入带 app_id 和 app_secret 的 [app.main]，\
+            "运行 `larkline init`，在 larkline.toml 中加入带 app_id 和 app_secret 的 [app.main]，\
              或设置 FEISHU_APP_ID 和 FEISHU_APP_SECRET（也可以写在这里的 .env 文件中）",
-            "add [app.main] with app_id and app_secret to larkline.toml, or set \
+            "run `larkline init`, add [app.main] with app_id and app_secret to larkline.toml, or set \
              FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here",
         );
         decoder.refuse(Both::of("没有应用", "there is no app"), hint);

@@ -145,19 +145,13 @@ fn next_steps(done: &Done) -> String {
             "what came in, what went out, what became of it",
         ),
         ("doctor", "从这台机器查到后台", "check everything, from this machine to the console"),
+        ("service install --now", "让系统长期运行它", "have the system keep it running"),
     ];
     let mut lines = vec![either("接下来：", "Next:").to_owned()];
     lines.extend(
         steps.map(|(command, zh, en)| {
             format!("  larkline {command}{config}   # {}", either(zh, en))
         }),
-    );
-    lines.push(
-        either(
-            "长期运行（systemd）见 docs/operations.md",
-            "To keep it running (systemd): docs/operations.md",
-        )
-        .to_owned(),
     );
     lines.join("\n")
 }

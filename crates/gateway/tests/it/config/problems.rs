@@ -248,7 +248,7 @@ fn without_file_and_variables_the_hint_says_both_ways() {
     insta::assert_snapshot!(Case::without_file().problems(), @r"
     error: there is no app
      |
-     = help: add [app.main] with app_id and app_secret to larkline.toml, or set FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here
+     = help: run `larkline init`, add [app.main] with app_id and app_secret to larkline.toml, or set FEISHU_APP_ID and FEISHU_APP_SECRET, also in a file .env here
 
     1 problem in the configuration; nothing was started or changed
     ");
