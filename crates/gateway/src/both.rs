@@ -49,6 +49,11 @@ impl Both {
     }
 }
 
+/// The one of two texts that is in a language; English where there is no Chinese, as of an older gateway.
+pub(crate) fn told_in<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
+    if zh.is_empty() { en } else { lang.either(zh, en) }
+}
+
 /// A text with values in it: `both!(zh: "没有 `{name}`", en: "there is no `{name}`")`. What is no
 /// plain variable is named behind, `, n = list.len()`, and what is a text of both languages itself
 /// behind a semicolon: `; what = what`.

@@ -276,6 +276,13 @@ impl Status {
         Ok(status)
     }
 
+    /// The report for programs: without the Chinese that a client of the socket reads.
+    pub fn in_english(&mut self) {
+        self.unanswered.iter_mut().for_each(|late| late.stage_zh.clear());
+        let proofs = self.apps.iter_mut().flat_map(|app| &mut app.proofs);
+        proofs.for_each(|proof| proof.detail_zh.clear());
+    }
+
     /// Why it is not ready, one sentence a reason; [`Status::not_ready`] has the English ones.
     pub fn reasons(&self, lang: Lang) -> Vec<String> {
         let mut reasons: Vec<String> =
@@ -336,10 +343,11 @@ impl AppStatus {
             ));
         }
         if self.link.verified {
-            let Proof { name, detail, .. } = proof::weakest_failing(&self.proofs)?;
+            let proof = proof::weakest_failing(&self.proofs)?;
             return Some(say_in!(lang,
                 zh: "应用 {app}：证明 `{name}` 不成立：{detail}；请运行 `larkline doctor`",
-                en: "app {app}: the proof `{name}` fails: {detail}; see `larkline doctor`"
+                en: "app {app}: the proof `{name}` fails: {detail}; see `larkline doctor`",
+                name = proof.name, detail = proof.detail(lang)
             ));
         }
         let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();

@@ -13,8 +13,10 @@ use larkline_store::record::{History, WaitingEvent};
 use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::both::{Both, both, told_in};
 use crate::clock::ms;
 use crate::config::{Config, MESSAGE_EVENT, Route};
+use crate::words::Lang;
 
 /// Waiting events looked at, the oldest ones: whoever has so many unanswered needs no more names.
 const LOOKED_AT: usize = 256;
@@ -34,6 +36,16 @@ pub struct UnansweredMessage {
     pub received_ms: i64,
     /// How far it came.
     pub stage: String,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stage_zh: String,
+}
+
+impl UnansweredMessage {
+    /// How far it came, for people.
+    pub fn stage(&self, lang: Lang) -> &str {
+        told_in(lang, &self.stage_zh, &self.stage)
+    }
 }
 
 /// The messages that are late now.
@@ -100,14 +112,15 @@ fn say(id: i64, message: &UnansweredMessage, now_ms: i64) {
     );
 }
 
-fn message(event: &WaitingEvent, stage: String) -> UnansweredMessage {
+fn message(event: &WaitingEvent, stage: Both) -> UnansweredMessage {
     UnansweredMessage {
         app: event.app.clone(),
         chat_id: event.chat_id.clone(),
         message_id: event.message_id.clone(),
         event_id: event.event_id.clone(),
         received_ms: event.received_ms,
-        stage,
+        stage: stage.en.into_owned(),
+        stage_zh: stage.zh.into_owned(),
     }
 }
 
@@ -123,30 +136,46 @@ fn is_late(event: &WaitingEvent, config: &Config, now_ms: i64) -> bool {
 }
 
 /// How far a waiting event came, in words.
-pub fn stage(history: &History) -> String {
+fn stage(history: &History) -> Both {
     if history.routed_ms.is_none() {
-        return "on disk, not routed yet".to_owned();
+        return Both::of("已落盘，尚未路由", "on disk, not routed yet");
     }
     if let Some(row) = history.outbox.iter().find(|row| row.state == "queued") {
         let id = row.id.0;
         return match row.code.as_str() {
-            "" => format!("answered by its handler; o{id} waits to be sent"),
-            code => format!("answered by its handler; o{id} could not be sent yet ({code})"),
+            "" => both!(
+                zh: "处理器已回复；o{id} 等待发送",
+                en: "answered by its handler; o{id} waits to be sent"
+            ),
+            code => both!(
+                zh: "处理器已回复；o{id} 还没能发送（{code}）",
+                en: "answered by its handler; o{id} could not be sent yet ({code})"
+            ),
         };
     }
     let Some(task) = history.tasks.iter().find(|t| matches!(&*t.state, "queued" | "awaiting"))
     else {
-        return "about to end".to_owned();
+        return Both::of("即将结束", "about to end");
     };
     let (handler, attempt) = (&task.handler, task.attempts);
     let failed =
         history.log.iter().rfind(|e| e.task == Some(task.id) && e.what == "attempt_failed");
     match (task.state.as_str(), task.claimed_ms, failed) {
-        ("awaiting", ..) => format!("handler {handler} promised a later answer"),
-        (_, Some(_), _) => format!("handler {handler} is at work, attempt {attempt}"),
-        (_, None, Some(entry)) => {
-            format!("handler {handler} failed ({}), to be tried again", entry.code)
+        ("awaiting", ..) => both!(
+            zh: "处理器 {handler} 答应稍后回复",
+            en: "handler {handler} promised a later answer"
+        ),
+        (_, Some(_), _) => both!(
+            zh: "处理器 {handler} 正在处理，第 {attempt} 次尝试",
+            en: "handler {handler} is at work, attempt {attempt}"
+        ),
+        (_, None, Some(entry)) => both!(
+            zh: "处理器 {handler} 失败（{code}），将重试",
+            en: "handler {handler} failed ({code}), to be tried again",
+            code = entry.code
+        ),
+        (_, None, None) => {
+            both!(zh: "等待处理器 {handler}", en: "waits for handler {handler}")
         }
-        (_, None, None) => format!("waits for handler {handler}"),
     }
 }

@@ -37,8 +37,19 @@ pub(crate) async fn run(file: Option<PathBuf>, format: Format, check: bool) -> R
         }
         return Ok(exit);
     }
-    output::show(format, &status, human)?;
+    show(format, status)?;
     Ok(exit)
+}
+
+/// Prints the report; for programs in English.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub(crate) fn show(format: Format, mut report: Status) -> Result<()> {
+    if format == Format::Json {
+        report.in_english();
+    }
+    output::show(format, &report, human)
 }
 
 /// The report as people read it.
@@ -215,7 +226,7 @@ fn unanswered(s: &Status) -> Vec<String> {
             zh: "{message}，会话 {chat}，已 {age}：{stage}",
             en: "{message} in {chat} for {age}: {stage}",
             message = m.message_id, chat = m.chat_id, age = age(m.received_ms, s.at_ms),
-            stage = m.stage
+            stage = m.stage(lang())
         );
         labelled("超时", "LATE", &waits)
     });

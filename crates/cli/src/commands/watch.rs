@@ -44,8 +44,11 @@ pub(crate) async fn run(
         let answer = gateway.call::<Status>(Method::GET, "/v1/status").await;
         let text = match (format, answer) {
             (Format::Human, Ok(report)) => status::human(&report),
-            (Format::Human, Err(error)) => error.to_string(),
-            (Format::Json, Ok(report)) => serde_json::to_string(&report)?,
+            (Format::Human, Err(error)) => output::said(error.as_ref()),
+            (Format::Json, Ok(mut report)) => {
+                report.in_english();
+                serde_json::to_string(&report)?
+            }
             (Format::Json, Err(error)) => {
                 serde_json::json!({ "ready": false, "error": error.to_string() }).to_string()
             }

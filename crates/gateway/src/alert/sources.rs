@@ -223,10 +223,11 @@ impl Seen<'_> {
         let failing = proof::weakest_failing(proofs);
         let known = proofs.iter().any(|p| p.name != "pong" && p.standing == ProofStanding::Holds);
         match failing {
-            Some(Proof { name, detail, .. }) => Some(bad(Rule::Deaf, app, |lang| {
+            Some(proof) => Some(bad(Rule::Deaf, app, |lang| {
                 say_in!(lang,
                     zh: "应用 {app}：证明 `{name}` 不成立：{detail}",
-                    en: "app {app}: the proof `{name}` fails: {detail}"
+                    en: "app {app}: the proof `{name}` fails: {detail}",
+                    name = proof.name, detail = proof.detail(lang)
                 )
             })),
             // After a restart nothing was asked yet; an event is an answer too.
@@ -239,11 +240,12 @@ impl Seen<'_> {
 fn unanswered(shared: &Shared) -> Vec<Reading> {
     let late = shared.unanswered.list();
     let named = late.into_iter().take(UNANSWERED_NAMED).map(|m| {
-        let (chat, message, stage) = (&m.chat_id, &m.message_id, &m.stage);
+        let (chat, message) = (&m.chat_id, &m.message_id);
         bad(Rule::Unanswered, &format!("{}/{message}", m.app), |lang| {
             say_in!(lang,
                 zh: "会话 {chat} 的消息 {message} 还没有答复，进展：{stage}",
-                en: "message {message} in chat {chat} is unanswered; stage: {stage}"
+                en: "message {message} in chat {chat} is unanswered; stage: {stage}",
+                stage = m.stage(lang)
             )
         })
     });

@@ -166,7 +166,7 @@ impl<'l> Shown<'l> {
             queues: queues(s, words),
             lanes: lanes(look),
             queue_max: look.config.limits.queue_max,
-            late: s.unanswered.iter().take(LATE_MAX).map(|late| look.late(late)).collect(),
+            late: s.unanswered.iter().take(LATE_MAX).map(|m| look.late(m, lang)).collect(),
             children: s.children.iter().map(|child| look.child(child)).collect(),
             rates: Rates {
                 app_second: governor.app_per_second,
@@ -224,11 +224,11 @@ impl Look {
         destinations.chain(heartbeat).collect()
     }
 
-    fn late<'l>(&'l self, late: &'l crate::unanswered::UnansweredMessage) -> Late<'l> {
+    fn late<'l>(&'l self, late: &'l crate::unanswered::UnansweredMessage, lang: Lang) -> Late<'l> {
         Late {
             message_id: &late.message_id,
             chat: self.chat(&late.chat_id),
-            stage: &late.stage,
+            stage: late.stage(lang),
             received_ms: late.received_ms,
             story: escaped(&late.event_id),
         }

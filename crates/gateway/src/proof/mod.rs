@@ -20,6 +20,10 @@ use std::time::Duration;
 use larkline_client::link::LinkStatus;
 use serde::{Deserialize, Serialize};
 
+use crate::both::{Both, told_in};
+use crate::say_in;
+use crate::words::{self, Lang};
+
 pub use repair::{handle, is_read_back, wanted};
 pub use watch::ProofWatch;
 
@@ -46,11 +50,20 @@ pub struct Proof {
     pub at_ms: Option<i64>,
     /// What was seen.
     pub detail: String,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail_zh: String,
 }
 
 impl Proof {
-    fn new(name: &str, standing: Standing, at_ms: Option<i64>, detail: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), standing, at_ms, detail: detail.into() }
+    fn new(name: &str, standing: Standing, at_ms: Option<i64>, seen: Both) -> Self {
+        let (detail, detail_zh) = (seen.en.into_owned(), seen.zh.into_owned());
+        Self { name: name.to_owned(), standing, at_ms, detail, detail_zh }
+    }
+
+    /// What was seen, for people.
+    pub fn detail(&self, lang: Lang) -> &str {
+        told_in(lang, &self.detail_zh, &self.detail)
     }
 }
 
@@ -89,14 +102,23 @@ impl Proofs {
     pub fn list(&self, link: &LinkStatus) -> Vec<Proof> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let pong = match (link.is_verified(), link.last_pong_at_ms) {
-            (true, at) => Proof::new("pong", Standing::Holds, at, "the server answers"),
+            (true, at) => {
+                let seen = Both::of("服务器有应答", "the server answers");
+                Proof::new("pong", Standing::Holds, at, seen)
+            }
             (false, at) => {
-                Proof::new("pong", Standing::Fails, at, format!("the link is {}", link.state))
+                let state = link.state.to_string();
+                let seen = Both::each(|lang| {
+                    let state = words::link_state(lang, &state);
+                    say_in!(lang, zh: "连接{state}", en: "the link is {state}")
+                });
+                Proof::new("pong", Standing::Fails, at, seen)
             }
         };
         let asked = |name: &str, told: Option<Proof>| {
+            let not_asked = Both::of("还没有询问", "not asked");
             let proof =
-                told.unwrap_or_else(|| Proof::new(name, Standing::Unknown, None, "not asked"));
+                told.unwrap_or_else(|| Proof::new(name, Standing::Unknown, None, not_asked));
             superseded(proof, link.last_event_at_ms)
         };
         vec![pong, asked("count", told.count), asked("history", told.history)]
@@ -106,12 +128,10 @@ impl Proofs {
 /// A failure that an event came after is over.
 fn superseded(proof: Proof, last_event_at_ms: Option<i64>) -> Proof {
     match (proof.standing, last_event_at_ms) {
-        (Standing::Fails, Some(event)) if proof.at_ms.is_some_and(|at| event > at) => Proof {
-            standing: Standing::Holds,
-            at_ms: Some(event),
-            detail: "an event came since".into(),
-            ..proof
-        },
+        (Standing::Fails, Some(event)) if proof.at_ms.is_some_and(|at| event > at) => {
+            let seen = Both::of("此后收到过事件", "an event came since");
+            Proof::new(&proof.name, Standing::Holds, Some(event), seen)
+        }
         _ => proof,
     }
 }
@@ -127,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_weakest_failing_proof_is_named_and_an_event_ends_a_failure() {
-        let proof = |name, standing, at| Proof::new(name, standing, Some(at), "");
+        let proof = |name, standing, at| Proof::new(name, standing, Some(at), Both::NOTHING);
         let proofs = [
             proof("pong", Standing::Holds, 9),
             proof("count", Standing::Fails, 5),

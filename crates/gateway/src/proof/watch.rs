@@ -13,6 +13,7 @@ use super::repair::Taken;
 use super::rhythm::{EVENTS_READ, Rhythm};
 use super::schedule::{LOSS_MIN, Reason, Schedule};
 use super::{Proof, Standing, Told};
+use crate::both::{Both, both};
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
 
@@ -21,7 +22,10 @@ const ON_ITS_WAY: Duration = Duration::from_secs(60);
 /// What a clock of ours and one of theirs may differ.
 const CLOCKS_MS: i64 = 5_000;
 /// Said of a history that was not compared.
-const OTHERS: &str = "another instance is connected: what did not come here may be in its hands";
+const OTHERS: Both = Both::of(
+    "另一个实例已连接：没有到这里的消息可能在它手里",
+    "another instance is connected: what did not come here may be in its hands",
+);
 
 /// Watches whether the link of one app hears.
 #[derive(Clone)]
@@ -108,7 +112,7 @@ impl ProofWatch {
         if held && reason != Reason::Start {
             let history = match others {
                 // What did not come here may be in its hands, and an agent takes minutes.
-                true => Proof::new("history", Standing::Unknown, Some(now_ms()), OTHERS.to_owned()),
+                true => Proof::new("history", Standing::Unknown, Some(now_ms()), OTHERS),
                 false => self.history(status, quiet).await,
             };
             held = history.standing != Standing::Fails;
@@ -127,35 +131,51 @@ impl ProofWatch {
     /// The platform's count, and whether it counts others than us.
     async fn count(&self, zeros: &mut u32) -> (Proof, bool) {
         let at = Some(now_ms());
-        let proof = |standing, detail: String| (Proof::new("count", standing, at, detail), false);
+        let proof = |standing, seen: Both| (Proof::new("count", standing, at, seen), false);
         let answer = self.app.api.connection_count().await;
         self.shared.answered(&self.app.name, "connection_count", &answer);
         let online = match answer {
             Ok(answer) => answer.data,
             // Older deployments do not know the call.
             Err(error) => {
-                return proof(Standing::Unknown, format!("the platform does not tell: {error}"));
+                let seen = both!(
+                    zh: "平台没有告知：{error}",
+                    en: "the platform does not tell: {error}"
+                );
+                return proof(Standing::Unknown, seen);
             }
         };
         *zeros = if online == 0 { *zeros + 1 } else { 0 };
         match online {
             0 if *zeros > 1 => {
-                proof(Standing::Fails, "the platform counts no connection of this app".to_owned())
+                let seen = Both::of(
+                    "平台没有统计到此应用的任何连接",
+                    "the platform counts no connection of this app",
+                );
+                proof(Standing::Fails, seen)
             }
             0 => {
-                proof(Standing::Unknown, "the platform counted none, and is asked again".to_owned())
+                let seen = Both::of(
+                    "平台没有统计到连接，将再次询问",
+                    "the platform counted none, and is asked again",
+                );
+                proof(Standing::Unknown, seen)
             }
-            1 => proof(Standing::Holds, "the platform counts one connection".to_owned()),
+            1 => {
+                let seen = Both::of("平台统计到一条连接", "the platform counts one connection");
+                proof(Standing::Holds, seen)
+            }
             _ => {
                 tracing::warn!(
                     app = self.app.name,
                     online,
                     "the platform counts other connections of this app: another instance takes part of the events; stop it, or wait a minute if this one was just restarted"
                 );
-                let detail = format!(
-                    "the platform counts {online} connections: another instance takes part of the events"
+                let seen = both!(
+                    zh: "平台统计到 {online} 条连接：另一个实例分走了一部分事件",
+                    en: "the platform counts {online} connections: another instance takes part of the events"
                 );
-                (proof(Standing::Holds, detail).0, true)
+                (proof(Standing::Holds, seen).0, true)
             }
         }
     }
@@ -163,29 +183,39 @@ impl ProofWatch {
     /// Compares the chat that was active last with the journal.
     async fn history(&self, status: &LinkStatus, quiet: Duration) -> Proof {
         let at = Some(now_ms());
-        let proof = |standing, detail: String| Proof::new("history", standing, at, detail);
+        let proof = |standing, seen: Both| Proof::new("history", standing, at, seen);
         let chats = history::chats(&self.shared, &self.app).await;
         let direct = chats.iter().find(|c| c.chat_type == "p2p");
         let Some(chat) = direct.or_else(|| chats.first()) else {
-            return proof(Standing::Unknown, "no chat is known yet".to_owned());
+            return proof(Standing::Unknown, Both::of("还不知道任何会话", "no chat is known yet"));
         };
         let on_its_way = i64::try_from(ON_ITS_WAY.min(quiet).as_millis()).unwrap_or(0);
         let stretch = Stretch { from_ms: status.since_ms, until_ms: now_ms() - on_its_way };
         match history::missing(&self.shared, &self.app, chat, stretch).await {
-            Err(error) => proof(Standing::Unknown, format!("the history cannot be read: {error}")),
+            Err(error) => {
+                let seen = both!(
+                    zh: "无法读取会话历史：{error}",
+                    en: "the history cannot be read: {error}"
+                );
+                proof(Standing::Unknown, seen)
+            }
             Ok(missing) if missing.is_empty() => {
-                proof(Standing::Holds, format!("all of {} is in the journal", chat.chat_id))
+                let seen = both!(
+                    zh: "会话 {chat} 的消息都在记录中",
+                    en: "all of {chat} is in the journal",
+                    chat = chat.chat_id
+                );
+                proof(Standing::Holds, seen)
             }
             Ok(missing) => {
                 let taken = history::take_in(&self.shared, &self.app, chat, &missing).await;
-                let detail = format!(
-                    "{} message(s) in {} never arrived; they were taken from its history, {} of them are handled",
-                    missing.len(),
-                    chat.chat_id,
-                    taken.repaired
+                let seen = both!(
+                    zh: "会话 {chat} 有 {n} 条消息没有到达；已从历史中取回，其中 {handled} 条会处理",
+                    en: "{n} message(s) in {chat} never arrived; they were taken from its history, {handled} of them are handled",
+                    n = missing.len(), chat = chat.chat_id, handled = taken.repaired
                 );
-                tracing::error!(app = self.app.name, chat_id = chat.chat_id, "{detail}");
-                proof(Standing::Fails, detail)
+                tracing::error!(app = self.app.name, chat_id = chat.chat_id, "{}", seen.en);
+                proof(Standing::Fails, seen)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkFault, LinkHandle, LinkStatus, Stage};
-use larkline_gateway::proof::{self, Proof, Standing};
+use larkline_gateway::proof::{self, Standing};
 use larkline_gateway::status::AppStatus;
 use larkline_gateway::words::link_state;
 use larkline_proto::link::State;
@@ -115,7 +115,8 @@ pub(super) fn running(report: &mut Report, app: &AppStatus, now_ms: i64) {
 /// What the gateway knows already about whether its link hears.
 fn proofs(app: &AppStatus) -> Check {
     const NAME: &str = "proofs";
-    if let Some(Proof { name, detail, .. }) = proof::weakest_failing(&app.proofs) {
+    if let Some(proof) = proof::weakest_failing(&app.proofs) {
+        let (name, detail) = (&proof.name, proof.detail(lang()));
         let what = say!(zh: "`{name}` 不成立：{detail}", en: "`{name}` fails: {detail}");
         return Check::fail(NAME, Class::Network, what).next(either(
             "网关会更换连接；若持续如此，请查找此应用的其他实例",

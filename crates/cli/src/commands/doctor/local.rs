@@ -372,7 +372,7 @@ fn unanswered(status: &Status) -> Check {
         return Check::pass(NAME, either("没有超时的消息", "no message is late"));
     }
     let line = |m: &UnansweredMessage| {
-        let (message, chat, stage) = (&m.message_id, &m.chat_id, &m.stage);
+        let (message, chat, stage) = (&m.message_id, &m.chat_id, m.stage(lang()));
         say!(zh: "{message}，会话 {chat}：{stage}", en: "{message} in {chat}: {stage}")
     };
     let notes = late.iter().take(LATE_TOLD).map(line).collect();

@@ -98,7 +98,7 @@ async fn shown(target: &ServiceTarget) -> Result<ExitStatus> {
             report.ready
         }
         Err(error) => {
-            output::note(&error.to_string());
+            output::note(&output::said(&error));
             false
         }
     };
