@@ -1,6 +1,6 @@
-//! The command line's help in Chinese. The English one is in `args`; headings and usage are clap's own.
+//! The command line's help in Chinese. The English one is in `args`, with clap's own headings.
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use larkline_gateway::words::Lang;
 
 use crate::args::Args;
@@ -9,10 +9,21 @@ use crate::lang::lang;
 /// The commands and flags, with help in the process's language.
 pub(crate) fn command() -> Command {
     match lang() {
-        Lang::Zh => chinese(Args::command(), ""),
+        Lang::Zh => {
+            let mut command = Args::command();
+            // What clap adds itself (`--help`, `help`) is there only then.
+            command.build();
+            chinese(command, "")
+        }
         Lang::En => Args::command(),
     }
 }
+
+/// As clap's own, with the heading of the usage in Chinese.
+const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+
+/// The command of clap's that shows the help of the others.
+const HELP: &str = "help";
 
 /// Replaces what the table has a text for, in a command and all below it.
 fn chinese(command: Command, path: &str) -> Command {
@@ -20,14 +31,66 @@ fn chinese(command: Command, path: &str) -> Command {
         Some(about) => command.about(about).long_about(about),
         None => command,
     };
-    let command = command.mut_args(|arg| match text(path, arg.get_id().as_str()) {
-        Some(help) => arg.help(help).long_help(help),
-        None => arg,
-    });
-    command.mut_subcommands(|below| {
-        let path = joined(path, below.get_name());
-        chinese(below, &path)
+    let command = command
+        .help_template(TEMPLATE)
+        .subcommand_help_heading("命令")
+        .subcommand_value_name("命令")
+        .mut_args(|arg| chinese_arg(arg, path));
+    command.mut_subcommands(|below| match below.get_name() {
+        HELP => chinese(below, path).about("显示这里或某个命令的帮助"),
+        name => {
+            let path = joined(path, name);
+            chinese(below, &path)
+        }
     })
+}
+
+/// An argument's text, and behind it what clap would add in English.
+fn chinese_arg(arg: Arg, path: &str) -> Arg {
+    let of_clap = match arg.get_id().as_str() {
+        HELP => Some("显示帮助"),
+        "version" => Some("显示版本"),
+        _ => None,
+    };
+    let Some(help) = text(path, arg.get_id().as_str()).or_else(|| text("", arg.get_id().as_str()))
+    else {
+        return match of_clap {
+            Some(help) => arg.help(help).long_help(help).help_heading(OPTIONS),
+            None => arg,
+        };
+    };
+    let help = help.to_owned() + &added(&arg);
+    let heading = if arg.is_positional() { "参数" } else { OPTIONS };
+    arg.help(help.clone())
+        .long_help(help)
+        .help_heading(heading)
+        .hide_env(true)
+        .hide_default_value(true)
+        .hide_possible_values(true)
+}
+
+/// Heading of the flags.
+const OPTIONS: &str = "选项";
+
+/// The variable, the default and the possible values of an argument.
+fn added(arg: &Arg) -> String {
+    let mut added = String::new();
+    if let Some(name) = arg.get_env() {
+        added += &format!(" [环境变量：{}]", name.display());
+    }
+    if !arg.get_action().takes_values() {
+        return added;
+    }
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
+    if !defaults.is_empty() {
+        added += &format!(" [默认：{}]", defaults.join("、"));
+    }
+    let values = arg.get_possible_values();
+    let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    if !values.is_empty() {
+        added += &format!(" [可以是：{}]", values.join("、"));
+    }
+    added
 }
 
 fn joined(path: &str, name: &str) -> String {

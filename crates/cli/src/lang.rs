@@ -4,6 +4,7 @@
 //! JSON is for programs: a process that was asked for it speaks English to its end. Logs are English
 //! anyway. `say!` writes a text in both languages side by side; one without the other does not compile.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use larkline_gateway::config::{Config, LANGUAGE_VARIABLE};
@@ -44,6 +45,21 @@ pub(crate) fn either<T>(zh: T, en: T) -> T {
 /// Takes the language of the environment: the key's own variable, else the locale.
 pub(crate) fn begin() {
     speak(of_environment(|name| std::env::var(name).ok()));
+    // Before it is parsed, so that even what is wrong with it is told to a program in English.
+    if asks_for_json(std::env::args_os()) {
+        written_as(Format::Json);
+    }
+}
+
+/// Whether a command line asks for JSON, as far as its own arguments go.
+fn asks_for_json(line: impl Iterator<Item = OsString>) -> bool {
+    let mut own = line.take_while(|word| word != "--");
+    let mut is_value = false;
+    own.any(|word| {
+        let asked = word == "--format=json" || is_value && word == "json";
+        is_value = word == "--format";
+        asked
+    })
 }
 
 /// What is asked for as JSON is for programs.
@@ -103,6 +119,14 @@ mod tests {
         assert_eq!(of(&[("LANG", "zh_CN.UTF-8"), ("LARKLINE__LANGUAGE", "en")]), Lang::En);
         assert_eq!(of(&[("LARKLINE__LANGUAGE", "zh")]), Lang::Zh);
         assert_eq!(of(&[("LANG", "zh_CN.UTF-8"), ("LARKLINE__LANGUAGE", "fr")]), Lang::Zh);
+    }
+
+    #[test]
+    fn json_is_asked_for_before_the_command_line_is_parsed() {
+        let asks = |line: &str| asks_for_json(line.split(' ').map(OsString::from));
+        assert!(asks("larkline --format json nonsense") && asks("larkline status --format=json"));
+        assert!(!asks("larkline --format human json"));
+        assert!(!asks("larkline job run -- tool --format json"), "that is the tool's");
     }
 
     #[test]

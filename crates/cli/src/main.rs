@@ -12,6 +12,7 @@ mod explain;
 mod help;
 mod output;
 mod qr;
+mod usage;
 mod words;
 
 use clap::FromArgMatches;
@@ -24,8 +25,11 @@ fn main() -> std::process::ExitCode {
     // A second installation is refused, which is as good: it is the same one.
     drop(rustls::crypto::ring::default_provider().install_default());
     lang::begin();
-    let read = help::command().get_matches();
-    let args = Args::from_arg_matches(&read).unwrap_or_else(|error| error.exit());
+    let read = help::command().try_get_matches();
+    let args = match read.and_then(|read| Args::from_arg_matches(&read)) {
+        Ok(args) => args,
+        Err(error) => return usage::told(&error),
+    };
     lang::written_as(args.format);
     if matches!(args.command, Command::Run(_))
         && let Err(error) = larkline_gateway::signals::hold()

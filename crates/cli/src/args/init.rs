@@ -8,6 +8,7 @@ use larkline_gateway::words::Lang;
 use url::Url;
 
 use super::seconds;
+use crate::lang::either;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
@@ -120,28 +121,36 @@ fn lang(text: &str) -> Result<Lang, String> {
     match text {
         "zh" => Ok(Lang::Zh),
         "en" => Ok(Lang::En),
-        _ => Err("zh or en".to_owned()),
+        _ => Err(either("应为 zh 或 en", "zh or en").to_owned()),
     }
 }
 
 /// Reads a platform.
 ///
 /// # Errors
-/// What may be written, in English: clap's own words are.
+/// What may be written.
 pub(crate) fn brand(text: &str) -> Result<Brand, String> {
     match text {
         "feishu" => Ok(Brand::Feishu),
         "lark" => Ok(Brand::Lark),
         _ => match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Brand::Own(url)),
-            _ => Err("feishu, lark, or an address with http:// or https://".to_owned()),
+            _ => Err(either(
+                "应为 feishu、lark，或以 http:// 或 https:// 开头的地址",
+                "feishu, lark, or an address with http:// or https://",
+            )
+            .to_owned()),
         },
     }
 }
 
 fn answerer(text: &str) -> Result<Answerer, String> {
-    let all = "echo, agent:claude, agent:codex, llm:qwen, llm:qwen-intl, llm:deepseek, llm:openai \
-        (each with /MODEL behind it, or without), or command:PROGRAM";
+    let all = either(
+        "应为 echo、agent:claude、agent:codex、llm:qwen、llm:qwen-intl、llm:deepseek、llm:openai\
+         （llm 之后可以加 /模型），或 command:程序",
+        "echo, agent:claude, agent:codex, llm:qwen, llm:qwen-intl, llm:deepseek, llm:openai \
+         (each with /MODEL behind it, or without), or command:PROGRAM",
+    );
     match text.split_once(':').unwrap_or((text, "")) {
         ("echo", "") => Ok(Answerer::Echo),
         ("agent", "claude") => Ok(Answerer::Agent("claude")),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::size;
+use crate::lang::either;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServiceAction {
@@ -97,6 +98,10 @@ fn unit_name(text: &str) -> Result<String, String> {
     match !text.is_empty() && text.len() <= 64 && text.chars().all(plain) && !text.starts_with('-')
     {
         true => Ok(text.to_owned()),
-        false => Err("use letters, digits, - and _, at most 64".to_owned()),
+        false => Err(either(
+            "请用字母、数字、- 和 _，最多 64 个，不以 - 开头",
+            "use letters, digits, - and _, at most 64",
+        )
+        .to_owned()),
     }
 }
