@@ -8,11 +8,13 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use larkline_gateway::admin::client::ClientError;
+use larkline_gateway::causes;
 use larkline_gateway::config::ConfigErrors;
 use larkline_gateway::instance::LockError;
 use larkline_gateway::log::LogError;
 use larkline_gateway::run_error::RunError;
 use larkline_gateway::words::Lang;
+use larkline_sim::SimError;
 use serde::Serialize;
 
 use crate::args::Format;
@@ -82,8 +84,26 @@ pub(crate) fn said(error: &(dyn std::error::Error + 'static)) -> String {
         error.downcast_ref().map(|error: &LockError| error.said(lang)),
         error.downcast_ref().map(|error: &ClientError| error.said(lang)),
         error.downcast_ref().map(|error: &LogError| error.said(lang)),
+        error.downcast_ref().map(|error| causes::api(lang, error)),
+        error.downcast_ref().map(|error| causes::net(lang, error)),
+        error.downcast_ref().map(|error| causes::dial(lang, error)),
+        error.downcast_ref().map(|error| causes::store(lang, error)),
+        error.downcast_ref().map(sim),
     ];
     ours.into_iter().flatten().next().unwrap_or_else(|| error.to_string())
+}
+
+/// Why a simulator did not start.
+fn sim(error: &SimError) -> String {
+    match (lang(), error) {
+        (Lang::Zh, SimError::Listen { address, .. }) => {
+            format!("无法在 {address} 监听；请换一个地址，或用端口 0")
+        }
+        (Lang::Zh, SimError::Speed(speed)) => {
+            format!("时钟不能以 {speed} 倍运行；请给出 0.01 到 1000000 之间的数")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// The meaning and the next step of an error that does not name one itself, in the operator's language.

@@ -10,6 +10,7 @@ pub mod both;
 pub mod callback;
 pub mod card;
 pub mod cards;
+pub mod causes;
 pub mod chat_watch;
 pub mod clock;
 pub mod commands;

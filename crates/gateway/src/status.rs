@@ -281,6 +281,7 @@ impl Status {
         self.unanswered.iter_mut().for_each(|late| late.stage_zh.clear());
         let proofs = self.apps.iter_mut().flat_map(|app| &mut app.proofs);
         proofs.for_each(|proof| proof.detail_zh.clear());
+        self.isolation.why_not_zh = None;
     }
 
     /// Why it is not ready, one sentence a reason; [`Status::not_ready`] has the English ones.

@@ -78,8 +78,8 @@ fn warn(config: &Config, color: bool) {
 fn checked(config: &Config) -> String {
     let mut lines = config.policy_lines(lang::lang());
     lines.push(match &config.file {
-        Some(file) => format!("ok: {}", file.display()),
-        None => say!(zh: "ok：没有配置文件，全部来自环境变量", en: "ok: no file, everything from the environment"),
+        Some(file) => say!(zh: "有效：{file}", en: "ok: {file}", file = file.display()),
+        None => say!(zh: "有效：没有配置文件，全部来自环境变量", en: "ok: no file, everything from the environment"),
     });
     lines.join("\n")
 }

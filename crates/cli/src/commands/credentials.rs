@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use larkline_client::{ApiClient, ApiError, ApiErrorKind, Dialer, FEISHU, LARK, Secret};
+use larkline_gateway::causes;
 use larkline_proto::api::Endpoint;
 use larkline_proto::id::AppId;
 use url::Url;
 
 use crate::exit::Class;
-use crate::lang::either;
+use crate::lang::{either, lang};
 
 /// Credentials, and where they are tried.
 pub(crate) struct Trial<'a> {
@@ -63,7 +64,7 @@ impl Trial<'_> {
             ),
             None => {
                 let class = Class::of_api(error);
-                return Refused { class, what: error.to_string(), next: None };
+                return Refused { class, what: causes::api(lang(), error), next: None };
             }
         };
         Refused { class, what: said(error), next: Some(next) }
@@ -130,6 +131,7 @@ fn which(error: &ApiError) -> Option<Wrong> {
 }
 
 fn said(error: &ApiError) -> String {
-    let text = error.to_string();
-    text.rsplit_once("; ").map_or_else(|| text.clone(), |(what, _)| what.to_owned())
+    let text = causes::api(lang(), error);
+    let step = either("；", "; ");
+    text.rsplit_once(step).map_or_else(|| text.clone(), |(what, _)| what.to_owned())
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::ask::{self, Gateway};
 use crate::args::{Format, ProbeArgs};
 use crate::exit::{ExitStatus, Yours};
-use crate::lang::lang;
+use crate::lang::{either, lang};
 use crate::output;
 
 /// How long the reaction's own event may take before a person is asked, and how often it is
@@ -32,7 +32,7 @@ pub(crate) async fn run(
 ) -> Result<ExitStatus> {
     let gateway = Gateway::of(&ask::load(file)?);
     let request = ProbeRequest { app: args.app.clone(), chat: args.chat };
-    let probe: ProbeStarted = gateway.post("/v1/probe", &request).await?;
+    let mut probe: ProbeStarted = gateway.post("/v1/probe", &request).await?;
     let begun = Instant::now();
     let path = format!("/v1/probe/{}/{}", args.app.as_deref().unwrap_or("-"), probe.nonce);
     let mut asked = false;
@@ -50,6 +50,7 @@ pub(crate) async fn run(
             output::note(&request_of(&probe));
         }
     };
+    probe.reaction_error_zh = None;
     let report = json!({"probe": probe, "returned": returned, "round_trip_ms": round_trip(&probe, &returned)});
     output::show(format, &report, |_| told(&probe, &returned))?;
     Ok(ExitStatus::Ok)
@@ -77,7 +78,8 @@ fn told(probe: &ProbeStarted, returned: &Returned) -> String {
 }
 
 fn request_of(probe: &ProbeStarted) -> String {
-    let why = match &probe.reaction_error {
+    let error_zh = probe.reaction_error_zh.as_ref().or(probe.reaction_error.as_ref());
+    let why = match either(error_zh, probe.reaction_error.as_ref()) {
         Some(error) => say!(
             zh: "机器人无法给自己的消息添加表情回复（{error}）",
             en: "the bot cannot react to its own message ({error})"

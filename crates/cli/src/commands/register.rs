@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use larkline_client::registration::{Offer, Registered, Registrar, RegistrationError, Wanted};
+use larkline_gateway::causes;
 use larkline_gateway::needs::{Kind, Need};
 use larkline_proto::id::AppId;
 use tokio::time::{Instant, sleep};
 
 use crate::exit::{Class, Failed};
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::{output, qr};
 
 /// Codes offered one after the other; each works for ten minutes.
@@ -107,7 +108,10 @@ fn failed(error: RegistrationError) -> Failed {
             Class::PlatformConfig,
             match last {
                 None => either("没有人扫码", "nobody scanned a code").to_owned(),
-                Some(last) => say!(zh: "没有得到回答：{last}", en: "there was no answer: {last}"),
+                Some(last) => say!(
+                    zh: "没有得到回答：{last}", en: "there was no answer: {last}",
+                    last = causes::api(lang(), &last)
+                ),
             },
             either("准备好手机后再运行一次", "run it again when a phone is at hand"),
         ),
@@ -121,7 +125,10 @@ fn failed(error: RegistrationError) -> Failed {
         ),
         RegistrationError::Call(call) => (
             Class::of_api(&call),
-            say!(zh: "账号主机没有给出回答：{call}", en: "the host of accounts gave no answer: {call}"),
+            say!(
+                zh: "账号主机没有给出回答：{call}", en: "the host of accounts gave no answer: {call}",
+                call = causes::api(lang(), &call)
+            ),
             either(
                 "请检查到账号主机的网络和代理（[network]，init 用 --proxy 和 --ca-file），或在开发者后台手工设置",
                 "check network and proxy to the host of accounts ([network]; for init --proxy and --ca-file), or set the app up in the console by hand",

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use larkline_gateway::words::Lang;
 use larkline_sim::{AppSpec, ClientConfig, Limits, Script, Sim, SimError, SimOptions};
 
 use crate::args::SimArgs;
 use crate::exit::{ExitStatus, Yours};
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::output;
 
 /// Serves until Ctrl-C, or until a script has ended. Without a script the URL is the one line on
@@ -60,7 +61,16 @@ fn read(path: &Path) -> Result<Script> {
             path = path.display()
         ))
     })?;
-    Script::parse(&text).map_err(|e| Yours(format!("{}: {e}", path.display())).into())
+    Script::parse(&text).map_err(|e| {
+        let path = path.display();
+        let text = match lang() {
+            Lang::Zh => {
+                format!("{path} 第 {} 行：{}；脚本的写法见 docs/simulator.md", e.line, e.what)
+            }
+            Lang::En => format!("{path}: {e}"),
+        };
+        Yours(text).into()
+    })
 }
 
 async fn start(args: &SimArgs, script: Option<&Script>) -> Result<Sim> {
@@ -79,7 +89,7 @@ async fn start(args: &SimArgs, script: Option<&Script>) -> Result<Sim> {
         ..defaults
     };
     match Sim::start(options).await {
-        Err(error @ SimError::Speed(_)) => Err(Yours(error.to_string()).into()),
+        Err(error @ SimError::Speed(_)) => Err(Yours(output::said(&error)).into()),
         started => started.with_context(|| {
             say!(
                 zh: "无法在 {address} 上提供服务；请用 --listen 换一个地址",

@@ -186,7 +186,8 @@ fn isolation(i: &Isolation) -> String {
         true => either("一次全部结束（cgroup）", "in one stroke (cgroup)"),
         false => either("逐个进程结束", "process by process"),
     };
-    let why = i.why_not.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    let why =
+        i.why_not(lang()).map_or_else(String::new, |why| say!(zh: "（{why}）", en: " ({why})"));
     say!(
         zh: "内存{memory}，进程数{pids}，处理器{cpu}，{end}{why}",
         en: "memory {memory}, processes {pids}, processor {cpu}, ended {end}{why}"

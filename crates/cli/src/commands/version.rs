@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::exit::ExitStatus;
+use crate::lang::{either, padded};
 use crate::output;
+
+/// Where the versions start.
+const COLUMNS: usize = 10;
 
 /// Prints the versions that matter in a report.
 pub(crate) fn run(format: Format) -> Result<ExitStatus> {
@@ -14,11 +18,25 @@ pub(crate) fn run(format: Format) -> Result<ExitStatus> {
         v.as_object()
             .into_iter()
             .flatten()
-            .map(|(name, value)| format!("{name:<10}{}", value.as_str().unwrap_or_default()))
+            .map(|(name, value)| padded(label(name), COLUMNS) + value.as_str().unwrap_or_default())
             .collect::<Vec<_>>()
             .join("\n")
     })?;
     Ok(ExitStatus::Ok)
+}
+
+/// What a version is of, for people.
+fn label(name: &str) -> &str {
+    let zh = match name {
+        "commit" => "提交",
+        "larkline" => "版本",
+        "protocol" => "协议",
+        "store" => "存储",
+        "target" => "平台",
+        "tls" => "TLS 库",
+        other => other,
+    };
+    either(zh, name)
 }
 
 /// The versions by name.

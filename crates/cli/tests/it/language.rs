@@ -1,11 +1,13 @@
 //! People read Chinese or English by setting; programs and logs read English.
 
-use crate::rig::{ECHO, Rig, text};
+use larkline_sim::Fault;
+
+use crate::rig::{ECHO, Rig, WORK, text};
 
 const CHINESE: (&str, &str) = ("LANG", "zh_CN.UTF-8");
 
 /// What a command prints in an environment of a Chinese locale.
-async fn in_chinese(rig: &Rig, args: &[&str]) -> String {
+pub(crate) async fn in_chinese(rig: &Rig, args: &[&str]) -> String {
     let output = rig.command().args(args).env(CHINESE.0, CHINESE.1).output().await.unwrap();
     text(&output.stdout) + &text(&output.stderr)
 }
@@ -38,7 +40,7 @@ fn configure(rig: &Rig, language: &str) {
 }
 
 /// Whether somebody who reads Chinese alone finds something in a line.
-fn is_chinese(line: &str) -> bool {
+pub(crate) fn is_chinese(line: &str) -> bool {
     line.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
@@ -128,6 +130,94 @@ async fn the_policy_and_the_origins_of_values_are_chinese_and_the_log_is_not() {
     rig.ready().await;
     assert!(rig.log().contains("policy: 1 route"), "{}", rig.log());
     assert!(!is_chinese(&rig.log()), "{}", rig.log());
+}
+
+#[tokio::test]
+async fn how_far_a_late_message_came_is_chinese_and_its_json_is_not() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let site = format!("127.0.0.1:{}", crate::listener::free_port());
+    let config = WORK.replace("senders", "answer_within = \"1s\"\nsenders");
+    let mut rig = Rig::new(&format!("{config}\n[server]\nhttp = \"{site}\"\n")).await;
+    rig.script("work", "until [ -e go ]; do sleep 0.05; done; echo done");
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.say(&rig.guest, "hello?");
+    rig.until("the alert", async || in_chinese(&rig, &["alerts"]).await.contains("unanswered"))
+        .await;
+    let stage = "处理器 work 正在处理，第 1 次尝试";
+    let status = in_chinese(&rig, &["status"]).await;
+    let late = format!("超时      {}，会话 {}，已 ", said.message_id, said.chat_id);
+    let line = status.lines().find(|line| line.starts_with(&late)).expect(&status);
+    assert!(line.ends_with(&format!("：{stage}")), "{line}");
+    for command in ["alerts", "doctor"] {
+        let told = in_chinese(&rig, &[command]).await;
+        assert!(told.contains(stage), "{command}: {told}");
+    }
+    let page = reqwest::get(format!("http://{site}/?lang=zh")).await.unwrap().text().await.unwrap();
+    assert!(page.contains(stage), "{page}");
+    let json = rig.json(&["status"]).await;
+    assert_eq!(json["unanswered"][0]["stage"], "handler work is at work, attempt 1");
+    assert!(json["unanswered"][0].get("stage_zh").is_none(), "{json}");
+    std::fs::write(rig.path("go"), "").unwrap();
+}
+
+#[tokio::test]
+async fn what_a_proof_of_the_link_saw_is_chinese_and_its_json_is_not() {
+    let quick =
+        "[link]\nsuspect_after = \"1s\"\nbackoff_quick = \"100ms\"\nbackoff_first = \"100ms\"\n";
+    let rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    rig.fault(Fault::OnlineCount { count: 0 });
+    let saw = "证明 `count` 不成立：平台没有统计到此应用的任何连接";
+    rig.until("the failing proof", async || in_chinese(&rig, &["status"]).await.contains(saw))
+        .await;
+    rig.until("the diagnosis", async || {
+        let told = in_chinese(&rig, &["doctor", "--timeout", "20"]).await;
+        told.contains("`count` 不成立：平台没有统计到此应用的任何连接")
+    })
+    .await;
+    rig.until("the alert", async || {
+        in_chinese(&rig, &["alerts"]).await.contains("平台没有统计到此应用的任何连接")
+    })
+    .await;
+    rig.until("the English one", async || {
+        let json = in_chinese(&rig, &["status", "--format", "json"]).await;
+        json.contains("the platform counts no connection of this app") && !json.contains("_zh")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn errors_of_the_crates_below_are_told_in_chinese() {
+    let rig = Rig::start(ECHO).await;
+    let told = in_chinese(&rig, &["probe", "--chat", "oc_none"]).await;
+    assert!(told.starts_with("错误：发送：send 失败：code 230001 "), "{told}");
+    assert!(told.lines().last().unwrap().starts_with("  下一步："), "{told}");
+    let taken = rig.sim.address().to_string();
+    let told = in_chinese(&rig, &["sim", "--listen", &taken]).await;
+    assert!(told.contains("请换一个地址，或用端口 0") && told.lines().all(is_chinese), "{told}");
+    std::fs::write(rig.path("ca.pem"), "no certificate").unwrap();
+    std::fs::write(rig.path("secret"), "s").unwrap();
+    let told = in_chinese(
+        &rig,
+        &[
+            "init",
+            "--app-id",
+            "cli_a1b2c3d4e5f60718",
+            "--ca-file",
+            "ca.pem",
+            "--app-secret-file",
+            "secret",
+            "--yes",
+            "--output",
+            "new.toml",
+        ],
+    )
+    .await;
+    assert!(told.contains(" 不是 PEM：") && told.lines().all(is_chinese), "{told}");
+    let told = in_chinese(&rig, &["version"]).await;
+    assert!(told.lines().all(is_chinese), "{told}");
+    let told = in_chinese(&rig, &["config", "check"]).await;
+    assert!(told.lines().all(is_chinese), "{told}");
 }
 
 /// One of each mistake, as many as one file can hold.

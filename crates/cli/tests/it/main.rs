@@ -59,3 +59,4 @@ mod verdicts;
 mod waiting;
 mod watch;
 mod ways;
+mod wrong_usage;

@@ -14,12 +14,13 @@ use uuid::Uuid;
 
 use super::server::{Admin, Refusal};
 use crate::both::{Both, both};
+use crate::causes;
 use crate::clock::{ms, now_ms};
 use crate::governor::{Hint, Permit};
 use crate::probe::Returned;
 use crate::say_in;
 use crate::shared::AppRuntime;
-use crate::words::link_state;
+use crate::words::{Lang, link_state};
 
 /// How long a permit is waited for: a chat that is busy for longer is no chat to probe.
 const PERMIT_WAIT: Duration = Duration::from_secs(5);
@@ -52,6 +53,9 @@ pub struct ProbeStarted {
     pub reacted_at_ms: i64,
     /// Why there is no reaction of our own, when there is none.
     pub reaction_error: Option<String>,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction_error_zh: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -94,8 +98,11 @@ pub(super) async fn start(
     let to = ReceiveId::Chat(request.chat.as_str().into());
     let permit = permit(app, &request.chat).await?;
     let sent = app.api.send(&to, &Outgoing::text(&words), &nonce).await;
-    let sent = settled(&admin, app, "send", permit, sent)
-        .map_err(|e| Refusal(StatusCode::BAD_GATEWAY, both!(zh: "发送：{e}", en: "post: {e}")))?;
+    let sent = settled(&admin, app, "send", permit, sent).map_err(|error| {
+        let error = Both::each(|lang| causes::api(lang, &error));
+        let text = both!(zh: "发送：{error}", en: "post: {error}"; error = error);
+        Refusal(StatusCode::BAD_GATEWAY, text)
+    })?;
     let posted = begun.elapsed();
     let message = sent.data.message_id;
     admin.shared.probes.posted(&nonce, message.clone());
@@ -108,7 +115,8 @@ pub(super) async fn start(
         message_id: message.to_string(),
         posted_ms: u64::try_from(ms(posted)).unwrap_or(0),
         reacted_at_ms,
-        reaction_error: reaction_error.map(|e| e.to_string()),
+        reaction_error: reaction_error.as_ref().map(ToString::to_string),
+        reaction_error_zh: reaction_error.map(|e| causes::api(Lang::Zh, &e)),
     }))
 }
 

@@ -14,6 +14,7 @@ use super::rhythm::{EVENTS_READ, Rhythm};
 use super::schedule::{LOSS_MIN, Reason, Schedule};
 use super::{Proof, Standing, Told};
 use crate::both::{Both, both};
+use crate::causes;
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
 
@@ -138,9 +139,11 @@ impl ProofWatch {
             Ok(answer) => answer.data,
             // Older deployments do not know the call.
             Err(error) => {
+                let error = Both::each(|lang| causes::api(lang, &error));
                 let seen = both!(
                     zh: "平台没有告知：{error}",
-                    en: "the platform does not tell: {error}"
+                    en: "the platform does not tell: {error}";
+                    error = error
                 );
                 return proof(Standing::Unknown, seen);
             }
@@ -193,9 +196,11 @@ impl ProofWatch {
         let stretch = Stretch { from_ms: status.since_ms, until_ms: now_ms() - on_its_way };
         match history::missing(&self.shared, &self.app, chat, stretch).await {
             Err(error) => {
+                let error = Both::each(|lang| causes::api(lang, &error));
                 let seen = both!(
                     zh: "无法读取会话历史：{error}",
-                    en: "the history cannot be read: {error}"
+                    en: "the history cannot be read: {error}";
+                    error = error
                 );
                 proof(Standing::Unknown, seen)
             }

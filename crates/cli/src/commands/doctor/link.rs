@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use larkline_client::link::{self, LinkFault, LinkHandle, LinkStatus, Stage};
+use larkline_gateway::causes;
 use larkline_gateway::proof::{self, Standing};
 use larkline_gateway::status::AppStatus;
 use larkline_gateway::words::link_state;
@@ -43,6 +44,7 @@ pub(super) async fn count(
     let online = match patient.api.connection_count().await {
         Ok(answer) => answer.data,
         Err(error) => {
+            let error = causes::api(lang(), &error);
             let why = say!(zh: "平台没有告知：{error}", en: "the platform does not tell: {error}");
             let check = Check::skip(NAME, why);
             report.add(check.took(started.elapsed()));

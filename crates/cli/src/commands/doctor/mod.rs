@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use larkline_client::{Dialer, FEISHU, LARK, NetOptions, redacted_url};
+use larkline_gateway::causes;
 use larkline_gateway::status::{AppStatus, Status};
 use url::Url;
 
@@ -34,7 +35,7 @@ use self::platform::Patient;
 use self::report::{Check, Report, Verdict};
 use crate::args::{DoctorArgs, Format};
 use crate::exit::{Class, ExitStatus};
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::words;
 
 /// Where the platform of each brand is.
@@ -120,7 +121,7 @@ fn dialer(report: &mut Report, options: &NetOptions) -> Option<Dialer> {
         Ok(dialer) => return Some(dialer),
         Err(error) => error,
     };
-    report.add(Check::fail_as("settings", Class::LocalFault, &error.to_string()));
+    report.add(Check::fail_as("settings", Class::LocalFault, &causes::net(lang(), &error)));
     Dialer::new(&NetOptions { ca_files: Vec::new(), ..options.clone() }).ok()
 }
 

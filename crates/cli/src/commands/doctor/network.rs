@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use larkline_client::{DialError, DialStage, Dialer, Trace, redacted_url};
+use larkline_gateway::causes;
 use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::report::{Check, Report};
 use crate::exit::Class;
-use crate::lang::either;
+use crate::lang::{either, lang};
 
 /// A clock that is further off breaks certificates and signatures soon.
 const SKEW_MAX_S: i64 = 300;
@@ -123,7 +124,7 @@ fn refused(error: &DialError, proxy_steps: usize) -> Check {
             stage.as_str()
         }
     };
-    let check = Check::fail_as(name, Class::of_dial(error), &error.to_string());
+    let check = Check::fail_as(name, Class::of_dial(error), &causes::dial(lang(), error));
     match std::error::Error::source(error) {
         Some(source) => check.notes(vec![source.to_string()]),
         None => check,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use larkline_client::link::{self, LinkOptions};
 use larkline_client::{Answer, ApiClient, Dialer};
+use larkline_gateway::causes;
 use larkline_gateway::config::{App, Config};
 use larkline_proto::id::ChatId;
 use tokio::time::Instant;
@@ -13,7 +14,7 @@ use url::Url;
 use super::report::{Check, Report};
 use crate::commands::credentials::{self, Refused, Trial};
 use crate::exit::Class;
-use crate::lang::either;
+use crate::lang::{either, lang};
 
 /// Chats of routes that are asked about: each is a call.
 const CHATS_ASKED: usize = 20;
@@ -103,7 +104,7 @@ pub(super) async fn bot(report: &mut Report, patient: &Patient<'_>) {
     const NAME: &str = "bot";
     let started = Instant::now();
     let check = match patient.api.bot_info().await {
-        Err(error) => Check::fail_as(NAME, Class::of_api(&error), &error.to_string()),
+        Err(error) => Check::fail_as(NAME, Class::of_api(&error), &causes::api(lang(), &error)),
         Ok(bot) if bot.data.activate_status == ENABLED => {
             let (name, id) = (&bot.data.name, &bot.data.open_id);
             Check::pass(NAME, say!(zh: "{name}（{id}）已启用", en: "{name} ({id}) is enabled"))

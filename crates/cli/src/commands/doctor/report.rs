@@ -73,9 +73,9 @@ impl Check {
     }
 
     /// A failure in the words of an error, whose part after the last semicolon says what to do. Those
-    /// of libraries are English; in Chinese, what is known about the error stands beside it.
+    /// of the system are English; in Chinese, what is known about the error stands beside it.
     pub(super) fn fail_as(name: &'static str, class: Class, error: &str) -> Self {
-        let parts = error.rsplit_once("; ").or_else(|| error.rsplit_once('；'));
+        let parts = error.rsplit_once('；').or_else(|| error.rsplit_once("; "));
         let check = match parts {
             Some((what, next)) => Self::fail(name, class, what).next(next),
             None => Self::fail(name, class, error),

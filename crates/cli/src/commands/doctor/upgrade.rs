@@ -14,7 +14,7 @@ use super::{link, local};
 use crate::commands::ask::Gateway;
 use crate::exit::Class;
 use crate::lang::either;
-use crate::output::age;
+use crate::output::{self, age};
 
 /// How often a link that is not verified yet is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -30,7 +30,8 @@ pub(super) async fn check(report: &mut Report, config: &Config, patience: Durati
     let status = match settled(&gateway, patience).await {
         Ok(status) => status,
         Err(error) => {
-            let check = Check::fail("instance", Class::LocalFault, error.to_string());
+            let what = output::said(error.as_ref());
+            let check = Check::fail("instance", Class::LocalFault, what);
             report.add(check.next(either(
                 "请启动网关；若它拒绝启动，`larkline service logs` 显示原因",
                 "start the gateway; if it refuses, `larkline service logs` tells why",
@@ -151,7 +152,7 @@ async fn sessions(gateway: &Gateway) -> Check {
     let query = SessionQuery { limit: SESSIONS, ..SessionQuery::default() };
     let all: Vec<Session> = match gateway.get("/v1/sessions", &query).await {
         Ok(all) => all,
-        Err(error) => return Check::fail(NAME, Class::LocalFault, error.to_string()),
+        Err(error) => return Check::fail(NAME, Class::LocalFault, output::said(error.as_ref())),
     };
     let count = |state| all.iter().filter(|session| session.state == state).count();
     let lost =

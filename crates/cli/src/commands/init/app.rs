@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use larkline_client::registration::{Accounts, Registrar};
 use larkline_client::{Dialer, LARK, Secret};
+use larkline_gateway::causes;
 use larkline_gateway::config::{App, Config};
 use larkline_gateway::needs;
 use larkline_proto::id::AppId;
@@ -17,7 +18,7 @@ use crate::args::{Brand, InitArgs};
 use crate::commands::credentials::{self, Refused, Trial};
 use crate::commands::register;
 use crate::exit::{Class, Failed, Yours};
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::output;
 
 /// How often a person may paste credentials that are refused.
@@ -35,8 +36,8 @@ pub(super) async fn find(
     draft: &mut Draft,
 ) -> Result<()> {
     let config = place.check_without_secret(&draft.text())?;
-    let dialer =
-        Dialer::new(&config.network.to_net_options()).map_err(|error| local(error.to_string()))?;
+    let dialer = Dialer::new(&config.network.to_net_options())
+        .map_err(|error| local(causes::net(lang(), &error)))?;
     match asker.way(args)? {
         Way::Scan => scan(args, place, draft, &config, dialer).await,
         Way::Known(app_id, secret) => {

@@ -16,6 +16,8 @@ use uuid::Uuid;
 use super::cgroup::{Controllers, Group};
 use super::launch::{Launcher, SHELL};
 use super::tree;
+use crate::both::{Both, both, told_in};
+use crate::words::Lang;
 
 /// The group into which the gateway moves itself: one that holds processes may not limit the
 /// groups within.
@@ -60,6 +62,17 @@ pub struct Isolation {
     pub place: String,
     /// Why something of this is missing.
     pub why_not: Option<String>,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not_zh: Option<String>,
+}
+
+impl Isolation {
+    /// Why something of this is missing, for people.
+    pub fn why_not(&self, lang: Lang) -> Option<&str> {
+        let zh = self.why_not_zh.as_deref().unwrap_or_default();
+        self.why_not.as_deref().map(|en| told_in(lang, zh, en))
+    }
 }
 
 /// Where the groups of children are made.
@@ -101,7 +114,7 @@ fn born_ms(mark: &str) -> Option<i64> {
 pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Option<Groups>) {
     let tried = match isolating {
         Isolating::Auto => groups(),
-        Isolating::Off => Err("control groups are switched off".to_owned()),
+        Isolating::Off => Err(Both::of("控制组已关闭", "control groups are switched off")),
     };
     let session = launcher.has_session();
     match tried {
@@ -109,6 +122,8 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
             let Controllers { memory, pids, cpu } = groups.on;
             let place = groups.base.display().to_string();
             let why_not = missing(groups.on, held(&groups.base));
+            let (why_not, why_not_zh) =
+                why_not.map(|why| (why.en.into_owned(), why.zh.into_owned())).unzip();
             tracing::info!(
                 place,
                 kill,
@@ -119,9 +134,13 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
                 why_not,
                 "children run in control groups of their own; what they cannot do is watched"
             );
-            (Isolation { kill, memory, pids, cpu, session, place, why_not }, Some(groups))
+            (
+                Isolation { kill, memory, pids, cpu, session, place, why_not, why_not_zh },
+                Some(groups),
+            )
         }
-        Err(why_not) => {
+        Err(why) => {
+            let (why_not, why_not_zh) = (why.en.into_owned(), Some(why.zh.into_owned()));
             tracing::info!(
                 session,
                 why_not,
@@ -129,25 +148,39 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
             );
             let (kill, memory, pids, cpu) = (false, false, false, false);
             let (place, why_not) = (String::new(), Some(why_not));
-            (Isolation { kill, memory, pids, cpu, session, place, why_not }, None)
+            (Isolation { kill, memory, pids, cpu, session, place, why_not, why_not_zh }, None)
         }
     }
 }
 
 /// Which limits the kernel does not hold, and why, when it is known.
-fn missing(on: Controllers, shared: bool) -> Option<String> {
+fn missing(on: Controllers, shared: bool) -> Option<Both> {
     let held = [on.memory, on.pids, on.cpu];
     let names: Vec<&str> =
         WANTED.iter().zip(held).filter(|(_, on)| !on).map(|(name, _)| *name).collect();
-    let why = if shared { "; other processes share the gateway's own group" } else { "" };
-    (!names.is_empty()).then(|| format!("not held by the kernel here: {}{why}", names.join(", ")))
+    let why = match shared {
+        true => Both::of(
+            "；网关所在的组里还有其他进程",
+            "; other processes share the gateway's own group",
+        ),
+        false => Both::NOTHING,
+    };
+    (!names.is_empty()).then(|| {
+        both!(
+            zh: "内核在这里不限制：{names}{why}",
+            en: "not held by the kernel here: {names}{why}",
+            names = names.join(", "); why = why
+        )
+    })
 }
 
 /// A place where groups can be made, and whether what is in them can be killed in one stroke.
-fn groups() -> Result<(Groups, bool), String> {
-    let read = |path| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+fn groups() -> Result<(Groups, bool), Both> {
+    let read = |path| {
+        fs::read_to_string(path).map_err(|error| Both::same(format_args!("{path}: {error}")))
+    };
     let own = own(&read("/proc/self/cgroup")?, &read("/proc/self/mountinfo")?)?;
-    let mut why_not = String::new();
+    let mut why_not = Both::NOTHING;
     for base in places(&own) {
         match prove(&base) {
             Ok(kill) => {
@@ -155,18 +188,24 @@ fn groups() -> Result<(Groups, bool), String> {
                 let on = enable(&base, (base == own).then_some(&gateway));
                 return Ok((Groups::new(base, on), kill));
             }
-            Err(error) => why_not = format!("{} cannot be used: {error}", base.display()),
+            Err(error) => {
+                why_not = both!(
+                    zh: "{base} 不能使用：{error}",
+                    en: "{base} cannot be used: {error}",
+                    base = base.display()
+                );
+            }
         }
     }
     Err(why_not)
 }
 
 /// The folder of this process' own group.
-fn own(cgroup: &str, mountinfo: &str) -> Result<PathBuf, String> {
-    let path = cgroup
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .ok_or("this kernel has no control groups of version 2")?;
+fn own(cgroup: &str, mountinfo: &str) -> Result<PathBuf, Both> {
+    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::")).ok_or(Both::of(
+        "此内核没有第 2 版的控制组",
+        "this kernel has no control groups of version 2",
+    ))?;
     // Its name in here may lie outside of what is mounted in here.
     let below = |(root, at): (PathBuf, PathBuf)| {
         let rest = Path::new(path).strip_prefix(root).ok()?;
@@ -174,7 +213,12 @@ fn own(cgroup: &str, mountinfo: &str) -> Result<PathBuf, String> {
         inside.then(|| at.join(rest))
     };
     let mut mounts = mountinfo.lines().filter_map(mount).filter_map(below);
-    mounts.next().ok_or_else(|| format!("{path} is in no cgroup2 file system that is mounted"))
+    mounts.next().ok_or_else(|| {
+        both!(
+            zh: "{path} 不在任何已挂载的 cgroup2 文件系统中",
+            en: "{path} is in no cgroup2 file system that is mounted"
+        )
+    })
 }
 
 /// Root and mount point, when this line of `mountinfo` is a hierarchy of version 2.
@@ -329,10 +373,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let on = Controllers { memory: true, pids: false, cpu: false };
-        assert_eq!(missing(on, false).unwrap(), "not held by the kernel here: pids, cpu");
+        assert_eq!(missing(on, false).unwrap().en, "not held by the kernel here: pids, cpu");
         assert!(
             missing(on, true)
                 .unwrap()
+                .en
                 .ends_with("cpu; other processes share the gateway's own group")
         );
         assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }, false), None);

@@ -151,10 +151,20 @@ async fn status(config: Option<&Config>) -> Value {
             if let Some(last) = status["last_handled"].as_object_mut() {
                 last.remove("why");
             }
+            in_english(&mut status);
             status
         }
         Err(error) => json!({ "unavailable": error.to_string() }),
     }
+}
+
+/// Takes away what the socket tells in Chinese, too: the archive is in one language.
+fn in_english(value: &mut Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|key, _| !key.ends_with("_zh"));
+        object.values_mut().for_each(in_english);
+    }
+    value.as_array_mut().into_iter().flatten().for_each(in_english);
 }
 
 async fn metrics(config: Option<&Config>) -> String {
