@@ -54,6 +54,16 @@ pub(crate) fn told_in<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
     if zh.is_empty() { en } else { lang.either(zh, en) }
 }
 
+/// English and Chinese, as two fields of an answer have them.
+pub(crate) fn told_apart(text: Option<Both>) -> (Option<String>, Option<String>) {
+    text.map(|text| (text.en.into_owned(), text.zh.into_owned())).unzip()
+}
+
+/// The text of two such fields that is in a language.
+pub fn told<'t>(lang: Lang, en: &'t Option<String>, zh: &'t Option<String>) -> Option<&'t str> {
+    en.as_deref().map(|en| told_in(lang, zh.as_deref().unwrap_or_default(), en))
+}
+
 /// A text with values in it: `both!(zh: "没有 `{name}`", en: "there is no `{name}`")`. What is no
 /// plain variable is named behind, `, n = list.len()`, and what is a text of both languages itself
 /// behind a semicolon: `; what = what`.

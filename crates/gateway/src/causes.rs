@@ -207,3 +207,119 @@ pub fn store(lang: Lang, error: &StoreError) -> String {
         other => format!("存储失败：{other}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use larkline_client::DialStage;
+    use larkline_store::session::{SessionId, SessionState};
+
+    use super::*;
+
+    /// Chinese where the English is, with a next step where the English has one.
+    fn check<E: std::fmt::Display>(said: fn(Lang, &E) -> String, errors: &[E]) {
+        for error in errors {
+            let (zh, en) = (said(Lang::Zh, error), said(Lang::En, error));
+            assert_eq!(en, error.to_string());
+            assert!(zh.contains(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{zh}");
+            assert_eq!(zh.contains('；'), en.contains("; "), "{zh} and {en}");
+        }
+    }
+
+    fn broken() -> io::Error {
+        io::Error::other("broken")
+    }
+
+    fn refused(problem: CertificateProblem, issuer: &str) -> DialError {
+        let (host, issuer) = ("open.example".to_owned(), issuer.to_owned());
+        DialError::Certificate(CertificateRefused { host, issuer, problem })
+    }
+
+    fn proxied(refusal: fn(String) -> ProxyRefusal) -> DialError {
+        let (proxy, to) = ("proxy http://p:1".to_owned(), "h:443".to_owned());
+        DialError::ProxyRefused { proxy, to, refusal: refusal("HTTP 407".to_owned()) }
+    }
+
+    #[test]
+    fn every_failure_of_a_dial_is_told_with_its_next_step() {
+        let (to, host) = ("h:443".to_owned(), "h".to_owned());
+        let names = vec!["other.example".to_owned()];
+        check(
+            dial,
+            &[
+                DialError::Address { url: "x:".to_owned() },
+                DialError::Dns { host: host.clone(), source: broken() },
+                DialError::Tcp { to: to.clone(), source: broken() },
+                DialError::ProxyUnreachable { proxy: "proxy".to_owned(), source: broken() },
+                proxied(|detail| ProxyRefusal::Credentials { detail }),
+                proxied(|detail| ProxyRefusal::Target { detail }),
+                proxied(|detail| ProxyRefusal::Socks { detail }),
+                proxied(|detail| ProxyRefusal::Protocol { detail }),
+                DialError::Tls { host, source: broken() },
+                DialError::Timeout { to, stage: DialStage::Tcp, after: Duration::from_secs(1) },
+                refused(CertificateProblem::SelfSigned, "CN=x"),
+                refused(CertificateProblem::UnknownIssuer, "CN=mitmproxy"),
+                refused(CertificateProblem::AuthorityAsServer, "CN=x"),
+                refused(CertificateProblem::Expired, "CN=x"),
+                refused(CertificateProblem::NotYetValid, "CN=x"),
+                refused(CertificateProblem::Hostname { presented: names }, "CN=x"),
+                refused(CertificateProblem::Other("odd".to_owned()), "CN=x"),
+            ],
+        );
+        let told = dial(Lang::Zh, &refused(CertificateProblem::UnknownIssuer, "CN=mitmproxy"));
+        assert!(told.contains("mitmproxy 在途中打开了 TLS"), "{told}");
+    }
+
+    #[test]
+    fn what_settings_and_the_store_refuse_is_told_with_its_next_step() {
+        let (path, reason) = (std::path::PathBuf::from("ca.pem"), "no certificate".to_owned());
+        check(
+            net,
+            &[
+                NetError::ProxyAddress { setting: "proxy", reason: reason.clone() },
+                NetError::CaFile { path: path.clone(), source: broken() },
+                NetError::CaBundle { path, reason: reason.clone() },
+                NetError::Tls { reason },
+            ],
+        );
+        let detail = "odd".to_owned();
+        check(
+            store,
+            &[
+                StoreError::Full,
+                StoreError::ReadOnly,
+                StoreError::Corrupt { detail: detail.clone() },
+                StoreError::Newer { found: 9, known: 5 },
+                StoreError::Fenced,
+                StoreError::SessionStep {
+                    session: SessionId(1),
+                    from: SessionState::New,
+                    to: SessionState::Completed,
+                },
+                StoreError::NoSession { session: SessionId(1) },
+                StoreError::Closed,
+                StoreError::Io { during: "a read", detail },
+            ],
+        );
+    }
+
+    #[test]
+    fn a_call_that_failed_is_told_and_what_explain_knows_better_is_left_to_it() {
+        let failed = |endpoint, kind| ApiError { endpoint, kind, log_id: None, reset: None };
+        let told = |endpoint, kind| api(Lang::Zh, &failed(endpoint, kind));
+        let detail = "Connection refused".to_owned();
+        let transport = ApiErrorKind::Transport { code: "connect_failed", detail };
+        assert_eq!(told(Endpoint::Send, transport), "send 失败：Connection refused");
+        let after = Duration::from_secs(5);
+        let told = |kind| told(Endpoint::Send, kind);
+        assert_eq!(told(ApiErrorKind::Timeout { after }), "send 失败：5s 内没有应答；请稍后再试");
+        assert_eq!(
+            told(ApiErrorKind::Http { status: 502 }),
+            "send 失败：HTTP 502，没有平台的错误码；请稍后再试"
+        );
+        let large = ApiErrorKind::TooLarge { bytes_max: 9 };
+        assert_eq!(told(large), "send 失败：超过 9 字节");
+    }
+}

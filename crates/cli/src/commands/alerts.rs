@@ -9,6 +9,7 @@ use larkline_gateway::admin::TestRequest;
 use larkline_gateway::admin::client::{Payload, Peer};
 use larkline_gateway::alert::words::severity;
 use larkline_gateway::alert::{AlertsView, DestinationView, FiringAlert, HeartbeatView, Tried};
+use larkline_gateway::both::told;
 
 use super::ask::{self, Gateway};
 use crate::args::{AlertsAction, Format};
@@ -30,13 +31,19 @@ pub(crate) async fn run(
 ) -> Result<ExitStatus> {
     let config = ask::load(file)?;
     let Some(AlertsAction::Test { destination }) = action else {
-        let view: AlertsView = Gateway::of(&config).call(Method::GET, "/v1/alerts").await?;
+        let mut view: AlertsView = Gateway::of(&config).call(Method::GET, "/v1/alerts").await?;
+        if format == Format::Json {
+            view.in_english();
+        }
         output::show(format, &view, human)?;
         return Ok(ExitStatus::Ok);
     };
     let peer = Peer::operator(&config.server.socket).patient(TEST_PATIENCE);
     let request = Payload::json(&TestRequest { destination })?;
-    let tried: Vec<Tried> = peer.call(Method::POST, "/v1/alerts/test", request).await?;
+    let mut tried: Vec<Tried> = peer.call(Method::POST, "/v1/alerts/test", request).await?;
+    if format == Format::Json {
+        tried.iter_mut().for_each(|tried| tried.error_zh = None);
+    }
     output::show(format, &tried, |tried| tried.iter().map(result).collect::<Vec<_>>().join("\n"))?;
     let failed = tried.iter().any(|tried| tried.error.is_some());
     Ok(if failed { ExitStatus::Yours } else { ExitStatus::Ok })
@@ -44,7 +51,7 @@ pub(crate) async fn run(
 
 fn result(tried: &Tried) -> String {
     let (name, ms) = (&tried.destination, tried.took_ms);
-    match &tried.error {
+    match told(lang(), &tried.error, &tried.error_zh) {
         None => say!(zh: "成功  {name}（{ms} 毫秒）", en: "ok    {name} ({ms} ms)"),
         Some(error) => say!(zh: "失败  {name}：{error}", en: "FAIL  {name}: {error}"),
     }
@@ -104,7 +111,12 @@ fn firing(alert: &FiringAlert) -> String {
 fn destination(d: &DestinationView) -> String {
     let (name, kind) = (&d.name, &d.kind);
     let mut line = say!(zh: "目的地 {name}（{kind}）", en: "destination {name} ({kind})");
-    line.push_str(&reached(d.last_success_ms, d.failures, d.last_failure_ms, d.error.as_deref()));
+    line.push_str(&reached(
+        d.last_success_ms,
+        d.failures,
+        d.last_failure_ms,
+        told(lang(), &d.error, &d.error_zh),
+    ));
     if d.waits {
         line.push_str(match d.quiet {
             true => {
@@ -118,7 +130,12 @@ fn destination(d: &DestinationView) -> String {
 
 fn heartbeat(h: &HeartbeatView) -> String {
     let mut line = either("对外心跳", "heartbeat").to_owned();
-    line.push_str(&reached(h.last_success_ms, h.failures, h.last_failure_ms, h.error.as_deref()));
+    line.push_str(&reached(
+        h.last_success_ms,
+        h.failures,
+        h.last_failure_ms,
+        told(lang(), &h.error, &h.error_zh),
+    ));
     line
 }
 

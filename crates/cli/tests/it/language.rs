@@ -186,40 +186,6 @@ async fn what_a_proof_of_the_link_saw_is_chinese_and_its_json_is_not() {
     .await;
 }
 
-#[tokio::test]
-async fn errors_of_the_crates_below_are_told_in_chinese() {
-    let rig = Rig::start(ECHO).await;
-    let told = in_chinese(&rig, &["probe", "--chat", "oc_none"]).await;
-    assert!(told.starts_with("错误：发送：send 失败：code 230001 "), "{told}");
-    assert!(told.lines().last().unwrap().starts_with("  下一步："), "{told}");
-    let taken = rig.sim.address().to_string();
-    let told = in_chinese(&rig, &["sim", "--listen", &taken]).await;
-    assert!(told.contains("请换一个地址，或用端口 0") && told.lines().all(is_chinese), "{told}");
-    std::fs::write(rig.path("ca.pem"), "no certificate").unwrap();
-    std::fs::write(rig.path("secret"), "s").unwrap();
-    let told = in_chinese(
-        &rig,
-        &[
-            "init",
-            "--app-id",
-            "cli_a1b2c3d4e5f60718",
-            "--ca-file",
-            "ca.pem",
-            "--app-secret-file",
-            "secret",
-            "--yes",
-            "--output",
-            "new.toml",
-        ],
-    )
-    .await;
-    assert!(told.contains(" 不是 PEM：") && told.lines().all(is_chinese), "{told}");
-    let told = in_chinese(&rig, &["version"]).await;
-    assert!(told.lines().all(is_chinese), "{told}");
-    let told = in_chinese(&rig, &["config", "check"]).await;
-    assert!(told.lines().all(is_chinese), "{told}");
-}
-
 /// One of each mistake, as many as one file can hold.
 const MISTAKES: &str = r#"[app.main]
 app_id = "cli_xxxxxxxxxxxxxxxx"

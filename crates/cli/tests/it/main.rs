@@ -12,6 +12,7 @@ mod alerts;
 mod alive;
 mod banner;
 mod callbacks;
+mod causes;
 mod config;
 mod crash;
 mod dashboard;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use larkline_client::Dialer;
 use tokio::time::sleep;
 
+use crate::both::{Both, both};
 use crate::config::Heartbeat;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::Status;
@@ -39,7 +40,7 @@ impl HeartbeatWorker {
             if Status::take(&self.shared, &self.apps).await.is_ok_and(|status| status.ready) {
                 let result = self.beat(&heartbeat).await;
                 if let Err(error) = &result {
-                    tracing::warn!("the heartbeat did not get out: {error}");
+                    tracing::warn!("the heartbeat did not get out: {}", error.en);
                 }
                 self.shared.alerts.beat(result);
             }
@@ -47,12 +48,19 @@ impl HeartbeatWorker {
         }
     }
 
-    async fn beat(&self, heartbeat: &Heartbeat) -> Result<(), String> {
+    async fn beat(&self, heartbeat: &Heartbeat) -> Result<(), Both> {
         let request = self.dialer.http().get(heartbeat.url.expose().clone()).timeout(TIMEOUT);
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(format!("answered {}", answer.status())),
-            Err(error) => Err(error.without_url().to_string()),
+            Ok(answer) => Err(both!(
+                zh: "应答是 {status}",
+                en: "answered {status}",
+                status = answer.status()
+            )),
+            Err(error) => {
+                let error = error.without_url();
+                Err(both!(zh: "没有应答：{error}", en: "{error}"))
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ pub use rule::{Defaults, Rule, Severity};
 pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};
 pub use watch::AlertWatch;
 
+use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, Destination};
 use crate::shared::Shared;
@@ -61,11 +62,11 @@ struct Reach {
     success_ms: Option<i64>,
     failure_ms: Option<i64>,
     failures: u32,
-    error: Option<String>,
+    error: Option<Both>,
 }
 
 impl Reach {
-    fn note(&mut self, result: Result<(), String>, now_ms: i64) {
+    fn note(&mut self, result: Result<(), Both>, now_ms: i64) {
         match result {
             Ok(()) => (self.failures, self.success_ms) = (0, Some(now_ms)),
             Err(error) => {
@@ -120,13 +121,13 @@ impl Alerts {
     }
 
     /// Notes how an attempt to tell a destination ended.
-    fn reached(&self, to: &str, result: Result<(), String>) {
+    fn reached(&self, to: &str, result: Result<(), Both>) {
         let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
         reach.entry(to.to_owned()).or_default().note(result, now_ms());
     }
 
     /// Notes how a heartbeat ended.
-    fn beat(&self, result: Result<(), String>) {
+    fn beat(&self, result: Result<(), Both>) {
         self.heart.lock().unwrap_or_else(PoisonError::into_inner).note(result, now_ms());
     }
 
@@ -140,23 +141,25 @@ impl Alerts {
         });
         let mut readings: Vec<Reading> = failed
             .map(|(name, reach)| {
-                let (failures, error) =
-                    (reach.failures, reach.error.as_deref().unwrap_or_default());
+                let (failures, error) = (reach.failures, reach.error.as_ref());
+                let error = |lang| error.map_or("", |error| error.text(lang));
                 bad(Rule::DestinationFailed, name, |lang| {
                     crate::say_in!(lang,
                         zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
-                        en: "destination {name} failed {failures} times in a row: {error}"
+                        en: "destination {name} failed {failures} times in a row: {error}",
+                        error = error(lang)
                     )
                 })
             })
             .collect();
         let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if config.alerts.heartbeat.is_some() && heart.failures >= most(Rule::HeartbeatFailed) {
-            let (failures, error) = (heart.failures, heart.error.unwrap_or_default());
+            let (failures, error) = (heart.failures, heart.error.unwrap_or(Both::NOTHING));
             readings.push(bad(Rule::HeartbeatFailed, "heartbeat", |lang| {
                 crate::say_in!(lang,
                     zh: "对外心跳连续失败 {failures} 次：{error}",
-                    en: "the heartbeat failed {failures} times in a row: {error}"
+                    en: "the heartbeat failed {failures} times in a row: {error}",
+                    error = error.text(lang)
                 )
             }));
         }

@@ -14,7 +14,7 @@ use super::engine::{Episode, Kind, Notice};
 use super::recipient;
 use super::rule::{Rule, Severity};
 use super::ways::Means;
-use crate::both::Both;
+use crate::both::{Both, both, told_apart};
 use crate::clock::now_ms;
 use crate::config::Destination;
 use crate::handler::Resources;
@@ -45,6 +45,9 @@ pub struct Tried {
     pub destination: String,
     /// Why it failed; nothing when it did not.
     pub error: Option<String>,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_zh: Option<String>,
     /// How long it took.
     pub took_ms: u64,
 }
@@ -104,7 +107,8 @@ impl Post {
                         destination = name,
                         rule = notice.alert.rule.name(),
                         wait_s = pause.as_secs(),
-                        "an alert could not be told: {error}"
+                        "an alert could not be told: {}",
+                        error.en
                     );
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
@@ -123,12 +127,13 @@ impl Post {
             let result = self.attempt(name, settings, &test_notice()).await;
             self.shared.alerts.reached(name, result.clone());
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Tried { destination: name.clone(), error: result.err(), took_ms }
+            let (error, error_zh) = told_apart(result.err());
+            Tried { destination: name.clone(), error, error_zh, took_ms }
         }))
         .await
     }
 
-    async fn attempt(&self, name: &str, to: &Destination, notice: &Notice) -> Result<(), String> {
+    async fn attempt(&self, name: &str, to: &Destination, notice: &Notice) -> Result<(), Both> {
         let config = self.shared.config.load_full();
         let means = Means {
             shared: &self.shared,
@@ -139,7 +144,9 @@ impl Post {
         // Boxed: a mail, a call and a child's life in one. A program needs its grace besides.
         let limit = to.timeout + self.resources.kill_grace;
         let sent = timeout(limit, Box::pin(means.send(name, to, notice))).await;
-        sent.unwrap_or_else(|_| Err(format!("not done after {limit:?}")))
+        sent.unwrap_or_else(|_| {
+            Err(both!(zh: "{limit:?} 后仍未完成", en: "not done after {limit:?}"))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::Reach;
 use super::engine::{Episode, Past};
 use super::rule::{Rule, Severity};
 use super::words;
-use crate::both::Both;
+use crate::both::{Both, told_apart};
 use crate::config::{Destination, Way};
 
 /// Everything about alerts.
@@ -64,6 +64,9 @@ pub struct DestinationView {
     pub failures: u32,
     /// Why the last one failed.
     pub error: Option<String>,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_zh: Option<String>,
     /// Whether something waits to be told.
     pub waits: bool,
     /// Whether it is told critical alerts alone, at this hour.
@@ -81,6 +84,17 @@ pub struct HeartbeatView {
     pub failures: u32,
     /// Why the last one failed.
     pub error: Option<String>,
+    /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_zh: Option<String>,
+}
+
+impl AlertsView {
+    /// The view for programs: without what is there in Chinese beside its English.
+    pub fn in_english(&mut self) {
+        self.destinations.iter_mut().for_each(|to| to.error_zh = None);
+        self.heartbeat.iter_mut().for_each(|beat| beat.error_zh = None);
+    }
 }
 
 impl FiringAlert {
@@ -116,6 +130,7 @@ impl DestinationView {
             Way::App { .. } => "app",
         };
         let reach = reach.cloned().unwrap_or_default();
+        let (error, error_zh) = told_apart(reach.error);
         Self {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -123,7 +138,8 @@ impl DestinationView {
             last_success_ms: reach.success_ms,
             last_failure_ms: reach.failure_ms,
             failures: reach.failures,
-            error: reach.error,
+            error,
+            error_zh,
             waits,
             quiet,
         }
@@ -133,6 +149,7 @@ impl DestinationView {
 impl HeartbeatView {
     pub(super) fn of(reach: &Reach) -> Self {
         let Reach { success_ms, failure_ms, failures, error } = reach.clone();
-        Self { last_success_ms: success_ms, last_failure_ms: failure_ms, failures, error }
+        let (error, error_zh) = told_apart(error);
+        Self { last_success_ms: success_ms, last_failure_ms: failure_ms, failures, error, error_zh }
     }
 }

@@ -13,6 +13,7 @@ use super::strip::Strip;
 use super::verdict::Verdict;
 use super::words::{self, Words};
 use crate::alert::{self, FiringAlert, Severity};
+use crate::both;
 use crate::clock::local_exact;
 use crate::config::OURS;
 use crate::handler::children::ChildInfo;
@@ -175,7 +176,7 @@ impl<'l> Shown<'l> {
                 chat_window: said::duration(lang, governor.chat.window),
             },
             alerts: look.alerts.firing.iter().map(|alert| Alert::of(alert, lang)).collect(),
-            told: look.told(words),
+            told: look.told(words, lang),
             messages: look.messages(lang),
             dead: look.dead.iter().map(|letter| look.letter(letter)).collect(),
             sessions: look
@@ -206,19 +207,19 @@ impl Look {
             .collect()
     }
 
-    fn told(&self, words: &'static Words) -> Vec<Told<'_>> {
+    fn told(&self, words: &'static Words, lang: Lang) -> Vec<Told<'_>> {
         let destinations = self.alerts.destinations.iter().map(|to| Told {
             name: &to.name,
             kind: &to.kind,
             success_ms: to.last_success_ms,
-            error: to.error.as_deref().filter(|_| to.failures > 0),
+            error: both::told(lang, &to.error, &to.error_zh).filter(|_| to.failures > 0),
             waits: to.waits,
         });
         let heartbeat = self.alerts.heartbeat.iter().map(|beat| Told {
             name: words.heartbeat,
             kind: "http",
             success_ms: beat.last_success_ms,
-            error: beat.error.as_deref().filter(|_| beat.failures > 0),
+            error: both::told(lang, &beat.error, &beat.error_zh).filter(|_| beat.failures > 0),
             waits: false,
         });
         destinations.chain(heartbeat).collect()

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::words::Lang;
+
 /// A step of sending a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -113,4 +115,79 @@ pub(super) fn chain(error: &dyn Error) -> String {
 fn listed(refused: &[RefusedRecipient]) -> String {
     let each = |r: &RefusedRecipient| format!("{} ({})", r.address, r.reason);
     refused.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+impl MailError {
+    /// It in a language; its `Display` is the English of logs.
+    pub fn said(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            Self::Server { step, source } => {
+                format!(
+                    "{}失败：{}；{}",
+                    step.in_chinese(),
+                    chain(source),
+                    step.advice_in_chinese()
+                )
+            }
+            Self::Timeout { step, limit } => {
+                format!("{}超过 {limit:?}；{}", step.in_chinese(), step.advice_in_chinese())
+            }
+            Self::NoStarttls => {
+                "TLS 失败：服务器不提供 STARTTLS；请用 tls = \"implicit\" 及其端口，通常是 465"
+                    .to_owned()
+            }
+            Self::Refused(refused) => {
+                format!("所有收件人都被拒绝：{}；请改正 `to`", listed(refused))
+            }
+            Self::Trust(what) => format!("CA 文件不能使用：{what}；见 network.ca_files"),
+            Self::Message(error) => format!("无法写成邮件：{error}"),
+        }
+    }
+}
+
+impl Step {
+    fn in_chinese(self) -> &'static str {
+        match self {
+            Self::Connect => "连接",
+            Self::Tls => "TLS ",
+            Self::Login => "登录",
+            Self::Sender => "指明发件人",
+            Self::Recipient => "指明收件人",
+            Self::Text => "交付正文",
+        }
+    }
+
+    fn advice_in_chinese(self) -> &'static str {
+        match self {
+            Self::Connect => "请检查 [smtp] 的主机和端口；邮件不经过代理",
+            Self::Tls => "请检查 [smtp] 的 `tls` 和 `port`；自己的 CA 写进 network.ca_files",
+            Self::Login => "请检查用户名和密码；许多服务商要的是授权码",
+            Self::Sender => "服务器可能要求 `from` 就是登录的地址",
+            Self::Recipient => "请检查 `to`",
+            Self::Text => "服务器拒绝了这封邮件；它的话说明原因",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_that_may_fail_is_told_in_chinese_with_what_to_do() {
+        let steps =
+            [Step::Connect, Step::Tls, Step::Login, Step::Sender, Step::Recipient, Step::Text];
+        let limit = Duration::from_secs(1);
+        let slow = steps.map(|step| MailError::Timeout { step, limit });
+        let gone = RefusedRecipient { address: "a@b".to_owned(), reason: "gone".to_owned() };
+        let others = [MailError::NoStarttls, MailError::Refused(vec![gone])];
+        for error in slow.iter().chain(&others) {
+            let (zh, en) = (error.said(Lang::Zh), error.said(Lang::En));
+            assert_eq!(en, error.to_string());
+            assert!(zh.contains('；') && !zh.contains("; "), "{zh}");
+        }
+    }
 }

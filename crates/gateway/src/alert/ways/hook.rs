@@ -12,6 +12,7 @@ use larkline_client::{Dialer, Secret};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::both::{Both, both};
 use crate::clock::now_ms;
 use crate::config::{Hook, HookFormat};
 use crate::handler::http::read;
@@ -22,6 +23,10 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// So much of it is shown.
 const SHOWN_CHARS_MAX: usize = 200;
 
+/// Said of an `authorization` with line ends and the like.
+const NO_HEADER: Both =
+    Both::of("`authorization` 不能用作请求头", "`authorization` is no header value");
+
 /// Posts a notice.
 pub(super) async fn post(
     dialer: &Dialer,
@@ -30,7 +35,7 @@ pub(super) async fn post(
     text: &str,
     body: &Value,
     limit: Duration,
-) -> Result<(), String> {
+) -> Result<(), Both> {
     let now_s = now_ms() / 1000;
     let body = match hook.format {
         HookFormat::Generic => body.clone(),
@@ -54,14 +59,17 @@ pub(super) async fn post(
             value.set_sensitive(true);
             value
         });
-        request =
-            request.header(AUTHORIZATION, value.map_err(|_| "`authorization` is no header value")?);
+        request = request.header(AUTHORIZATION, value.map_err(|_| NO_HEADER)?);
     }
     let response = request.body(body).send().await.map_err(said)?;
     let status = response.status();
     let answer = read(response, ANSWER_BYTES_MAX).await.map_err(said)?;
     if !status.is_success() {
-        return Err(format!("the service answered {status}: {}", shown(&answer)));
+        return Err(both!(
+            zh: "服务的应答是 {status}：{answer}",
+            en: "the service answered {status}: {answer}",
+            answer = shown(&answer)
+        ));
     }
     match hook.format {
         HookFormat::Generic => Ok(()),
@@ -91,23 +99,42 @@ fn bot_sign(secret: &Secret, now_s: i64) -> Option<String> {
 }
 
 /// Status 200 says nothing: the code does. Older ones have it under another name.
-fn bot_answer(answer: &[u8]) -> Result<(), String> {
+fn bot_answer(answer: &[u8]) -> Result<(), Both> {
     let told: Value = serde_json::from_slice(answer).unwrap_or_default();
     let code = told["code"].as_i64().or_else(|| told["StatusCode"].as_i64());
     let hint = match code {
         Some(0) => return Ok(()),
-        Some(19001) => "; the address is of no bot: copy it again",
-        Some(19021) => "; `secret` is not the bot's, or the clock is off by more than an hour",
-        Some(19022) => "; this machine's address is not on the bot's list",
-        Some(19024) => "; the bot wants a keyword: add `larkline` to its list",
-        Some(9499 | 11232) => "; too many messages for the bot, it is tried again",
-        Some(_) | None => "",
+        Some(19001) => Both::of(
+            "；这个地址不属于任何机器人：请重新复制",
+            "; the address is of no bot: copy it again",
+        ),
+        Some(19021) => Both::of(
+            "；`secret` 不是这个机器人的，或时钟相差一小时以上",
+            "; `secret` is not the bot's, or the clock is off by more than an hour",
+        ),
+        Some(19022) => Both::of(
+            "；本机的地址不在机器人的名单上",
+            "; this machine's address is not on the bot's list",
+        ),
+        Some(19024) => Both::of(
+            "；机器人要求关键词：请把 `larkline` 加入它的列表",
+            "; the bot wants a keyword: add `larkline` to its list",
+        ),
+        Some(9499 | 11232) => Both::of(
+            "；发给机器人的消息太多，将重试",
+            "; too many messages for the bot, it is tried again",
+        ),
+        Some(_) | None => Both::NOTHING,
     };
-    Err(format!("the custom bot refused: {}{hint}", shown(answer)))
+    Err(both!(
+        zh: "自定义机器人拒绝：{answer}{hint}",
+        en: "the custom bot refused: {answer}{hint}",
+        answer = shown(answer); hint = hint
+    ))
 }
 
 /// An error without the address, which is a secret.
-fn said(error: reqwest::Error) -> String {
+fn said(error: reqwest::Error) -> Both {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = error.source();
@@ -115,7 +142,7 @@ fn said(error: reqwest::Error) -> String {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    text
+    both!(zh: "服务没有应答：{text}", en: "{text}")
 }
 
 fn shown(answer: &[u8]) -> String {
@@ -145,7 +172,7 @@ mod tests {
             (r#"{"code":19024,"msg":"Key Words Not Found"}"#, "keyword"),
             ("<html>", "refused"),
         ] {
-            assert!(bot_answer(answer.as_bytes()).unwrap_err().contains(part), "{answer}");
+            assert!(bot_answer(answer.as_bytes()).unwrap_err().en.contains(part), "{answer}");
         }
     }
 }

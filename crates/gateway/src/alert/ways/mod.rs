@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::engine::{Kind, Notice};
 use super::words;
+use crate::both::{Both, both};
+use crate::causes;
 use crate::clock;
 use crate::config::{Config, Destination, Way};
 use crate::delivery::hint;
@@ -20,6 +22,9 @@ use crate::handler::Resources;
 use crate::handler::tell::Tell;
 use crate::mail::{Mail, MailTrust, Mailer};
 use crate::shared::{AppRuntime, Shared};
+
+/// Said of a chat whose app is gone.
+const NO_APP: Both = Both::of("它的应用没有配置", "its app is not configured");
 
 /// What ways need.
 pub(super) struct Means<'a> {
@@ -36,7 +41,7 @@ impl Means<'_> {
         name: &str,
         to: &Destination,
         notice: &Notice,
-    ) -> Result<(), String> {
+    ) -> Result<(), Both> {
         match &to.way {
             Way::Smtp { smtp, to } => self.mail(smtp, to.clone(), notice).await,
             Way::Http(hook) => {
@@ -55,7 +60,9 @@ impl Means<'_> {
                     input,
                     timeout: to.timeout,
                 };
-                tell.run(self.resources).await
+                tell.run(self.resources)
+                    .await
+                    .map_err(|error| both!(zh: "程序失败：{error}", en: "{error}"))
             }
             Way::App { app, chat } => self.chat(app, chat, notice).await,
         }
@@ -66,8 +73,12 @@ impl Means<'_> {
         server: &str,
         to: Vec<lettre::message::Mailbox>,
         notice: &Notice,
-    ) -> Result<(), String> {
-        let server = self.config.smtp.get(server).ok_or("its mail server is not configured")?;
+    ) -> Result<(), Both> {
+        let server = self
+            .config
+            .smtp
+            .get(server)
+            .ok_or(Both::of("它的邮件服务器没有配置", "its mail server is not configured"))?;
         let trust = MailTrust {
             ca_files: self.config.network.ca_files.clone(),
             bundled: self.dialer().trust().bundled > 0,
@@ -80,7 +91,7 @@ impl Means<'_> {
         };
         let mail = Mail { id: notice.id.clone(), to, subject, text: self.text(notice) };
         let sent = Mailer::new(server.clone(), trust).send(&mail).await;
-        let sent = sent.map_err(|error| error.to_string())?;
+        let sent = sent.map_err(|error| Both::each(|lang| error.said(lang)))?;
         for refused in sent.refused {
             tracing::warn!(
                 address = refused.address,
@@ -92,15 +103,17 @@ impl Means<'_> {
     }
 
     /// By the platform's API, so a link that is down is no matter.
-    async fn chat(&self, app: &str, chat: &ChatId, notice: &Notice) -> Result<(), String> {
-        let app =
-            self.apps.iter().find(|known| known.name == app).ok_or("its app is not configured")?;
+    async fn chat(&self, app: &str, chat: &ChatId, notice: &Notice) -> Result<(), Both> {
+        let app = self.apps.iter().find(|known| known.name == app).ok_or(NO_APP)?;
         let permit = app.governor.acquire(chat.as_str()).await;
         let to = ReceiveId::Chat(chat.clone());
         let sent = app.api.send(&to, &Outgoing::text(&self.text(notice)), &notice.id).await;
         permit.complete(sent.as_ref().map_or_else(hint, |_| Hint::Fine));
         self.shared.answered(&app.name, "send", &sent);
-        sent.map(drop).map_err(|error| format!("{error} ({})", error.code()))
+        sent.map(drop).map_err(|error| {
+            let (code, error) = (error.code(), Both::each(|lang| causes::api(lang, &error)));
+            both!(zh: "{error}（{code}）", en: "{error} ({code})"; error = error)
+        })
     }
 
     fn dialer(&self) -> &Dialer {

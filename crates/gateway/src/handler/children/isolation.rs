@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::cgroup::{Controllers, Group};
 use super::launch::{Launcher, SHELL};
 use super::tree;
-use crate::both::{Both, both, told_in};
+use crate::both::{Both, both, told, told_apart};
 use crate::words::Lang;
 
 /// The group into which the gateway moves itself: one that holds processes may not limit the
@@ -70,8 +70,7 @@ pub struct Isolation {
 impl Isolation {
     /// Why something of this is missing, for people.
     pub fn why_not(&self, lang: Lang) -> Option<&str> {
-        let zh = self.why_not_zh.as_deref().unwrap_or_default();
-        self.why_not.as_deref().map(|en| told_in(lang, zh, en))
+        told(lang, &self.why_not, &self.why_not_zh)
     }
 }
 
@@ -122,8 +121,7 @@ pub(super) fn find(isolating: Isolating, launcher: &Launcher) -> (Isolation, Opt
             let Controllers { memory, pids, cpu } = groups.on;
             let place = groups.base.display().to_string();
             let why_not = missing(groups.on, held(&groups.base));
-            let (why_not, why_not_zh) =
-                why_not.map(|why| (why.en.into_owned(), why.zh.into_owned())).unzip();
+            let (why_not, why_not_zh) = told_apart(why_not);
             tracing::info!(
                 place,
                 kill,
@@ -381,6 +379,8 @@ mod tests {
                 .ends_with("cpu; other processes share the gateway's own group")
         );
         assert_eq!(missing(Controllers { memory: true, pids: true, cpu: true }, false), None);
+        let zh = missing(on, true).unwrap().zh;
+        assert_eq!(zh, "内核在这里不限制：pids, cpu；网关所在的组里还有其他进程");
     }
 
     /// A folder as a group that holds these processes, and could limit memory and processes.
