@@ -4,11 +4,13 @@
 //! step as the English one does, behind a `；`; where that would only be to look a code up, it names
 //! none, so that the command line adds what it knows about the code.
 
+use larkline_client::link::NoEndpoint;
 use larkline_client::{
     ApiError, ApiErrorKind, CertificateProblem, CertificateRefused, DialError, NetError,
     ProxyRefusal,
 };
 use larkline_proto::api::{Disposition, Endpoint};
+use larkline_proto::refusal::{self, Refusal};
 use larkline_store::StoreError;
 
 use crate::words::Lang;
@@ -183,6 +185,46 @@ fn certificate(refused: &CertificateRefused) -> String {
     format!("{host} 的证书被拒绝：{why}（签发者 {issuer}）；{advice}")
 }
 
+/// No address for the link. What did not get through is a chain of causes, as it came.
+pub fn no_endpoint(lang: Lang, error: &NoEndpoint) -> String {
+    if let (Lang::Zh, NoEndpoint::Refused(refusal)) = (lang, error) {
+        return format!("{}；{}", refused_link(refusal), link_advice(refusal));
+    }
+    error.to_string()
+}
+
+fn refused_link(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Http { status, message, .. } => {
+            format!("询问长连接地址的应答是 HTTP {status}（{message}）")
+        }
+        Refusal::Code { code, message } => format!("平台以 code {code} 拒绝长连接：{message}"),
+        Refusal::BadReply { what } => format!("询问长连接地址有应答，但不可用：{what}"),
+        Refusal::Handshake { http_status, message, .. } => {
+            format!("升级请求被以 HTTP {http_status} 拒绝：{message}")
+        }
+        other => format!("平台拒绝长连接：{other}"),
+    }
+}
+
+fn link_advice(refused: &Refusal) -> &'static str {
+    if let Refusal::BadReply { .. } = refused {
+        return "请检查 `domain` 是否是平台的地址，以及没有代理改写它的应答";
+    }
+    match refused.platform_code() {
+        Some(refusal::NO_CREDENTIAL | refusal::BAD_CREDENTIAL) => {
+            "请从后台“凭证与基础信息”重新复制 app id 和 secret"
+        }
+        Some(refusal::WRONG_DOMAIN) => {
+            "Lark 应用请把 `domain` 设为 \"lark\"，飞书应用设为 \"feishu\""
+        }
+        Some(refusal::TOO_MANY_CONNECTIONS) => "请停止使用此应用的其他程序；连接会继续重试",
+        Some(refusal::FORBIDDEN) => "请在后台确认应用已启用，且是自建应用",
+        Some(refusal::AUTH_FAILED) => "连接会取新的凭证；若持续如此，请检查应用的 secret",
+        Some(_) | None => "连接会继续重试；若持续如此，请运行 `larkline status`",
+    }
+}
+
 /// What the store refused.
 pub fn store(lang: Lang, error: &StoreError) -> String {
     if lang == Lang::En {
@@ -303,6 +345,33 @@ mod tests {
                 StoreError::Io { during: "a read", detail },
             ],
         );
+    }
+
+    #[test]
+    fn every_refusal_of_the_link_is_told_with_its_next_step() {
+        let code = |code| Refusal::Code { code, message: "no".to_owned() };
+        let http = Refusal::Http {
+            status: 502,
+            code: None,
+            message: "bad gateway".to_owned(),
+            retry_after: None,
+        };
+        let refusals = [
+            http,
+            code(refusal::BAD_CREDENTIAL),
+            code(refusal::WRONG_DOMAIN),
+            code(refusal::TOO_MANY_CONNECTIONS),
+            code(refusal::FORBIDDEN),
+            code(refusal::AUTH_FAILED),
+            Refusal::BadReply { what: "without an address" },
+            Refusal::handshake(403, |_| None),
+        ];
+        for refusal in refusals {
+            let told = no_endpoint(Lang::Zh, &NoEndpoint::Refused(refusal));
+            let (what, next) = told.split_once('；').unwrap();
+            let is_han = |text: &str| text.contains(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            assert!(is_han(what) && is_han(next), "{told}");
+        }
     }
 
     #[test]

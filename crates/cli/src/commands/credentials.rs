@@ -102,6 +102,14 @@ impl Trial<'_> {
     }
 }
 
+/// What to do about an error of a call that names no step itself, and of which nothing is known.
+pub(crate) fn look_up() -> &'static str {
+    either(
+        "请稍后再试；若持续如此，把这一行交给 `larkline explain`，或见 docs/errors/api.md",
+        "try again later; if it lasts, give this line to `larkline explain`, or see docs/errors/api.md",
+    )
+}
+
 /// A page of an app in the developer console.
 pub(crate) fn page(domain: &Url, app_id: &AppId, page: &str) -> String {
     format!("{}/app/{app_id}/{page}", domain.as_str().trim_end_matches('/'))

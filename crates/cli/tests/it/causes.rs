@@ -31,6 +31,13 @@ async fn errors_of_the_crates_below_are_told_in_chinese() {
     )
     .await;
     assert!(told.contains(" 不是 PEM：") && told.lines().all(is_chinese), "{told}");
+    let nobody = format!("http://127.0.0.1:{}", crate::listener::free_port());
+    let known = ["init", "--app-id", "cli_a1b2c3d4e5f60718", "--app-secret-file", "secret"];
+    let there = ["--domain", &nobody, "--yes", "--output", "new.toml"];
+    let told = in_chinese(&rig, &[known.as_slice(), &there].concat()).await;
+    assert!(told.starts_with("错误：token 失败："), "{told}");
+    let next = told.lines().find_map(|line| line.strip_prefix("下一步：")).expect(&told);
+    assert!(is_chinese(next.split('；').next().unwrap()), "{told}");
     let told = in_chinese(&rig, &["version"]).await;
     assert!(told.lines().all(is_chinese), "{told}");
     let told = in_chinese(&rig, &["config", "check"]).await;

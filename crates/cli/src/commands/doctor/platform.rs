@@ -89,7 +89,7 @@ pub(super) async fn credentials(report: &mut Report, patient: &Patient<'_>) -> b
     let Refused { class, what, next } = patient.trial().explain(&error, &key).await;
     report.add(match next {
         Some(next) => Check::fail(NAME, class, what).next(next).took(took),
-        None => Check::fail_as(NAME, class, &what).took(took),
+        None => Check::fail_as(NAME, class, &what).or_next(credentials::look_up()).took(took),
     });
     false
 }
@@ -104,7 +104,8 @@ pub(super) async fn bot(report: &mut Report, patient: &Patient<'_>) {
     const NAME: &str = "bot";
     let started = Instant::now();
     let check = match patient.api.bot_info().await {
-        Err(error) => Check::fail_as(NAME, Class::of_api(&error), &causes::api(lang(), &error)),
+        Err(error) => Check::fail_as(NAME, Class::of_api(&error), &causes::api(lang(), &error))
+            .or_next(credentials::look_up()),
         Ok(bot) if bot.data.activate_status == ENABLED => {
             let (name, id) = (&bot.data.name, &bot.data.open_id);
             Check::pass(NAME, say!(zh: "{name}（{id}）已启用", en: "{name} ({id}) is enabled"))
@@ -190,7 +191,7 @@ pub(super) async fn endpoint(report: &mut Report, patient: &Patient<'_>) -> Opti
             Some(url)
         }
         Err(error) => {
-            let check = Check::fail_as(NAME, Class::of_no_endpoint(&error), &error.to_string())
+            let check = Check::fail_as(NAME, Class::of_no_endpoint(&error), &causes::no_endpoint(lang(), &error))
                 .or_next(either(
                     "主机有应答，而这个请求不通：请检查防火墙和代理后再试",
                     "the host answers and this question does not get through: look at firewall and proxy, and ask again",

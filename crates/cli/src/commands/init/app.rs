@@ -18,6 +18,7 @@ use crate::args::{Brand, InitArgs};
 use crate::commands::credentials::{self, Refused, Trial};
 use crate::commands::register;
 use crate::exit::{Class, Failed, Yours};
+use crate::explain;
 use crate::lang::{either, lang};
 use crate::output;
 
@@ -165,9 +166,9 @@ async fn accepted(
     let Refused { class, what, next } = trial.explain(&error, "--domain").await;
     let (what, next) = match next {
         Some(next) => (what, next),
-        None => match what.rsplit_once("; ") {
+        None => match what.rsplit_once(either("；", "; ")) {
             Some((what, next)) => (what.to_owned(), next.to_owned()),
-            None => (what, String::new()),
+            None => (what.clone(), known(&what).to_owned()),
         },
     };
     let look = say!(
@@ -176,6 +177,12 @@ async fn accepted(
     );
     let far = matches!(class, Class::Network | Class::Tls | Class::Proxy);
     Err(Failed { class, what, next: if far { next + &look } else { next } })
+}
+
+/// What to do about an error that does not say so itself.
+fn known(error: &str) -> &'static str {
+    let entry = explain::find(error).into_iter().next();
+    entry.map_or_else(credentials::look_up, |entry| entry.words(lang()).remedy)
 }
 
 /// The pages where the app is set up, by the way there in the console.
