@@ -16,6 +16,7 @@ mod job;
 mod launch;
 mod life;
 mod lines;
+mod own_group;
 mod proc;
 mod record;
 mod registry;
