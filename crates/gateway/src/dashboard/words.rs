@@ -73,6 +73,7 @@ words! {
     now_word: "现在", "now";
     legend_verified: "已验证", "verified";
     legend_suspect: "可疑", "suspicion";
+    legend_away: "未运行", "not running";
     legend_down: "断开", "down";
     legend_off: "没有记录", "no record";
     connection: "连接细节", "Connection details";

@@ -4,3 +4,4 @@ mod hostile;
 mod login;
 mod page;
 mod site;
+mod strip;
