@@ -53,6 +53,9 @@ struct App<'l> {
     a: &'l AppStatus,
     state: &'l str,
     strip: Strip,
+    /// What went wrong last; as the log has it where that is not the same.
+    fault: Option<String>,
+    logged: Option<&'l str>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +158,8 @@ impl<'l> Shown<'l> {
             a,
             state: state_word(lang, &a.link.state),
             strip: Strip::of(day, s.at_ms, lang),
+            fault: a.link.fault_said(lang),
+            logged: a.link.fault.as_deref().filter(|_| lang == Lang::Zh),
         };
         let governor = &look.config.governor;
         Self {

@@ -80,6 +80,7 @@ words! {
     route: "经由", "by way of";
     socket: "套接字", "Socket";
     no_socket: "没有打开的连接", "no connection is open";
+    colon: "：", ": ";
     fault: "上一次故障", "Last fault";
     next_try: "下一次尝试", "Next attempt";
     attempt_before: "第 ", "attempt ";
@@ -218,3 +219,4 @@ words! {
     step_withdrawn: "已撤回", "withdrawn";
     step_verdict: "结论", "verdict";
 }
+    step_recalled: "消息被撤回", "taken back";
