@@ -329,7 +329,7 @@ fn age(from_ms: i64, to_ms: i64, lang: Lang) -> String {
 }
 
 /// A number in groups of three.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let lead = digits.len() % 3;
     let (first, rest) = digits.split_at(lead);

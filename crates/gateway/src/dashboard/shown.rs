@@ -9,6 +9,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::flow::Flow;
 use super::look::Look;
+use super::month::Month;
 use super::strip::Strip;
 use super::verdict::Verdict;
 use super::words::{self, Words};
@@ -52,10 +53,11 @@ pub(super) struct Shown<'l> {
 struct App<'l> {
     a: &'l AppStatus,
     state: &'l str,
-    strip: Strip,
     /// What went wrong last; as the log has it where that is not the same.
     fault: Option<String>,
     logged: Option<&'l str>,
+    strip: Strip,
+    month: Month<'l>,
 }
 
 #[derive(Serialize)]
@@ -156,10 +158,11 @@ impl<'l> Shown<'l> {
         let (s, words) = (&look.status, words::of(lang));
         let app = |(a, day): (&'l AppStatus, &Vec<_>)| App {
             a,
-            state: state_word(lang, &a.link.state),
-            strip: Strip::of(day, s.at_ms, lang),
             fault: a.link.fault_said(lang),
             logged: a.link.fault.as_deref().filter(|_| lang == Lang::Zh),
+            state: state_word(lang, &a.link.state),
+            strip: Strip::of(day, s.at_ms, lang),
+            month: Month::of(&a.name, &a.month, lang),
         };
         let governor = &look.config.governor;
         Self {

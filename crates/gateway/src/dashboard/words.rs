@@ -146,6 +146,13 @@ words! {
     per_second: "次/秒", "a second";
     per_minute: "次/分钟", "a minute";
 
+    month: "本月调用", "Calls of the month";
+    calls: "次调用", "calls";
+    calls_by: "按接口", "By endpoint";
+    endpoint: "接口", "Endpoint";
+    calls_count: "次数", "Calls";
+    counted_since: "计数开始于", "Counted since";
+
     dead: "死信", "Dead letters";
     no_dead: "没有死信。", "None. What fails for good would wait here for a decision.";
     dead_more: "还有更多，用 larkline dead 查看", "There are more; see larkline dead";
@@ -217,6 +224,6 @@ words! {
     step_dropped: "人工关闭", "dropped by hand";
     step_merged: "已合并", "merged";
     step_withdrawn: "已撤回", "withdrawn";
+    step_recalled: "消息被撤回", "taken back";
     step_verdict: "结论", "verdict";
 }
-    step_recalled: "消息被撤回", "taken back";
