@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flow::percent;
 use crate::clock;
 use crate::quota::MonthlyCalls;
 use crate::say_in;
@@ -20,7 +21,7 @@ pub(super) struct Month<'l> {
     name: &'l str,
     used: u64,
     quota: Option<u64>,
-    percent: u64,
+    percent: String,
     /// `good`, `doubt`, `bad`, or `none` without a quota.
     tone: &'static str,
     /// How much of the bar is used, and how much it comes to.
@@ -46,7 +47,7 @@ impl<'l> Month<'l> {
             name: &m.month,
             used: m.used,
             quota: m.quota,
-            percent: m.quota.map_or(0, |quota| m.used.saturating_mul(100) / quota.max(1)),
+            percent: m.quota.map_or_else(String::new, |quota| percent(m.used, quota)),
             tone: tone(m),
             bar: share(m.used),
             comes_to: share(projected),
@@ -73,7 +74,7 @@ fn said(app: &str, m: &MonthlyCalls, projected: u64, lang: Lang) -> String {
     let Some(quota) = m.quota else {
         return say_in!(lang,
             zh: "未设置配额（`app.{app}.quota`）；照此下去，{month} 月底约 {about} 次",
-            en: "No quota set (`app.{app}.quota`); about {about} by the end of {month}, if it goes on so"
+            en: "No quota set (`app.{app}.quota`); at this rate about {about} by the end of {month}"
         );
     };
     if m.used >= quota {
@@ -85,11 +86,11 @@ fn said(app: &str, m: &MonthlyCalls, projected: u64, lang: Lang) -> String {
     match m.used_up_ms.map(day) {
         Some(day) => say_in!(lang,
             zh: "照此下去，约 {day} 用完，{month} 月底约 {about} 次",
-            en: "Used up about {day}, if it goes on so: about {about} by the end of {month}"
+            en: "At this rate used up about {day}, and about {about} by the end of {month}"
         ),
         None => say_in!(lang,
-            zh: "照此下去，{month} 月底约 {about} 次，不会用完",
-            en: "About {about} by the end of {month}, if it goes on so: it is enough"
+            zh: "照此下去，{month} 月底约 {about} 次，在配额之内",
+            en: "At this rate about {about} by the end of {month}, within the quota"
         ),
     }
 }
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn a_month_is_told_against_its_quota() {
         let calm = month(1234, 3001, Some(10_000), None);
-        let words = "About 3,100 by the end of 2026-06, if it goes on so: it is enough".to_owned();
+        let words = "At this rate about 3,100 by the end of 2026-06, within the quota".to_owned();
         assert_eq!(told(&calm, Lang::En), ("good", 123, 310, words));
         let calls = Month::of("main", &calm, Lang::En).calls;
         assert_eq!(calls, [("reply", 1233), ("token", 1)]);

@@ -286,12 +286,13 @@ fn with_code(text: &str) -> String {
     let mut html = String::new();
     let parts: Vec<&str> = text.split('`').collect();
     // With an odd quote nobody knows which are pairs.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return HtmlEscape(text).to_string();
     }
     for (n, part) in parts.into_iter().enumerate() {
         let part = HtmlEscape(part);
-        html += &if n % 2 == 0 { part.to_string() } else { format!("<code>{part}</code>") };
+        html +=
+            &if n.is_multiple_of(2) { part.to_string() } else { format!("<code>{part}</code>") };
     }
     html
 }

@@ -56,6 +56,7 @@ struct App<'l> {
     /// What went wrong last; as the log has it where that is not the same.
     fault: Option<String>,
     logged: Option<&'l str>,
+    route: &'l str,
     strip: Strip,
     month: Month<'l>,
 }
@@ -159,6 +160,7 @@ impl<'l> Shown<'l> {
         let app = |(a, day): (&'l AppStatus, &Vec<_>)| App {
             a,
             fault: a.link.fault_said(lang),
+            route: if a.link.route == "direct" { words.direct } else { &a.link.route },
             logged: a.link.fault.as_deref().filter(|_| lang == Lang::Zh),
             state: state_word(lang, &a.link.state),
             strip: Strip::of(day, s.at_ms, lang),

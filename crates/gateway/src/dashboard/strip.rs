@@ -125,15 +125,18 @@ fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {
         (0, 0) => lang.either("全程已验证", "verified all the time").to_owned(),
         (0, _) => lang.either("从未断开", "never down").to_owned(),
         _ => say_in!(lang,
-            zh: "断开 {outages} 次，涉及 {down} 分钟",
-            en: "down {outages}×, in {down} of the minutes"
+            zh: "断开 {outages} 次（{down}）",
+            en: "down {outages}× ({down})",
+            down = span(down, lang)
         ),
     }];
     if away > 0 {
-        parts.push(say_in!(lang, zh: "未运行 {away} 分钟", en: "not running in {away} min"));
+        let away = span(away, lang);
+        parts.push(say_in!(lang, zh: "未运行 {away}", en: "not running {away}"));
     }
     if suspect > 0 {
-        parts.push(say_in!(lang, zh: "可疑 {suspect} 分钟", en: "suspicion in {suspect} min"));
+        let suspect = span(suspect, lang);
+        parts.push(say_in!(lang, zh: "可疑 {suspect}", en: "suspicion {suspect}"));
     }
     parts.push(match day.iter().find(|run| run.mark != Mark::Off).map(|run| run.first) {
         Some(since @ 1..) => {
@@ -143,6 +146,16 @@ fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {
         Some(0) | None => lang.either("过去 24 小时", "in the last 24 h").to_owned(),
     });
     parts.join(lang.either("，", ", "))
+}
+
+/// So many minutes, in hours where they are many.
+fn span(minutes: usize, lang: Lang) -> String {
+    let (hours, rest) = (minutes / 60, minutes % 60);
+    match (hours, rest) {
+        (0 | 1, _) => say_in!(lang, zh: "{minutes} 分钟", en: "{minutes} min"),
+        (_, 0) => say_in!(lang, zh: "{hours} 小时", en: "{hours} h"),
+        _ => say_in!(lang, zh: "{hours} 小时 {rest} 分钟", en: "{hours} h {rest} min"),
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +176,7 @@ mod tests {
         let strip = Strip::of(&day, 1_700_000_000_000, Lang::En);
         assert!(
             strip.said.starts_with(
-                "down 1×, in 2 of the minutes, not running in 30 min, suspicion in 1 min, recorded since"
+                "down 1× (2 min), not running 30 min, suspicion 1 min, recorded since"
             ),
             "{}",
             strip.said
@@ -174,7 +187,7 @@ mod tests {
         let all = Strip::of(&[run(Mark::Verified, 0, MINUTES)], 0, Lang::Zh);
         assert_eq!(all.said, "全程已验证，过去 24 小时");
         let away = Strip::of(&[run(Mark::Away, 0, MINUTES)], 0, Lang::En);
-        assert_eq!(away.said, "never down, not running in 1440 min, in the last 24 h");
+        assert_eq!(away.said, "never down, not running 24 h, in the last 24 h");
         let edge = [run(Mark::Verified, 0, 1439), run(Mark::Down, 1439, 1)];
         let edge = Strip::of(&edge, 0, Lang::En);
         assert_eq!(edge.bars[1].x + edge.bars[1].width, MINUTES, "nothing beyond the edge");

@@ -78,6 +78,7 @@ words! {
     legend_off: "没有记录", "no record";
     connection: "连接细节", "Connection details";
     route: "经由", "by way of";
+    direct: "直连", "direct";
     socket: "套接字", "Socket";
     no_socket: "没有打开的连接", "no connection is open";
     colon: "：", ": ";

@@ -73,7 +73,7 @@ async fn the_strip_is_kept_over_a_stop_and_a_kill_and_the_gap_is_shown_as_not_ru
     assert!(gap(away), "{away} in {:?}", bars(&site).await);
     assert!(width(&site, "down").await >= down, "{:?}", bars(&site).await);
     let page = site.page("/").await;
-    assert!(page.contains("not running in ") && page.contains("down 1×"), "{page}");
+    assert!(page.contains("not running ") && page.contains("down 1×"), "{page}");
     assert!(site.page("/?lang=zh").await.contains("未运行 "), "both languages");
     outage(&site).await;
     kept(&site, down + 1).await;
