@@ -5,10 +5,7 @@ use super::site::Site;
 /// A gateway whose app has a quota.
 async fn site(quota: u32) -> Site {
     let mut site = Site::configured("127.0.0.1", "").await;
-    let file = site.rig.path("larkline.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let head = format!("[app.main]\nquota = {quota}\n");
-    std::fs::write(&file, text.replace("[app.main]\n", &head)).unwrap();
+    site.rig.amend("[app.main]\n", &format!("[app.main]\nquota = {quota}\n"));
     site.rig.run(&[]).await;
     site.rig.ready().await;
     site
