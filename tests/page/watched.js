@@ -33,6 +33,7 @@ const settings = (url, owner, dir, port, token) => `language = "en"
 app_id = "${APP.app_id}"
 app_secret = "${APP.app_secret}"
 domain = "${url}"
+quota = 5000
 owners = ["${owner}"]
 
 [[route]]

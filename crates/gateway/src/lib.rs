@@ -35,6 +35,7 @@ pub mod judge;
 pub mod left;
 pub mod line;
 pub mod line_thread;
+pub mod link_fault;
 pub mod link_watch;
 pub mod live;
 pub mod log;

@@ -117,6 +117,10 @@ impl Stages {
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
         stages.watch("quota", shared, |shared, app| QuotaWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
+        // Before anybody can look at it.
+        for app in stages.apps.iter() {
+            app.pulse.keep(shared, &app.name).await;
+        }
         stages.watch("pulse", shared, |shared, app| PulseWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
@@ -203,6 +207,7 @@ impl Stages {
         self.service.join(Instant::now() + SERVICE_STOP).await;
         for app in self.apps.iter() {
             app.quota.keep(shared, app).await;
+            app.pulse.keep(shared, &app.name).await;
         }
         drop(self.line);
     }

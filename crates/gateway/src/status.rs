@@ -18,6 +18,7 @@ use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::host::{Host, Own};
+use crate::link_fault;
 use crate::proof::{self, Proof};
 use crate::quota::MonthlyCalls;
 use crate::say_in;
@@ -234,6 +235,14 @@ impl LinkView {
     }
 }
 
+impl LinkView {
+    /// What went wrong last, in one sentence.
+    pub fn fault_said(&self, lang: Lang) -> Option<String> {
+        let (code, number) = self.fault_code.clone().unwrap_or_default();
+        Some(link_fault::said(lang, &code, number, self.fault.as_ref()?))
+    }
+}
+
 impl Status {
     /// Takes the report.
     ///
@@ -351,7 +360,8 @@ impl AppStatus {
                 name = proof.name, detail = proof.detail(lang)
             ));
         }
-        let fault = self.link.fault.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
+        let colon = lang.either("：", ": ");
+        let fault = self.link.fault_said(lang).map(|f| format!("{colon}{f}")).unwrap_or_default();
         let state = words::link_state(lang, &self.link.state);
         Some(say_in!(lang,
             zh: "应用 {app}：连接{state}{fault}",

@@ -4,6 +4,7 @@
 //! stable, for programs; the sentences may change. Order is by the wall clock and, within a
 //! millisecond, by cause; a clock that was set back shows as such.
 
+mod chinese;
 mod step;
 
 pub use step::Step;
@@ -58,6 +59,14 @@ pub async fn find(store: &dyn Store, key: &str) -> Result<Option<Story>, StoreEr
 }
 
 impl Story {
+    /// A step of it as people read it.
+    pub fn sentence(&self, step: &Step, lang: Lang) -> String {
+        match lang {
+            Lang::Zh => chinese::sentence(self, step),
+            Lang::En => step.text.clone(),
+        }
+    }
+
     /// Tells a history.
     pub fn of(history: &History) -> Self {
         let record = &history.record;

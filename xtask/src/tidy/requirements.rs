@@ -99,6 +99,7 @@ fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
     let declared = |line: &str| match path.rsplit('.').next() {
         Some("rs") => line.contains(&format!("fn {name}(")),
         Some("py") => line.starts_with(&format!("def {name}(")),
+        Some("js") => line.starts_with(&format!("async function {name}(stage) {{")),
         Some("sh") => line.starts_with(&format!("{name}() {{ # law")),
         _ => false,
     };
@@ -125,6 +126,7 @@ mod tests {
             ("crates/x/tests/it/link.rs", "#[test]\nfn stays_up() {}\nasync fn closes() {}"),
             ("tests/sdk/laws.py", "def reconnects(bot):\n    def inner():"),
             ("tests/kernel/laws.sh", "holds() { # law\nhelps() {\n"),
+            ("tests/page/laws.js", "async function grows(stage) {\nasync function judge(law) {"),
             ("docs/run.md", "## Stop, and start!\n"),
         ]))
         .join("\n")
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!(
             problems(
                 "| C3 | by a test and words | `crates/x/tests/it/link.rs#closes`, \
-                 `tests/sdk/laws.py#reconnects`, `tests/kernel/laws.sh#holds`, `docs/run.md#stop-and-start` |"
+                 `tests/sdk/laws.py#reconnects`, `tests/kernel/laws.sh#holds`, `tests/page/laws.js#grows`, `docs/run.md#stop-and-start` |"
             ),
             ""
         );
@@ -156,6 +158,9 @@ mod tests {
         assert!(problems("| W-01 | it is met so | `tests/sdk/laws.py#inner` |").contains("has no"));
         assert!(
             problems("| W-01 | it is met so | `tests/kernel/laws.sh#helps` |").contains("has no")
+        );
+        assert!(
+            problems("| W-01 | it is met so | `tests/page/laws.js#judge` |").contains("has no")
         );
         assert!(problems("| W-01 | it is met so | `docs/run.md#pause` |").contains("has no"));
     }

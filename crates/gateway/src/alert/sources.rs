@@ -14,10 +14,12 @@ use super::rule::Rule;
 use crate::both::Both;
 use crate::clock::ms;
 use crate::config::Config;
+use crate::link_fault;
 use crate::pressure::Subject;
 use crate::proof::{self, Proof, Standing as ProofStanding};
 use crate::say_in;
 use crate::shared::{AppRuntime, Shared};
+use crate::words::{self, Lang};
 
 /// Who is meant when it is nobody in particular.
 const GATEWAY: &str = "gateway";
@@ -152,12 +154,17 @@ impl Seen<'_> {
         if link.is_verified() {
             return readings;
         }
-        let fault = link.last_fault.as_ref().map_or_else(String::new, |f| format!(": {f}"));
-        let state = link.state;
+        let fault = link.last_fault.as_ref().map(link_fault::in_full);
+        let fault = |lang: Lang| match &fault {
+            Some(fault) => format!("{}{}", lang.either("：", ": "), fault.text(lang)),
+            None => String::new(),
+        };
+        let state = link.state.as_str();
         readings.push(bad(Rule::LinkDown, app, |lang| {
             say_in!(lang,
                 zh: "应用 {app}：连接未经验证（{state}）{fault}",
-                en: "app {app}: the link is not verified ({state}){fault}"
+                en: "app {app}: the link is not verified ({state}){fault}",
+                state = words::link_state(lang, state), fault = fault(lang)
             )
         }));
         let attempts = link.attempt;
@@ -165,7 +172,8 @@ impl Seen<'_> {
             true => bad(Rule::ReconnectsFailing, app, |lang| {
                 say_in!(lang,
                     zh: "应用 {app}：连续 {attempts} 次连接失败{fault}",
-                    en: "app {app}: {attempts} attempts to connect failed in a row{fault}"
+                    en: "app {app}: {attempts} attempts to connect failed in a row{fault}",
+                    fault = fault(lang)
                 )
             }),
             // After a restart the count begins anew, and nothing is better.
@@ -181,11 +189,11 @@ impl Seen<'_> {
             ),
         ] {
             readings.push(match is_it {
-                true => bad(
-                    rule,
-                    app,
-                    |lang| say_in!(lang, zh: "应用 {app}{fault}", en: "app {app}{fault}"),
-                ),
+                true => bad(rule, app, |lang| {
+                    say_in!(lang,
+                        zh: "应用 {app}{fault}", en: "app {app}{fault}", fault = fault(lang)
+                    )
+                }),
                 false => unknown(rule, app),
             });
         }
@@ -352,11 +360,7 @@ fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading
 }
 
 /// A condition that holds.
-pub(super) fn bad(
-    rule: Rule,
-    subject: &str,
-    words: impl Fn(crate::words::Lang) -> String,
-) -> Reading {
+pub(super) fn bad(rule: Rule, subject: &str, words: impl Fn(Lang) -> String) -> Reading {
     let (subject, what) = (subject.to_owned(), Both::each(words));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
 }

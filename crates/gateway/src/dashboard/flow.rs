@@ -118,7 +118,7 @@ fn whys<'t>(mine: impl Iterator<Item = &'t Tally>, lang: Lang) -> Vec<(String, u
 }
 
 /// A share to one decimal where that says more.
-fn percent(count: u64, total: u64) -> String {
+pub(super) fn percent(count: u64, total: u64) -> String {
     let tenths = count * 1000 / total.max(1);
     match (count, tenths) {
         (0, _) => String::new(),

@@ -21,6 +21,7 @@ mod flow;
 mod guard;
 mod login;
 mod look;
+mod month;
 mod page;
 mod seal;
 mod shown;

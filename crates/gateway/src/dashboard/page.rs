@@ -6,6 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{Html, IntoResponse, Response};
+use minijinja::HtmlEscape;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
@@ -175,6 +176,8 @@ pub(super) struct StoryQuery {
 #[derive(Serialize)]
 struct StoryShown {
     story: Option<story::Story>,
+    /// The sentence of each step.
+    told: Vec<String>,
 }
 
 pub(super) async fn story(
@@ -187,7 +190,11 @@ pub(super) async fn story(
     let status = if story.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let frame = Frame::of(&dashboard, &config, lang);
     let name = if query.part { "story.html" } else { "story_page.html" };
-    Ok(html(status, render(name, &frame, &StoryShown { story })))
+    let tell = |story: &story::Story| -> Vec<String> {
+        story.steps.iter().map(|step| story.sentence(step, lang)).collect()
+    };
+    let told = story.as_ref().map(tell).unwrap_or_default();
+    Ok(html(status, render(name, &frame, &StoryShown { story, told })))
 }
 
 /// How much of a page around the configuration.
@@ -266,11 +273,28 @@ fn environment() -> Result<&'static Environment<'static>, minijinja::Error> {
     environment.add_filter("clock", |at: i64| {
         moment(at).1.split(' ').nth(1).unwrap_or_default().to_owned()
     });
+    environment.add_filter("code", |text: &str| Value::from_safe_string(with_code(text)));
     environment.add_filter("num", |number: u64| grouped(number));
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }
     Ok(COMPILED.get_or_init(|| environment))
+}
+
+/// A sentence as HTML: what stands between back quotes is code.
+fn with_code(text: &str) -> String {
+    let mut html = String::new();
+    let parts: Vec<&str> = text.split('`').collect();
+    // With an odd quote nobody knows which are pairs.
+    if parts.len().is_multiple_of(2) {
+        return HtmlEscape(text).to_string();
+    }
+    for (n, part) in parts.into_iter().enumerate() {
+        let part = HtmlEscape(part);
+        html +=
+            &if n.is_multiple_of(2) { part.to_string() } else { format!("<code>{part}</code>") };
+    }
+    html
 }
 
 /// A moment as an age, for people and for the script that keeps it true.
@@ -306,7 +330,7 @@ fn age(from_ms: i64, to_ms: i64, lang: Lang) -> String {
 }
 
 /// A number in groups of three.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let lead = digits.len() % 3;
     let (first, rest) = digits.split_at(lead);
@@ -326,6 +350,13 @@ mod tests {
         assert_eq!(age(0, 119_000, Lang::En), "119 s");
         assert_eq!(age(0, 7_200_000, Lang::Zh), "2 小时");
         assert_eq!(age(5, 0, Lang::En), "0 s", "a clock that was set back");
+    }
+
+    #[test]
+    fn code_in_a_sentence_is_code_and_everything_else_is_text() {
+        assert_eq!(with_code("set `a.b` <now>"), "set <code>a.b</code> &lt;now&gt;");
+        assert_eq!(with_code("`<b>`"), "<code>&lt;b&gt;</code>");
+        assert_eq!(with_code("one ` <quote>"), "one ` &lt;quote&gt;");
     }
 
     #[test]

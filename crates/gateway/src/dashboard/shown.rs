@@ -9,6 +9,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::flow::Flow;
 use super::look::Look;
+use super::month::Month;
 use super::strip::Strip;
 use super::verdict::Verdict;
 use super::words::{self, Words};
@@ -53,7 +54,12 @@ pub(super) struct Shown<'l> {
 struct App<'l> {
     a: &'l AppStatus,
     state: &'l str,
+    /// What went wrong last; as the log has it where that is not the same.
+    fault: Option<String>,
+    logged: Option<&'l str>,
+    route: &'l str,
     strip: Strip,
+    month: Month<'l>,
 }
 
 #[derive(Serialize)]
@@ -154,8 +160,12 @@ impl<'l> Shown<'l> {
         let (s, words) = (&look.status, words::of(lang));
         let app = |(a, day): (&'l AppStatus, &Vec<_>)| App {
             a,
+            fault: a.link.fault_said(lang),
+            route: if a.link.route == "direct" { words.direct } else { &a.link.route },
+            logged: a.link.fault.as_deref().filter(|_| lang == Lang::Zh),
             state: state_word(lang, &a.link.state),
             strip: Strip::of(day, s.at_ms, lang),
+            month: Month::of(&a.name, &a.month, lang),
         };
         let governor = &look.config.governor;
         Self {

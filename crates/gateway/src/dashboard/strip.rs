@@ -82,13 +82,14 @@ fn bar(run: &Run, window: usize, now_ms: i64, lang: Lang) -> Bar {
     // Height tells what colour tells.
     let (kind, y, zh, en) = match run.mark {
         Mark::Off => ("off", 27, "没有记录", "no record"),
-        Mark::Verified => ("verified", 11, "已验证", "verified"),
-        Mark::Suspect => ("suspect", 5, "可疑", "suspicion"),
+        Mark::Verified => ("verified", 14, "已验证", "verified"),
+        Mark::Suspect => ("suspect", 9, "可疑", "suspicion"),
+        Mark::Away => ("away", 4, "未运行", "not running"),
         Mark::Down => ("down", 0, "断开", "down"),
     };
     let before = MINUTES - window;
     let (first, end) = (run.first.max(before), run.first + run.minutes);
-    let trouble = matches!(run.mark, Mark::Suspect | Mark::Down);
+    let trouble = !matches!(run.mark, Mark::Off | Mark::Verified);
     let least = if trouble { window / SEEN_PART } else { 0 };
     let width = (end - first).max(least);
     let word = lang.either(zh, en);
@@ -113,30 +114,48 @@ fn moment(minute: usize, now_ms: i64) -> String {
 fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {
     let of = |mark| day.iter().filter(move |run| run.mark == mark);
     let minutes = |mark| of(mark).map(|run| run.minutes).sum::<usize>();
-    let [verified, suspect, down] = [Mark::Verified, Mark::Suspect, Mark::Down].map(minutes);
-    let known = verified + suspect + down;
+    let [verified, suspect, away, down] =
+        [Mark::Verified, Mark::Suspect, Mark::Away, Mark::Down].map(minutes);
+    let known = verified + suspect + away + down;
     if known == 0 {
         return lang.either("刚刚启动，还没有记录", "just started, no record yet").to_owned();
     }
-    let since = day.iter().find(|run| run.mark != Mark::Off).map_or(0, |run| run.first);
-    let since = moment(since, now_ms);
     let outages = of(Mark::Down).count();
-    let mut parts = vec![match (down, suspect) {
+    let mut parts = vec![match (down, suspect + away) {
         (0, 0) => lang.either("全程已验证", "verified all the time").to_owned(),
         (0, _) => lang.either("从未断开", "never down").to_owned(),
         _ => say_in!(lang,
-            zh: "断开 {outages} 次，涉及 {down} 分钟",
-            en: "down {outages}×, in {down} of the minutes"
+            zh: "断开 {outages} 次（{down}）",
+            en: "down {outages}× ({down})",
+            down = span(down, lang)
         ),
     }];
-    if suspect > 0 {
-        parts.push(say_in!(lang, zh: "可疑 {suspect} 分钟", en: "suspicion in {suspect} min"));
+    if away > 0 {
+        let away = span(away, lang);
+        parts.push(say_in!(lang, zh: "未运行 {away}", en: "not running {away}"));
     }
-    parts.push(match known >= MINUTES {
-        true => lang.either("过去 24 小时", "in the last 24 h").to_owned(),
-        false => say_in!(lang, zh: "自 {since} 起有记录", en: "recorded since {since}"),
+    if suspect > 0 {
+        let suspect = span(suspect, lang);
+        parts.push(say_in!(lang, zh: "可疑 {suspect}", en: "suspicion {suspect}"));
+    }
+    parts.push(match day.iter().find(|run| run.mark != Mark::Off).map(|run| run.first) {
+        Some(since @ 1..) => {
+            let since = moment(since, now_ms);
+            say_in!(lang, zh: "自 {since} 起有记录", en: "recorded since {since}")
+        }
+        Some(0) | None => lang.either("过去 24 小时", "in the last 24 h").to_owned(),
     });
     parts.join(lang.either("，", ", "))
+}
+
+/// So many minutes, in hours where they are many.
+fn span(minutes: usize, lang: Lang) -> String {
+    let (hours, rest) = (minutes / 60, minutes % 60);
+    match (hours, rest) {
+        (0 | 1, _) => say_in!(lang, zh: "{minutes} 分钟", en: "{minutes} min"),
+        (_, 0) => say_in!(lang, zh: "{hours} 小时", en: "{hours} h"),
+        _ => say_in!(lang, zh: "{hours} 小时 {rest} 分钟", en: "{hours} h {rest} min"),
+    }
 }
 
 #[cfg(test)]
@@ -148,22 +167,27 @@ mod tests {
         let run = |mark, first, minutes| Run { mark, first, minutes };
         let day = [
             run(Mark::Off, 0, 1000),
-            run(Mark::Verified, 1000, 400),
+            run(Mark::Verified, 1000, 370),
+            run(Mark::Away, 1370, 30),
             run(Mark::Down, 1400, 2),
             run(Mark::Suspect, 1402, 1),
             run(Mark::Verified, 1403, 37),
         ];
         let strip = Strip::of(&day, 1_700_000_000_000, Lang::En);
         assert!(
-            strip
-                .said
-                .starts_with("down 1×, in 2 of the minutes, suspicion in 1 min, recorded since")
+            strip.said.starts_with(
+                "down 1× (2 min), not running 30 min, suspicion 1 min, recorded since"
+            ),
+            "{}",
+            strip.said
         );
         assert_eq!((strip.window, strip.from), (MINUTES, "24 h ago"));
         let last = strip.bars.last().unwrap();
         assert_eq!((last.kind, last.x, last.width, last.height), ("down", 1400, 6, 30));
         let all = Strip::of(&[run(Mark::Verified, 0, MINUTES)], 0, Lang::Zh);
         assert_eq!(all.said, "全程已验证，过去 24 小时");
+        let away = Strip::of(&[run(Mark::Away, 0, MINUTES)], 0, Lang::En);
+        assert_eq!(away.said, "never down, not running 24 h, in the last 24 h");
         let edge = [run(Mark::Verified, 0, 1439), run(Mark::Down, 1439, 1)];
         let edge = Strip::of(&edge, 0, Lang::En);
         assert_eq!(edge.bars[1].x + edge.bars[1].width, MINUTES, "nothing beyond the edge");

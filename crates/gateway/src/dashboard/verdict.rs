@@ -116,6 +116,7 @@ fn is_said_elsewhere(rule: Rule) -> bool {
     matches!(
         rule,
         Rule::LinkDown
+            | Rule::ReconnectsFailing
             | Rule::Deaf
             | Rule::Unanswered
             | Rule::QueueFull

@@ -73,12 +73,15 @@ words! {
     now_word: "现在", "now";
     legend_verified: "已验证", "verified";
     legend_suspect: "可疑", "suspicion";
+    legend_away: "未运行", "not running";
     legend_down: "断开", "down";
     legend_off: "没有记录", "no record";
     connection: "连接细节", "Connection details";
     route: "经由", "by way of";
+    direct: "直连", "direct";
     socket: "套接字", "Socket";
     no_socket: "没有打开的连接", "no connection is open";
+    colon: "：", ": ";
     fault: "上一次故障", "Last fault";
     next_try: "下一次尝试", "Next attempt";
     attempt_before: "第 ", "attempt ";
@@ -143,6 +146,13 @@ words! {
     rate_chat: "每个会话", "each chat";
     per_second: "次/秒", "a second";
     per_minute: "次/分钟", "a minute";
+
+    month: "本月调用", "Calls of the month";
+    calls: "次调用", "calls";
+    calls_by: "按接口", "By endpoint";
+    endpoint: "接口", "Endpoint";
+    calls_count: "次数", "Calls";
+    counted_since: "计数开始于", "Counted since";
 
     dead: "死信", "Dead letters";
     no_dead: "没有死信。", "None. What fails for good would wait here for a decision.";
@@ -215,5 +225,6 @@ words! {
     step_dropped: "人工关闭", "dropped by hand";
     step_merged: "已合并", "merged";
     step_withdrawn: "已撤回", "withdrawn";
+    step_recalled: "消息被撤回", "taken back";
     step_verdict: "结论", "verdict";
 }

@@ -50,6 +50,9 @@ pub struct MonthlyCalls {
     pub projected: u64,
     /// `app.<name>.quota`; none is no quota.
     pub quota: Option<u64>,
+    /// When the quota is used up, if it goes on so, Unix ms: now when it is, none when not this month.
+    #[serde(default)]
+    pub used_up_ms: Option<i64>,
     /// By endpoint.
     pub calls: BTreeMap<String, u64>,
 }
@@ -76,6 +79,7 @@ impl Quota {
             used: month.used(),
             projected: month.projected(now_ms),
             quota,
+            used_up_ms: quota.and_then(|quota| month.used_up(quota, now_ms)),
             calls: month.calls.clone(),
         }
     }

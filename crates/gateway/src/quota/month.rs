@@ -90,11 +90,30 @@ impl Month {
         let Some(bounds) = bounds(now_ms).filter(|bounds| bounds.name == self.name) else {
             return used;
         };
-        let counted_ms = (now_ms - self.since_ms).max(RATE_OVER_MIN_MS);
+        let counted_ms = self.counted_ms(now_ms);
         let left_ms = (bounds.until_ms - now_ms).max(0);
         let rest = u128::from(used) * u128::from(left_ms.unsigned_abs())
             / u128::from(counted_ms.unsigned_abs());
         used.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX))
+    }
+
+    /// When a quota is used up, if it goes on as it went so far; none when that is not in this month.
+    pub(super) fn used_up(&self, quota: u64, now_ms: i64) -> Option<i64> {
+        let used = self.used();
+        if used >= quota {
+            return Some(now_ms);
+        }
+        let bounds = bounds(now_ms).filter(|bounds| bounds.name == self.name)?;
+        let counted_ms = u128::from(self.counted_ms(now_ms).unsigned_abs());
+        let left_ms =
+            u128::from(quota - used).saturating_mul(counted_ms).checked_div(used.into())?;
+        let at_ms = now_ms.checked_add(i64::try_from(left_ms).ok()?)?;
+        (at_ms < bounds.until_ms).then_some(at_ms)
+    }
+
+    /// For how long calls were counted, as far as a rate is taken from it.
+    fn counted_ms(&self, now_ms: i64) -> i64 {
+        (now_ms - self.since_ms).max(RATE_OVER_MIN_MS)
     }
 
     /// The highest step that the calls have passed and nobody was told, which it is now; none
@@ -163,6 +182,20 @@ mod tests {
         let first = counted(JUNE_MS + 20 * DAY_MS, 10);
         assert_eq!(first.projected(JUNE_MS + 20 * DAY_MS + 3_600_000), 10 + 99);
         assert_eq!(Month::default().projected(JUNE_MS), 0);
+    }
+
+    #[test]
+    fn when_a_quota_is_used_up_is_told_if_it_is_this_month() {
+        let mut month = counted(JUNE_MS - DAY_MS, 0);
+        month.add(&calls(300), JUNE_MS);
+        let now_ms = JUNE_MS + 3 * DAY_MS;
+        assert_eq!(month.used_up(1000, now_ms), Some(JUNE_MS + 10 * DAY_MS));
+        let late = month.used_up(2999, now_ms);
+        assert!(late.is_some_and(|at_ms| at_ms < JUNE_MS + 30 * DAY_MS), "{late:?}");
+        assert_eq!(month.used_up(3000, now_ms), None, "the month ends just then");
+        assert_eq!([300, 1].map(|quota| month.used_up(quota, now_ms)), [Some(now_ms); 2]);
+        assert_eq!(month.used_up(u64::MAX, now_ms), None);
+        assert_eq!(counted(JUNE_MS, 0).used_up(5, JUNE_MS), None, "nothing called");
     }
 
     #[test]

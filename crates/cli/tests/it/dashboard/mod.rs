@@ -2,5 +2,7 @@
 
 mod hostile;
 mod login;
+mod month;
 mod page;
 mod site;
+mod strip;

@@ -43,6 +43,13 @@ async fn the_page_says_whether_it_is_well_without_a_script_in_both_languages() {
     for step in ["received", "on disk", "acknowledged", "routed", "delivered", "verdict"] {
         assert!(story.contains(&format!("<b>{step}</b>")), "{step} in {story}");
     }
+    let chinese = site.page(&format!("/dashboard/story?lang=zh&key={}", said.message_id)).await;
+    let sentences: Vec<&str> = chinese.split("class=\"step-text\">").skip(1).collect();
+    assert!(sentences.len() > 5, "{chinese}");
+    for sentence in sentences {
+        let (sentence, _) = sentence.split_once('<').unwrap();
+        assert!(sentence.contains(|c: char| ('一'..='龥').contains(&c)), "{sentence}");
+    }
     assert_eq!(
         site.get("/dashboard/story?key=nothing-like-it").await.status(),
         StatusCode::NOT_FOUND
@@ -61,6 +68,15 @@ async fn a_lost_link_is_the_verdict_an_alert_and_stays_in_the_strip() {
         .await;
     let alert = async || site.page("/").await.contains("<code>link_down</code>");
     site.rig.until("the alert", alert).await;
+    // What became of the last connection is told in the language of the page.
+    let chinese = async || {
+        let page = site.page("/?lang=zh").await;
+        let (_, fault) = page.split_once("<p class=\"fault\">").unwrap_or_default();
+        fault.starts_with("上一次故障：连接中途断开") && page.contains("：连接中途断开")
+    };
+    site.rig.until("the fault in Chinese", chinese).await;
+    let shown = site.page("/").await;
+    assert!(shown.contains("<p class=\"fault\">Last fault: "), "{shown}");
     site.rig.fault(larkline_sim::Fault::Clear);
     site.rig.until("well", async || site.page("/").await.contains("<span>Well</span>")).await;
     let page = site.page("/").await;

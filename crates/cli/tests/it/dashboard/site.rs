@@ -35,16 +35,22 @@ impl Site {
 
     /// On an address.
     pub(super) async fn listening(address: &str, server: &str) -> Self {
+        let mut site = Self::configured(address, server).await;
+        site.rig.run(&[]).await;
+        site.rig.ready().await;
+        site
+    }
+
+    /// One that does not run yet.
+    pub(super) async fn configured(address: &str, server: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let port = crate::listener::free_port();
         let server = format!("[server]\nhttp = \"{address}:{port}\"\n{server}\n");
         let link =
             "[link]\nbackoff_first = \"300ms\"\nbackoff_max = \"2s\"\nrecovery_target = \"1s\"\n";
         let alerts = "[alerts]\nclear_after = \"1s\"\n";
-        let mut rig = Rig::new(&format!("{FAILING}{ECHO}\n{server}{link}{alerts}")).await;
+        let rig = Rig::new(&format!("{FAILING}{ECHO}\n{server}{link}{alerts}")).await;
         rig.script("printer", "cat > /dev/null; [ -e mended ] && { echo mended; exit; }; exit 3");
-        rig.run(&[]).await;
-        rig.ready().await;
         let client = reqwest::Client::builder().redirect(redirect::Policy::none());
         Self { rig, port, client: client.timeout(PATIENCE).build().unwrap() }
     }

@@ -141,9 +141,11 @@ document.addEventListener("submit", async (event) => {
   document.getElementById("dead").focus();
 });
 
+/** Why not, in the page's language; what was answered by somebody else is no answer. */
 function refusal(text) {
   try {
-    return JSON.parse(text).error;
+    const { error, error_zh: chinese } = JSON.parse(text);
+    return (zh && chinese) || error;
   } catch {
     return lost.textContent;
   }

@@ -1,0 +1,75 @@
+//! Why a link was lost, or does not come up, in Chinese. The English words are those of the fault
+//! itself, which the log has.
+
+use larkline_proto::link::Fault;
+
+use crate::both::Both;
+use crate::words::Lang;
+
+/// A fault by its code, and in English as it stands.
+pub fn said(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
+    match (lang, chinese(code)) {
+        (Lang::En, _) | (Lang::Zh, None) => english.to_owned(),
+        (Lang::Zh, Some(chinese)) => match number {
+            Some(number) => format!("{chinese}（编号 {number}）"),
+            None => chinese.to_owned(),
+        },
+    }
+}
+
+/// A fault for somebody who sees nothing else of it: what it means, with the words of whoever met it.
+pub fn in_full(fault: &Fault) -> Both {
+    let english = fault.to_string();
+    Both::each(|lang| {
+        let said = said(lang, fault.code, fault.platform_code, &english);
+        if said == english { said } else { format!("{said}（{english}）") }
+    })
+}
+
+/// What a code means; none for one that is not known here.
+fn chinese(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "network" => "连接中途断开：被重置，或途中的路由、代理消失了",
+        "silent" => "ping 没有在时限内得到应答",
+        "closed" => "平台关闭了连接",
+        "unverified" => "升级成功，但没有等到任何帧：代理可能扣住了它们",
+        "timeout" => "没有在时限内连上：请检查防火墙和代理",
+        "refused" => "平台拒绝了连接：请用 `larkline explain` 查看编号的含义",
+        "bad_reply" => "获取地址的应答中没有可用的地址：请检查 `domain` 和代理",
+        "requested" => "有人要求新连接",
+        "connect_failed" => "到平台的 HTTP 连接没有打开：请运行 `larkline doctor`",
+        "connection_broken" => "应答还没有收全，连接就断开了",
+        "bad_request" => "无法写出获取地址的请求：这是 larkline 的错误，请报告",
+        "upgrade_failed" => "对升级请求的应答不是 WebSocket：请让代理放行 WebSocket",
+        "websocket" => "对端违反了 WebSocket 协议：途中可能有设备改动了内容",
+        "frame_too_large" => "收到的消息过大，平台不会发送这么大的：请报告",
+        "peer_not_reading" => "确认发不出去：平台或代理停止了读取",
+        "dial_address" => "地址没有主机，或协议不受支持：请检查 `domain`",
+        "dns_failed" => "域名无法解析：请检查域名和本机的 DNS",
+        "tcp_failed" => "没有地址接受连接：请检查防火墙、路由，或设置 `network.proxy`",
+        "dial_timeout" => "建立连接超时：请放行出站 443 端口，或设置 `network.proxy`",
+        "proxy_unreachable" => "无法连接代理：请检查代理的地址",
+        "proxy_auth" => "代理要求用户名和密码，或不接受现有的：请写入代理地址",
+        "proxy_refused" => "代理拒绝连接平台：请代理的管理者放行平台的主机",
+        "proxy_protocol" => "代理不是其地址所写的那种：请检查代理的协议和端口",
+        "tls_untrusted" => "证书的根不被本机信任：请把该 CA 写入 `network.ca_files`",
+        "tls_expired" => "证书已过期或尚未生效：请先检查本机的时钟",
+        "tls_hostname" => "证书属于别的域名：请检查 `domain` 和代理",
+        "tls_certificate" => "证书被拒绝：请运行 `larkline doctor` 查看原因",
+        "tls_failed" => "TLS 握手失败：请检查端口、代理和防火墙",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_in_chinese_and_one_that_is_not_known_as_it_is() {
+        let english = "open: the platform closed the link with code 1006 \"\"";
+        let told = |lang, code| said(lang, code, Some(1006), english);
+        assert_eq!(told(Lang::Zh, "closed"), "平台关闭了连接（编号 1006）");
+        assert_eq!([told(Lang::En, "closed"), told(Lang::Zh, "new")], [english, english]);
+    }
+}
