@@ -207,8 +207,11 @@ async function a_refusal_is_told_in_the_language_of_the_page(stage) {
     await live(page);
     await letter(page, "fail to be refused").locator("summary").click();
     const drop = letter(page, "fail to be refused").locator('[data-key^="drop-"]');
-    await drop.evaluate((button) => { button.form.action = button.form.action.replace(/dead\/t\d+/, "dead/nonsense"); });
-    await drop.click();
+    // In one go: the feed would put the form right in between.
+    await drop.evaluate((button) => {
+      button.form.action = button.form.action.replace(/dead\/t\d+/, "dead/nonsense");
+      button.click();
+    });
     await page.locator("#said", { hasText: told }).waitFor();
   }
 }
