@@ -16,6 +16,9 @@ use crate::shared::{AppRuntime, Shared};
 /// Chats remembered as seen by this run; beyond it they are looked up again.
 const SEEN_MAX: usize = 10_000;
 
+/// What the stored name of a direct chat begins with; its person follows.
+pub const DIRECT: &str = "direct chat with ";
+
 /// Chats that were seen in this run, and those to be looked up.
 #[derive(Debug, Default)]
 pub struct SeenChats {
@@ -90,7 +93,7 @@ impl ChatWatch {
             .collect();
         for (chat, person) in fresh.into_iter().filter(|(c, _)| !known.contains(c.as_str())) {
             let name = match &person {
-                Some(person) => format!("direct chat with {person}"),
+                Some(person) => format!("{DIRECT}{person}"),
                 None => self.ask(&chat).await,
             };
             let shown = if self.shared.config.load().log.previews { name.as_str() } else { "" };

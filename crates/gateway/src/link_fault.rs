@@ -20,10 +20,13 @@ pub fn said(lang: Lang, code: &str, number: Option<i64>, english: &str) -> Strin
 /// A fault for somebody who sees nothing else of it: what it means, with the words of whoever met it.
 pub fn in_full(fault: &Fault) -> Both {
     let english = fault.to_string();
-    Both::each(|lang| {
-        let said = said(lang, fault.code, fault.platform_code, &english);
-        if said == english { said } else { format!("{said}（{english}）") }
-    })
+    Both::each(|lang| with_words(lang, fault.code, fault.platform_code, &english))
+}
+
+/// The same of a fault that is known by its parts.
+pub fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
+    let said = said(lang, code, number, english);
+    if said == english { said } else { format!("{said}（{english}）") }
 }
 
 /// What a code means; none for one that is not known here.

@@ -241,6 +241,12 @@ impl LinkView {
         let (code, number) = self.fault_code.clone().unwrap_or_default();
         Some(link_fault::said(lang, &code, number, self.fault.as_ref()?))
     }
+
+    /// The same for somebody who sees nothing else of it.
+    pub fn fault_in_full(&self, lang: Lang) -> Option<String> {
+        let (code, number) = self.fault_code.clone().unwrap_or_default();
+        Some(link_fault::with_words(lang, &code, number, self.fault.as_ref()?))
+    }
 }
 
 impl Status {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::chat_watch::DIRECT;
 use larkline_gateway::status::Status;
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
@@ -78,12 +79,20 @@ pub(crate) async fn chats(config: Option<PathBuf>, format: Format) -> Result<Exi
                     words::chat_type(&c.chat_type).to_owned(),
                     c.events.to_string(),
                     output::local_time(c.last_ms),
-                    c.name.clone(),
+                    named(&c.name),
                 ]
             }),
         )
     })?;
     Ok(ExitStatus::Ok)
+}
+
+/// A chat's name; the store has those of direct chats in English.
+fn named(name: &str) -> String {
+    match name.strip_prefix(DIRECT) {
+        Some(person) => say!(zh: "与 {person} 的单聊", en: "{DIRECT}{person}"),
+        None => name.to_owned(),
+    }
 }
 
 /// `larkline dead [retry|drop ITEM|give-up HANDLER]`

@@ -1,6 +1,6 @@
 //! People read Chinese or English by setting; programs and logs read English.
 
-use larkline_sim::Fault;
+use larkline_sim::{Answer, Fault};
 
 use crate::rig::{ECHO, Rig, WORK, text};
 
@@ -159,6 +159,23 @@ async fn how_far_a_late_message_came_is_chinese_and_its_json_is_not() {
     assert_eq!(json["unanswered"][0]["stage"], "handler work is at work, attempt 1");
     assert!(json["unanswered"][0].get("stage_zh").is_none(), "{json}");
     std::fs::write(rig.path("go"), "").unwrap();
+}
+
+#[tokio::test]
+async fn why_the_running_link_is_down_is_chinese_in_a_diagnosis() {
+    let rig = Rig::start(ECHO).await;
+    let busy = Answer::Code { status: 200, code: 1, msg: "busy".to_owned(), reset_s: None };
+    rig.fault(Fault::Endpoint { answer: busy, times: 1000 });
+    rig.fault(Fault::Rst);
+    rig.until("the refusal", async || {
+        let told = in_chinese(&rig, &["doctor", "--timeout", "20"]).await;
+        told.lines().any(|line| {
+            line.contains("网关的连接")
+                && line.contains("：平台拒绝了连接")
+                && line.contains("busy")
+        })
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What people read when they look for a message or a chat.
 
+use crate::language::in_chinese;
 use crate::rig::{ECHO, Rig, text};
 
 #[tokio::test]
@@ -52,6 +53,8 @@ async fn a_chat_that_writes_is_shown_with_id_and_name_ready_to_paste() {
     assert!(row.ends_with(" group"), "{shown}");
     let row = shown.lines().find(|l| l.contains(direct.as_str())).unwrap();
     assert!(row.ends_with(&format!("direct chat with {}", rig.guest)), "{shown}");
+    let chinese = in_chinese(&rig, &["chats"]).await;
+    assert!(chinese.contains(&format!("与 {} 的单聊", rig.guest)), "{chinese}");
     // Known is known, over restarts too: no second line, no second call.
     rig.kill9().await;
     rig.run(&[]).await;

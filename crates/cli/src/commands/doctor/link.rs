@@ -91,8 +91,8 @@ pub(super) fn running(report: &mut Report, app: &AppStatus, now_ms: i64) {
         _ => either("没有打开的套接字", "no socket is open").to_owned(),
     };
     if !link.verified {
-        let fault =
-            link.fault.as_deref().unwrap_or_else(|| either("尚无故障", "nothing failed yet"));
+        let fault = link.fault_in_full(lang());
+        let fault = fault.unwrap_or_else(|| either("尚无故障", "nothing failed yet").to_owned());
         let (code, number) = link.fault_code.clone().unwrap_or_default();
         let class = Class::of_link(&code, number, link.route != "direct");
         let what = say!(

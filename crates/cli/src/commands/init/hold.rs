@@ -26,7 +26,7 @@ use super::app;
 use crate::commands::ask::Gateway;
 use crate::commands::lists;
 use crate::exit::{Class, ExitStatus, Failed};
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::output;
 
 /// How often the child is looked at, by its socket on this machine.
@@ -176,7 +176,7 @@ impl Rehearsal {
 
 fn unverified(app: Option<AppStatus>, within: Duration) -> Failed {
     let link = app.map(|app| app.link);
-    let fault = link.as_ref().and_then(|link| link.fault.clone());
+    let fault = link.as_ref().and_then(|link| link.fault_in_full(lang()));
     let (code, number) = link.as_ref().and_then(|l| l.fault_code.clone()).unwrap_or_default();
     let proxied = link.is_some_and(|link| link.route != "direct");
     let class = Class::of_link(&code, number, proxied);
