@@ -7,10 +7,13 @@
 //! second, `post` has a task for each destination, which fails alone, and `ways` is how a notice gets
 //! there. What is not here: how a mail is sent ([`crate::mail`]).
 
+mod disk;
 mod engine;
 mod health;
 mod heartbeat;
+mod keep;
 mod post;
+mod question;
 mod rule;
 mod sources;
 mod view;
@@ -22,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::sync::watch::Sender;
 
 pub use engine::{
     Change, Engine, Episode, Key, Kind, Notice, OPEN_MAX, Past, Policy, Reading, Recipient,
@@ -29,6 +33,7 @@ pub use engine::{
 };
 pub use health::Health;
 pub use heartbeat::HeartbeatWorker;
+pub use keep::AlertKeep;
 pub use post::{Post, Tried};
 pub use rule::{Defaults, Rule, Severity};
 pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};
@@ -51,8 +56,9 @@ pub struct Alerts {
     heart: Mutex<Reach>,
     /// Wakes those who tell.
     changed: Notify,
-    /// Held while what fires is written down, so that no older state comes later.
-    keeping: tokio::sync::Mutex<()>,
+    /// How often what fires has changed, and which of these states is written down.
+    changes: Sender<u64>,
+    kept: Sender<u64>,
 }
 
 /// How it goes with somebody who is to be told.
@@ -106,16 +112,8 @@ impl Alerts {
             config.destinations.iter().map(|(name, d)| recipient(name, d, &config)).collect();
         let gone = self.engine().forget(&all, now_ms);
         if changed || gone {
-            self.save(shared).await;
+            self.save().await;
             self.changed.notify_waiters();
-        }
-    }
-
-    async fn save(&self, shared: &Shared) {
-        let _alone = self.keeping.lock().await;
-        let stored = self.engine().to_stored();
-        if let Err(error) = shared.store.put_fact(FACT.to_owned(), stored).await {
-            shared.store_health.failed("put_fact", &error);
         }
     }
 

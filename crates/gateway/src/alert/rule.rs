@@ -175,7 +175,13 @@ impl Rule {
                 of("high_memory", Warning, NOW, None, "`alerts.memory` for `alerts.after`")
             }
             Self::HighCpu => of("high_cpu", Warning, NOW, None, "`alerts.cpu` for `alerts.after`"),
-            Self::StoreRefuses => of("store_refuses", Critical, NOW, None, "a write failed"),
+            Self::StoreRefuses => of(
+                "store_refuses",
+                Critical,
+                NOW,
+                None,
+                "a write failed, or disk or store did not answer for 15 s",
+            ),
             Self::DiskLow => {
                 of("disk_low", Warning, secs(30), Some(200), "MiB left where the state lives")
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Stages;
-use crate::alert::{AlertWatch, HeartbeatWorker, Post};
+use crate::alert::{AlertKeep, AlertWatch, HeartbeatWorker, Post};
 use crate::shared::Shared;
 
 impl Stages {
@@ -17,6 +17,8 @@ impl Stages {
         let (apps, halted) = (Arc::clone(&self.apps), self.intake.cancel_token());
         let watch = AlertWatch { shared: Arc::clone(shared), apps, halted };
         self.until_stop("alert-watch", Arc::new(watch), |watch| async move { watch.run().await });
+        let keep = Arc::new(AlertKeep { shared: Arc::clone(shared) });
+        self.until_stop("alert-keep", keep, |keep| async move { keep.run().await });
         let post = Arc::new(self.post(shared));
         self.until_stop("alert-post", post, |post| async move { post.run().await });
         let (apps, dialer) = (Arc::clone(&self.apps), self.resources.dialer.clone());
