@@ -51,7 +51,7 @@ impl Sources {
             let seen = Seen { app: &app.name, link: &link, config: &config };
             readings.extend(seen.link(shared.started_ms, now_ms));
             readings.extend(seen.deaf(&app.proofs.list(&link)));
-            readings.extend(self.storm(&seen, now_ms));
+            readings.extend(self.storm(&seen, shared.started_ms, now_ms));
             readings.extend(running_out(app, &config, now_ms));
         }
         self.disk.ask(shared, &config, now_ms).await;
@@ -64,9 +64,12 @@ impl Sources {
     }
 
     /// Connections that were verified within the last minutes.
-    fn storm(&mut self, seen: &Seen<'_>, now_ms: i64) -> Option<Reading> {
-        let known = self.connects.entry(seen.app.to_owned()).or_default();
+    fn storm(&mut self, seen: &Seen<'_>, started_ms: i64, now_ms: i64) -> Option<Reading> {
         let connects = seen.link.counters.connects;
+        // Before the first look there was none; of an older run of this watch nothing is known.
+        let is_young = now_ms - started_ms < STORM_WITHIN_MS;
+        let begun = || VecDeque::from([(now_ms, if is_young { 0 } else { connects })]);
+        let known = self.connects.entry(seen.app.to_owned()).or_insert_with(begun);
         if known.back().is_none_or(|(_, last)| *last != connects) {
             known.push_back((now_ms, connects));
         }

@@ -1,11 +1,16 @@
 //! Alerts from outside: what is wrong reaches those who are to know, by ways that do not need what
 //! broke, one time, and so does its end.
 
+mod handlers;
 mod hang;
+mod later;
+mod links;
 mod mail;
 mod mail_server;
 mod receivers;
 mod rules;
+
+use std::time::Duration;
 
 use larkline_gateway::handler::http::signature::{self, SigningKey};
 use larkline_sim::{Answer, Fault};
@@ -43,6 +48,21 @@ async fn started(rest: &str) -> Rig {
 fn cut(rig: &Rig) {
     rig.fault(Fault::Offline);
     rig.fault(Fault::Rst);
+}
+
+/// A gateway that is not started yet, whose wall clock the test sets by [`jump`].
+async fn with_clock(rest: &str) -> Rig {
+    let mut rig = Rig::new(rest).await;
+    rig.env.insert("LARKLINE_CLOCK", rig.path("clock").display().to_string());
+    rig
+}
+
+/// The gateway's wall clock is so much ahead from here on.
+fn jump(rig: &Rig, ahead: Duration) {
+    // Renamed into its place: half of a number would be another moment.
+    let (new, clock) = (rig.path("clock.new"), rig.path("clock"));
+    std::fs::write(&new, ahead.as_millis().to_string()).unwrap();
+    std::fs::rename(new, clock).unwrap();
 }
 
 /// Waits until three heartbeats, one a second, should have come and have not, by the gateway's own
