@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin::Command;
+use crate::alert;
 use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, OURS};
@@ -28,7 +29,7 @@ use crate::run_error::RunError;
 use crate::service_manager::Manager;
 use crate::shared::Shared;
 use crate::signals::{Name, Signals};
-use crate::stages::Stages;
+use crate::stages::{self, Stages};
 use crate::words::Lang;
 
 /// Commands that may wait for the main loop; more than a person can type.
@@ -89,8 +90,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
         unanswered: crate::unanswered::Unanswered::default(),
-        health: crate::alert::Health::default(),
-        alerts: crate::alert::Alerts::default(),
+        health: alert::Health::default(),
+        alerts: alert::Alerts::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
@@ -110,14 +111,56 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     crate::left::take_up(&shared).await;
-    let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
+    shared.alerts.restore(&shared).await;
+    let started = Stages::start(&shared, commands, options.keep_going, options.wait).await;
+    let mut stages = match started {
+        Ok(stages) => stages,
+        Err(error) => return not_started(&shared, error, &mut signals).await,
+    };
     name_stranded(&shared).await;
     let mut manager = Manager::begin(&shared, stages.line(), options.wait);
     let inputs = Inputs { reload: &options.reload, signals: &mut signals, asked };
     let reason = main_loop(&shared, inputs, &mut manager, &mut stages).await;
+    if let Reason::Failed(error) = &reason {
+        last_words(&shared, error, &stages, &mut manager, &mut signals).await;
+    }
     stop(&shared, &reason, stages, &mut manager, &mut signals).await;
     end_children(&shared.children).await;
     farewell(&shared, &reason).await;
+    reason.result()
+}
+
+/// Has it told that the gateway ends, while somebody is there to do so.
+async fn last_words(
+    shared: &Shared,
+    error: &RunError,
+    stages: &Stages,
+    manager: &mut Manager,
+    signals: &mut Signals,
+) {
+    stages.halt_watch();
+    tokio::select! {
+        () = alert::raise_failed_start(shared, error) => {}
+        never = manager.rounds() => match never {},
+        _ended = signals.next_to_stop() => {}
+    }
+}
+
+/// The end of a start that has not come to its workers.
+async fn not_started(
+    shared: &Arc<Shared>,
+    error: RunError,
+    signals: &mut Signals,
+) -> Result<(), RunError> {
+    if let Some(post) = stages::post_without_workers(shared) {
+        tokio::select! {
+            () = alert::raise_failed_start_alone(shared, &post, &error) => {}
+            _ended = signals.next_to_stop() => {}
+        }
+    }
+    end_children(&shared.children).await;
+    let reason = Reason::Failed(error);
+    farewell(shared, &reason).await;
     reason.result()
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod health;
 mod heartbeat;
 mod keep;
+mod last_words;
 mod post;
 mod question;
 mod rule;
@@ -34,6 +35,7 @@ pub use engine::{
 pub use health::Health;
 pub use heartbeat::HeartbeatWorker;
 pub use keep::AlertKeep;
+pub use last_words::{raise as raise_failed_start, raise_alone as raise_failed_start_alone};
 pub use post::{Post, Tried};
 pub use rule::{Defaults, Rule, Severity};
 pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};

@@ -9,6 +9,7 @@ use larkline_client::link::{LinkStatus, State};
 
 use super::disk::Disk;
 use super::engine::{Reading, Standing};
+use super::last_words;
 use super::rule::Rule;
 use crate::both::Both;
 use crate::config::Config;
@@ -60,6 +61,7 @@ impl Sources {
         readings.extend(queue(shared, &config));
         readings.extend(seen_in_passing(shared, &config, now_ms));
         readings.extend(shared.alerts.telling(&config));
+        readings.extend(last_words::not_yet_over(shared, apps));
         readings
     }
 

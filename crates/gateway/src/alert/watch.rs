@@ -46,7 +46,7 @@ impl AlertWatch {
     }
 }
 
-fn say(change: &Change) {
+pub(super) fn say(change: &Change) {
     match change {
         Change::Raised(e) if e.rule.has_own_line() => {
             tracing::warn!(

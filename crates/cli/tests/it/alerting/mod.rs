@@ -9,6 +9,7 @@ mod mail;
 mod mail_server;
 mod receivers;
 mod rules;
+mod start;
 
 use std::time::Duration;
 
