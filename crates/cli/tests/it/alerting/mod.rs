@@ -7,7 +7,7 @@ mod later;
 mod links;
 mod mail;
 mod mail_server;
-mod receivers;
+pub(crate) mod receivers;
 mod rules;
 mod start;
 
