@@ -184,3 +184,40 @@ fn the_dashboard_names_what_exists_and_shows_every_metric() {
         assert!(is_shown, "{name} is on no panel");
     }
 }
+
+#[tokio::test]
+async fn closes_new_connections_and_heartbeat_timeouts_count_what_happened_and_each_alone() {
+    let quick = "[link]\nprobe_interval = \"1s\"\nbackoff_quick = \"100ms\"\n";
+    let rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    // Closes, connections, timeouts.
+    let figures = async || {
+        let page = rig.metrics().await;
+        let of = |name: &str| -> u64 {
+            let start = format!("{name}{{app=\"main\"}} ");
+            let value = page.lines().find_map(|line| line.strip_prefix(&start));
+            value.unwrap_or_else(|| panic!("{start} is missing in {page}")).parse().unwrap()
+        };
+        [
+            of("larkline_link_closes"),
+            of("larkline_link_connects"),
+            of("larkline_link_heartbeat_timeouts"),
+        ]
+    };
+    assert_eq!(figures().await, [0, 1, 0]);
+    for (nth, fault, expected) in [
+        (2, Fault::Close { code: 1001, reason: "restart".to_owned() }, [1, 2, 0]),
+        (3, Fault::Rst, [1, 3, 0]),
+        (4, Fault::HalfOpen, [1, 4, 1]),
+    ] {
+        rig.fault(fault.clone());
+        rig.ledger("a new connection", |l| l.connections.len() == nth).await;
+        rig.ready().await;
+        assert_eq!(figures().await, expected, "{fault:?}: {}", rig.log());
+    }
+    let page = rig.metrics().await;
+    let causes = page.lines().filter(|line| line.starts_with("larkline_link_reconnects_total{"));
+    let causes: BTreeSet<&str> = causes.collect();
+    let expected = ["closed", "network", "silent"]
+        .map(|cause| format!("larkline_link_reconnects_total{{app=\"main\",cause=\"{cause}\"}} 1"));
+    assert_eq!(causes, expected.iter().map(String::as_str).collect(), "{page}");
+}
