@@ -21,7 +21,7 @@ use crate::clock::{ms, now_ms};
 use crate::outgoing::stable_uuid;
 
 /// What is seen so soon needs no reaction before it: a card, or a quick answer.
-pub const SOON: Duration = Duration::from_millis(250);
+const SOON: Duration = Duration::from_millis(250);
 /// After a refusal that every reaction would meet, none is tried for so long.
 const QUIET: Duration = Duration::from_mins(10);
 /// Reactions that are remembered to be taken away; further messages get none.
@@ -41,8 +41,6 @@ pub enum Ack {
         handler: String,
         /// Which emoji.
         emoji: String,
-        /// When the message was taken, Unix ms.
-        at_ms: i64,
     },
     /// Takes it away.
     Remove {
@@ -71,9 +69,9 @@ pub fn add(app: &str, event: &Event, handler: &str, emoji: &str) -> Option<NewOu
         message_id: message.id.clone(),
         handler: handler.to_owned(),
         emoji: emoji.to_owned(),
-        at_ms: now_ms(),
     };
-    Some(row(app, key(app, &event.id), &message.id, &ack))
+    let due_ms = now_ms() + ms(SOON);
+    Some(NewOutbox { due_ms, ..row(app, key(app, &event.id), &message.id, &ack) })
 }
 
 fn key(app: &str, event: &EventId) -> String {
@@ -94,6 +92,7 @@ fn row(app: &str, key: String, message: &MessageId, ack: &Ack) -> NewOutbox {
         preview: String::new(),
         body: serde_json::to_vec(ack).unwrap_or_default(),
         created_ms: now_ms(),
+        due_ms: 0,
     }
 }
 
@@ -151,15 +150,6 @@ impl Acks {
     fn lock(&self) -> MutexGuard<'_, HashMap<InboxId, Added>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether an event has its verdict.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn is_over(store: &dyn Store, inbox: InboxId) -> Result<bool, StoreError> {
-    let history = store.history(inbox).await?;
-    Ok(history.is_none_or(|history| history.verdict_ms.is_some()))
 }
 
 /// The reaction that an earlier run has added to the message of this event.

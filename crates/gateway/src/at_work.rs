@@ -249,6 +249,7 @@ mod tests {
             preview: String::new(),
             body: Vec::new(),
             created_ms: 1,
+            due_ms: 0,
         };
         store.enqueue(vec![row]).await.unwrap();
         let claim = async |now_ms: i64| {

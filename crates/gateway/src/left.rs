@@ -71,6 +71,7 @@ fn close(event: InboxId, row: &MadeFor, lang: Lang) -> Option<NewOutbox> {
         preview: String::new(),
         body: op.to_body(),
         created_ms: now_ms(),
+        due_ms: 0,
     })
 }
 

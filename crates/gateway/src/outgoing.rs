@@ -368,6 +368,7 @@ impl Destination {
             preview: if previews { op.message().preview() } else { String::new() },
             body: op.to_body(),
             created_ms: now_ms,
+            due_ms: 0,
         }
     }
 
@@ -422,6 +423,7 @@ pub fn notice(app: &str, event: &Event, why: &str, text: &str, now_ms: i64) -> O
         preview: op.message().preview(),
         body: op.to_body(),
         created_ms: now_ms,
+        due_ms: 0,
     })
 }
 

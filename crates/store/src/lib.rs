@@ -260,6 +260,9 @@ pub trait Store: Send + Sync + 'static {
     /// All that is known of one event, newer than any `mark_acked` before it.
     fn history(&self, id: InboxId) -> StoreFuture<'_, Option<History>>;
 
+    /// Whether an event has its verdict; so has one that is not known.
+    fn is_over(&self, id: InboxId) -> StoreFuture<'_, bool>;
+
     /// The events that a text may mean, newest first: the one with this event id or message id
     /// (also of a message that answered it), else, at most a score, those whose first words or
     /// whose answers' first words contain it. A search by words looks at the newest twenty

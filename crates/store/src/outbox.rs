@@ -33,6 +33,8 @@ pub struct NewOutbox {
     pub body: Vec<u8>,
     /// When it was made, Unix ms.
     pub created_ms: i64,
+    /// Before when it does not leave, Unix ms; 0 for nothing to wait for.
+    pub due_ms: i64,
 }
 
 /// Which rows a sender wants.

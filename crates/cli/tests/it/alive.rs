@@ -3,13 +3,7 @@
 use larkline_sim::{Fault, SimOptions};
 use serde_json::Value;
 
-use crate::rig::{ECHO, Rig, WORK, text};
-
-/// A figure of the metrics page without labels, or with those given in `name`.
-fn figure(page: &str, name: &str) -> Option<f64> {
-    let line = page.lines().find(|l| l.strip_prefix(name).is_some_and(|l| l.starts_with(' ')))?;
-    line.rsplit(' ').next()?.parse().ok()
-}
+use crate::rig::{ECHO, Rig, WORK, figure, text};
 
 /// `larkline status` as people read it.
 async fn shown(rig: &Rig) -> String {

@@ -4,6 +4,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::rig::LARKLINE;
+
 const GOOD: &str = "[app.main]\napp_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = \"l1teral-s3cret\"\n\
     owners = [\"ou_1\"]\n[[route]]\nhandler = \"echo\"\n";
 
@@ -11,7 +13,7 @@ const GOOD: &str = "[app.main]\napp_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = 
 fn config(text: &str, args: &[&str]) -> (Option<i32>, String, String) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("larkline.toml"), text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = Command::new(LARKLINE);
     command.arg("config").args(args).current_dir(dir.path());
     command.env_clear().env("HOME", dir.path());
     let Output { status, stdout, stderr } = command.output().unwrap();
@@ -57,7 +59,7 @@ fn show_prints_values_with_their_sources_and_no_secret() {
 
 #[test]
 fn a_verdict_that_does_not_exist_is_refused_with_those_that_do() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = Command::new(LARKLINE);
     let output = command.args(["messages", "--verdict", "answered"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     let said = String::from_utf8(output.stderr).unwrap();

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 
-use crate::rig::{PATIENCE, text};
+use crate::rig::{LARKLINE, PATIENCE, text};
 
 #[tokio::test]
 async fn demo_once_plays_the_whole_real_path_and_exits_0() {
@@ -59,7 +59,7 @@ async fn what_was_typed_before_the_end_of_the_input_is_answered() {
 
 /// The binary in this process's environment, in English whatever its locale.
 fn demo() -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = tokio::process::Command::new(LARKLINE);
     command.env_remove("LARKLINE__LANGUAGE").env("LC_ALL", "C");
     command
 }

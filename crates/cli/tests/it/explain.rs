@@ -4,12 +4,12 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::rig::{ECHO, Rig, text};
+use crate::rig::{ECHO, LARKLINE, Rig, text};
 
 /// The binary in an empty directory, without any configuration.
 fn explain(text: &str, args: &[&str], env: &[(&str, &str)]) -> Output {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+    let mut command = Command::new(LARKLINE);
     command.env_clear().env("HOME", dir.path()).current_dir(dir.path());
     command.args(["explain", text]).args(args).envs(env.iter().copied()).output().unwrap()
 }

@@ -29,10 +29,7 @@ async fn agrees(rig: &Rig) -> u64 {
 /// A rig whose app has a quota.
 async fn rig(calls: u32) -> Rig {
     let rig = Rig::with(SimOptions::default(), ECHO).await;
-    let file = rig.path("larkline.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("[app.main]\n", &format!("[app.main]\nquota = {calls}\n")))
-        .unwrap();
+    rig.amend("[app.main]\n", &format!("[app.main]\nquota = {calls}\n"));
     rig
 }
 

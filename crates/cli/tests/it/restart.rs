@@ -6,18 +6,18 @@ use larkline_sim::{Answer, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::rig::{ECHO, Rig, WORK, read, text};
+use crate::rig::{ECHO, LARKLINE, Rig, WORK, read, text};
 
 /// Starts the gateway again whenever it has ended, as a container or a service manager does.
 const LOOP: &str = "while :; do \"$0\" run 2>> gateway.log; done";
 
 #[tokio::test]
 async fn restart_prints_the_verified_link_of_the_next_run() {
-    let mut rig = Rig::new(ECHO).await;
+    let rig = Rig::new(ECHO).await;
     let mut supervisor = tokio::process::Command::new("sh");
-    supervisor.args(["-c", LOOP, env!("CARGO_BIN_EXE_larkline")]).current_dir(rig.dir.path());
+    supervisor.args(["-c", LOOP, LARKLINE]).current_dir(rig.dir.path());
     supervisor.envs(rig.command().as_std().get_envs().filter_map(|(k, v)| Some((k, v?))));
-    let mut supervisor = supervisor.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    let _supervisor = supervisor.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
     rig.ready().await;
     let before = rig.status().await.unwrap();
     let output = rig.cli(&["restart"]).await;
@@ -36,8 +36,6 @@ async fn restart_prints_the_verified_link_of_the_next_run() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(said.contains("NOT VERIFIED") && said.contains("busy"), "{said}");
-    supervisor.kill().await.unwrap();
-    rig.env.clear();
 }
 
 #[tokio::test]

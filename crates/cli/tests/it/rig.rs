@@ -370,6 +370,13 @@ impl Rig {
         self.dir.path().join(name)
     }
 
+    /// Puts other words in the place of some of the configuration, which has them.
+    pub(crate) fn amend(&self, from: &str, to: &str) {
+        let text = read(&self.config());
+        assert!(text.contains(from), "{from:?} is not in {text}");
+        std::fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
     /// Writes an executable script beside the configuration.
     pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
@@ -386,6 +393,13 @@ impl Rig {
     fn log_file(&self) -> PathBuf {
         self.path("gateway.log")
     }
+}
+
+/// A figure of the metrics page: of the one series of this name, or of the one with the labels that
+/// `name` has.
+pub(crate) fn figure(page: &str, name: &str) -> Option<f64> {
+    let is_named = |l: &&str| l.strip_prefix(name).is_some_and(|l| l.starts_with([' ', '{']));
+    page.lines().find(is_named)?.rsplit(' ').next()?.parse().ok()
 }
 
 /// Says that a step is left out, and why.

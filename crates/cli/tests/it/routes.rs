@@ -155,8 +155,7 @@ async fn without_any_owner_a_command_runs_for_nobody() {
     let mut rig = Rig::new(config).await;
     rig.script("run.sh", "touch ran");
     let owners = format!("owners = [\"{}\"]", rig.owner);
-    let file = rig.path("larkline.toml");
-    std::fs::write(&file, read(&file).replace(&owners, "owners = []")).unwrap();
+    rig.amend(&owners, "owners = []");
     rig.run(&[]).await;
     rig.ready().await;
     rig.say(&rig.owner, "uptime");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use crate::rig::{ECHO, Rig, WORK, read, text};
+use crate::rig::{ECHO, LARKLINE, Rig, WORK, read, text};
 
 /// Stands for `systemctl` and `journalctl`: notes its arguments, and says of any unit that it runs.
 const FAKE: &str = r#"echo "$(basename "$0") $*" >> "$HOME/calls"
@@ -83,7 +83,7 @@ async fn install_writes_a_unit_that_restarts_bounds_memory_waits_and_is_enabled(
     ] {
         assert!(has(&unit, line), "{line} is missing in\n{unit}");
     }
-    let (binary, config) = (env!("CARGO_BIN_EXE_larkline"), rig.path("larkline.toml"));
+    let (binary, config) = (LARKLINE, rig.path("larkline.toml"));
     assert!(has(&unit, &format!("ExecStart=\"{binary}\" --config \"{}\" run", config.display())));
     let socket = rig.path("state/larkline.sock");
     assert!(has(

@@ -2,15 +2,9 @@
 
 use larkline_sim::{Answer, Fault};
 
-use crate::rig::{ECHO, PATIENCE, Rig, read, text};
+use crate::rig::{ECHO, LARKLINE, PATIENCE, Rig, figure, read, text};
 
 const BUSY: &str = "[link]\nprobe_interval = \"7s\"\npong_timeout = \"9s\"\n";
-
-/// Seconds that a gauge of the one app shows.
-fn gauge(page: &str, name: &str) -> i64 {
-    let line = page.lines().find(|line| line.starts_with(name)).unwrap();
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
 
 #[tokio::test]
 async fn a_gateway_without_a_link_lives_is_not_ready_and_tells_why_until_it_has_one() {
@@ -36,7 +30,7 @@ async fn a_gateway_without_a_link_lives_is_not_ready_and_tells_why_until_it_has_
     {
         assert!(status.contains(part), "{part:?} is missing in\n{status}");
     }
-    assert_eq!(gauge(&rig.metrics().await, "larkline_link_verified"), 0);
+    assert_eq!(figure(&rig.metrics().await, "larkline_link_verified"), Some(0.0));
 
     rig.fault(Fault::Clear);
     rig.ready().await;
@@ -65,7 +59,7 @@ async fn watch_draws_again_over_a_restart_in_place_on_a_terminal_and_line_by_lin
     assert_eq!(end.code(), Some(0), "Ctrl-C is its end");
 
     // A terminal, by util-linux.
-    let binary = env!("CARGO_BIN_EXE_larkline");
+    let binary = LARKLINE;
     let on_terminal = format!("timeout -s INT 3 {binary} status --watch --every 100ms");
     let mut script = tokio::process::Command::new("script");
     script.args(["-qec", &on_terminal, "/dev/null"]).stdin(std::process::Stdio::null());
@@ -99,10 +93,7 @@ async fn own_use_and_the_machine_are_in_status_and_metrics() {
     let open = said.lines().find_map(|line| line.strip_prefix("open      ")).unwrap();
     assert!(open.starts_with(|c: char| c.is_ascii_digit()), "{open}");
     let page = rig.metrics().await;
-    let value = |name: &str| -> f64 {
-        let line = page.lines().find(|line| line.starts_with(name)).unwrap();
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    };
+    let value = |name: &str| figure(&page, name).unwrap();
     assert!(value("larkline_resident_bytes") > f64::from(1 << 20));
     assert!(value("larkline_cpu_seconds") > 0.0);
     assert!(value("larkline_host_load") >= 0.0);
@@ -114,12 +105,12 @@ async fn own_use_and_the_machine_are_in_status_and_metrics() {
 async fn a_link_shows_its_ends_its_heartbeat_and_the_ages_of_frame_pong_and_event() {
     let rig = Rig::start(&format!("{ECHO}{BUSY}")).await;
     let page = rig.metrics().await;
-    assert_eq!(gauge(&page, "larkline_link_last_event_age_seconds"), -1);
+    assert_eq!(figure(&page, "larkline_link_last_event_age_seconds"), Some(-1.0));
     rig.answered(&rig.say(&rig.guest, "hello")).await;
     let page = rig.metrics().await;
     for kind in ["frame", "pong", "event"] {
-        let age = gauge(&page, &format!("larkline_link_last_{kind}_age_seconds"));
-        assert!((0..60).contains(&age), "{kind} {age}");
+        let age = figure(&page, &format!("larkline_link_last_{kind}_age_seconds")).unwrap();
+        assert!((0.0..60.0).contains(&age), "{kind} {age}");
     }
     let status = text(&rig.cli(&["status"]).await.stdout);
     let link = &rig.status().await.unwrap()["apps"][0]["link"];

@@ -6,7 +6,7 @@ use larkline_sim::{Answer, Fault, Limits, Said, SimOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::delivery::reply_fault;
-use crate::rig::{ECHO, Rig, WORK, read};
+use crate::rig::{ECHO, Rig, WORK, figure, read};
 
 /// Answers when the test says so: a file `go` beside the configuration.
 const HELD: &str = r#"
@@ -56,13 +56,10 @@ async fn no_single_message_waits_for_a_workers_period() {
         assert!(took < Duration::from_secs(4), "message {n} took {took:?}");
     }
     let metrics = rig.metrics().await;
-    let count = |name: &str| {
-        let line = metrics.lines().find(|l| l.starts_with(name)).unwrap_or_default();
-        line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok())
-    };
-    assert_eq!(count("larkline_handler_wait_seconds_count"), Some(80), "{metrics}");
+    let count = |name: &str| figure(&metrics, name);
+    assert_eq!(count("larkline_handler_wait_seconds_count"), Some(80.0), "{metrics}");
     let within = count("larkline_handler_wait_seconds_bucket{le=\"1.0\"}").unwrap();
-    assert!(within >= 40, "handlers started late:\n{metrics}");
+    assert!(within >= 40.0, "handlers started late:\n{metrics}");
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ fn row(app: &str, key: &str, op: &Op, preview: String) -> NewOutbox {
         preview,
         body: op.to_body(),
         created_ms: now_ms(),
+        due_ms: 0,
     }
 }
 

@@ -12,7 +12,7 @@ use larkline_store::outbox::{ClaimedOutbox, OutboxSettlement};
 
 use super::Delivery;
 use super::after::{RETRY, hint, log_id, nothing_to_change, put_back};
-use crate::ack::{Ack, Added, SOON, is_over};
+use crate::ack::{Ack, Added};
 use crate::clock::{ms, now_ms};
 use crate::governor::Hint;
 use crate::outgoing;
@@ -28,12 +28,7 @@ impl Delivery {
     /// One attempt at a row that acknowledges.
     pub(super) async fn acknowledge(&self, row: &ClaimedOutbox, ack: &Ack) -> OutboxSettlement {
         match ack {
-            Ack::Add { event_id, message_id, handler, emoji, at_ms } => {
-                let wait = at_ms + ms(SOON) - now_ms();
-                // A clock that was set back is no reason to wait for long.
-                if let Ok(wait @ 1..) = u64::try_from(wait) {
-                    return put_back("soon", Duration::from_millis(wait).min(SOON));
-                }
+            Ack::Add { event_id, message_id, handler, emoji } => {
                 // One that was cut off may be there, and nobody would take it away.
                 let is_first = row.attempt == 1;
                 match self.is_needless(event_id, handler).await.map(|it| it && is_first) {
@@ -62,7 +57,7 @@ impl Delivery {
             return Ok(true);
         }
         match store.item_of_event(app.clone(), event.clone()).await? {
-            Some(item) => is_over(store, item.id).await,
+            Some(item) => store.is_over(item.id).await,
             None => Ok(true),
         }
     }
@@ -107,7 +102,7 @@ impl Delivery {
         let added = Added { app, event_id, message_id, reaction_id: reaction_id.to_owned() };
         self.shared.acks.added(item.id, added);
         // A verdict that came since the look before the call was not told of it.
-        if is_over(store, item.id).await.unwrap_or(false) {
+        if store.is_over(item.id).await.unwrap_or(false) {
             let over = self.shared.acks.over(item.id).map(Added::remove);
             self.shared.say(over.into_iter().collect()).await;
         }

@@ -101,6 +101,7 @@ pub(super) fn question(
         preview: op.message().preview(),
         body: op.to_body(),
         created_ms: now_ms(),
+        due_ms: 0,
     })
 }
 

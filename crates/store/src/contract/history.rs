@@ -18,6 +18,21 @@ fn short(entry: &LogEntry) -> (i64, &str, u32, Option<i64>, &str, &str) {
     (*at_ms, what, *attempt, *from_ms, code, log_id)
 }
 
+/// An event is over when it has its verdict, not before; one that is not known is over too.
+pub async fn an_event_is_over_with_its_verdict_and_when_it_is_gone(store: &dyn Store) {
+    let id = accepted(store, event(1)).await;
+    let is_over = async || store.is_over(id).await.unwrap();
+    assert!(!is_over().await);
+    decide(store, id, Decision::Queue(vec![new_task("echo", "a", 0)])).await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, done(vec![message("1", "oc_1")], 11)).await.unwrap();
+    assert!(!is_over().await, "its answer is not out");
+    let row = claim_row(store, 12).await;
+    store.settle_outbox(row.lease, delivered("om_1", 13)).await.unwrap();
+    assert!(is_over().await);
+    assert!(store.is_over(InboxId(i64::MAX)).await.unwrap());
+}
+
 /// A history has the times and particulars of all that happened, also of what rows forget:
 /// failed attempts with their codes, redeliveries, deaths before a retry by hand.
 pub async fn a_history_forgets_nothing(store: &dyn Store) {

@@ -71,6 +71,7 @@ macro_rules! store_laws {
             recalls::a_recalled_message_that_was_half_answered_keeps_its_answer,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
+            outbox::what_is_due_later_waits_also_at_the_head_of_its_lane,
             outbox::an_urgent_row_goes_before_others_of_its_lane,
             outbox::what_waits_is_replaced_until_it_was_tried,
             outbox::a_busy_lane_takes_turns_with_the_others,
@@ -104,6 +105,7 @@ macro_rules! store_laws {
             lists::arrivals_are_told_oldest_first,
             lists::records_are_listed_newest_first,
             lists::chats_are_counted_and_named,
+            history::an_event_is_over_with_its_verdict_and_when_it_is_gone,
             history::a_history_forgets_nothing,
             history::a_history_tells_what_was_cut_off,
             history::each_event_has_the_times_of_its_own_ack,
@@ -238,6 +240,7 @@ fn message(key: &str, lane: &str) -> NewOutbox {
         preview: format!("answer {key}"),
         body: format!("body {key}").into_bytes(),
         created_ms: 1,
+        due_ms: 0,
     }
 }
 

@@ -37,6 +37,22 @@ pub async fn priority_goes_before_age(store: &dyn Store) {
     assert_eq!(order, ["b", "a"]);
 }
 
+/// A row that is due later is in nobody's hands before, and is named as the next that is due.
+pub async fn what_is_due_later_waits_also_at_the_head_of_its_lane(store: &dyn Store) {
+    let later = |key, priority| NewOutbox { due_ms: 30, priority, ..message(key, "a") };
+    store.enqueue(vec![later("1", 0), later("2", 0)]).await.unwrap();
+    assert!(claim_rows(store, 10, 29).await.is_empty());
+    assert_eq!(store.next_due(29).await.unwrap(), Some(30));
+    // One that takes the place of the head waits as well.
+    store.enqueue(vec![later("3", 1)]).await.unwrap();
+    assert!(claim_rows(store, 10, 29).await.is_empty());
+    for expected in ["uuid-3", "uuid-1", "uuid-2"] {
+        let row = claim_row(store, 30).await;
+        assert_eq!((row.uuid.as_str(), row.attempt), (expected, 1));
+        store.settle_outbox(row.lease, delivered("om_9", 31)).await.unwrap();
+    }
+}
+
 /// Within a lane the urgent goes first too, each kind in its order; what was claimed already is not
 /// overtaken, also when it comes back.
 pub async fn an_urgent_row_goes_before_others_of_its_lane(store: &dyn Store) {

@@ -43,6 +43,11 @@ pub(super) fn of(conn: &Connection, InboxId(id): InboxId) -> rusqlite::Result<Op
     }))
 }
 
+pub(super) fn is_over(conn: &Connection, InboxId(id): InboxId) -> rusqlite::Result<bool> {
+    let select = "SELECT NOT EXISTS (SELECT 1 FROM inbox WHERE id = ?1 AND verdict_ms IS NULL)";
+    Ok(sql::one(conn, select, [id], |row| row.get(0))?.unwrap_or(true))
+}
+
 /// When the event was known to be on disk, and when its ack left. Lines do not overlap: the one that
 /// begins last before it is the only one that can hold it.
 fn acked(conn: &Connection, id: i64) -> rusqlite::Result<Option<(i64, i64)>> {

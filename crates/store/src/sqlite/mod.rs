@@ -438,6 +438,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn is_over(&self, id: InboxId) -> StoreFuture<'_, bool> {
+        self.read("is_over", move |conn| history::is_over(conn, id))
+    }
+
     fn find(&self, text: String) -> StoreFuture<'_, Vec<Record>> {
         self.read("find", move |conn| history::find(conn, &text))
     }

@@ -39,11 +39,11 @@ pub(super) fn insert(
     task: Option<i64>,
 ) -> Result<Inserted, Refusal> {
     let insert = "INSERT INTO outbox (key, app, lane, inbox, task, uuid, priority, preview,
-            created_ms, served_ms, body, boot_id, ready_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10,
+            created_ms, served_ms, body, due_ms, boot_id, ready_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11,
             coalesce((SELECT boot_id FROM boot ORDER BY id DESC LIMIT 1), ''),
             CASE WHEN EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_lane
-                WHERE app = ?2 AND lane = ?3 AND state = 'queued') THEN NULL ELSE 0 END)
+                WHERE app = ?2 AND lane = ?3 AND state = 'queued') THEN NULL ELSE ?11 END)
         ON CONFLICT (key) DO NOTHING RETURNING id, ready_ms";
     let columns = params![
         new.key,
@@ -56,6 +56,7 @@ pub(super) fn insert(
         new.preview,
         new.created_ms,
         new.body,
+        new.due_ms.max(0),
     ];
     let inserted = sql::one(tx.conn, insert, columns, |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
@@ -63,7 +64,7 @@ pub(super) fn insert(
     if let Some((id, ready_ms)) = inserted {
         let place = Place { priority: i64::from(new.priority), id };
         if ready_ms.is_none() && becomes_head(tx, (&new.app, &new.lane), place)? {
-            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = 0 WHERE id = ?1", [id])?;
+            sql::exec(tx.conn, "UPDATE outbox SET ready_ms = due_ms WHERE id = ?1", [id])?;
         }
         return Ok(Inserted { id, is_new: true });
     }

@@ -50,5 +50,6 @@ fn message(key: &str, lane: &str) -> NewOutbox {
         preview: String::new(),
         body: b"{}".to_vec(),
         created_ms: 1,
+        due_ms: 0,
     }
 }

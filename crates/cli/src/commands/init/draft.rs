@@ -78,7 +78,7 @@ impl Draft {
         let owners_are = match owners.is_empty() {
             true => either(
                 "# 你自己的 open id：给机器人发一条消息，`larkline messages --format json` 里有",
-                "# your own open id: write to the bot, and the log shows it as sender=\"ou_…\"",
+                "# your own open id: write to the bot; `larkline messages --format json` has it",
             ),
             false => either(
                 "# 能用智能体、程序和管理命令的人",

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use larkline_sim::Said;
 
 use super::{answered, nothing_left, outcome, rows, start};
-use crate::rig::Rig;
+use crate::rig::{LARKLINE, Rig};
 
 /// What the agent does, the word for it in the log, and what its chat is told.
 type End = (&'static str, &'static str, &'static str);
@@ -106,9 +106,7 @@ async fn lines_that_are_garbage_no_utf_8_or_50_mb_long_are_passed_over() {
 #[tokio::test]
 async fn a_program_that_does_not_exist_is_a_dead_letter_and_its_chat_is_told_in_the_card() {
     let rig = start("retry = { attempts = 2, first = \"100ms\" }\n").await;
-    let config = std::fs::read_to_string(rig.path("larkline.toml")).unwrap();
-    let absent = config.replace(env!("CARGO_BIN_EXE_larkline"), "/nowhere/agent");
-    std::fs::write(rig.path("larkline.toml"), &absent).unwrap();
+    rig.amend(LARKLINE, "/nowhere/agent");
     rig.signal(rustix::process::Signal::HUP);
     rig.logged("configuration reloaded").await;
     let said = rig.say(&rig.owner, "hello");
@@ -119,7 +117,7 @@ async fn a_program_that_does_not_exist_is_a_dead_letter_and_its_chat_is_told_in_
     assert!(dead[0]["error"].as_str().unwrap().contains("/nowhere/agent"), "{dead}");
     assert_eq!(rig.verdicts().await["failed/spawn"], 1);
     // Put right and retried by hand, the same message is answered.
-    std::fs::write(rig.path("larkline.toml"), config).unwrap();
+    rig.amend("/nowhere/agent", LARKLINE);
     rig.signal(rustix::process::Signal::HUP);
     rig.until("the second reload", async || {
         rig.log().matches("configuration reloaded").count() == 2

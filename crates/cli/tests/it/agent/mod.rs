@@ -15,7 +15,7 @@ use larkline_proto::id::{MessageId, OpenId};
 use larkline_sim::{MessageRow, Press, PressResult, Said, SimOptions};
 use serde_json::Value;
 
-use crate::rig::Rig;
+use crate::rig::{LARKLINE, Rig};
 
 /// Everything goes to the agent; keys of `[handler.coder]` may follow.
 pub(crate) const AGENT: &str = r#"
@@ -33,7 +33,7 @@ argv = ["{larkline}", "scripted-agent"]
 
 /// A configuration with `keys` in the handler's section.
 pub(crate) fn with(keys: &str) -> String {
-    AGENT.replace("{larkline}", env!("CARGO_BIN_EXE_larkline")) + keys
+    AGENT.replace("{larkline}", LARKLINE) + keys
 }
 
 /// A script in front of the agent, which keeps its arguments in `argv`, its environment in `env`
@@ -42,7 +42,7 @@ pub(crate) async fn start_watched(before: &str, keys: &str) -> Rig {
     let config =
         AGENT.replace("argv = [\"{larkline}\", \"scripted-agent\"]", "argv = [\"{dir}/watched\"]");
     let mut rig = Rig::new(&(config + keys)).await;
-    let (dir, larkline) = (rig.dir.path().display(), env!("CARGO_BIN_EXE_larkline"));
+    let (dir, larkline) = (rig.dir.path().display(), LARKLINE);
     let before = before.replace("{dir}", &dir.to_string());
     let body = format!(
         "{before}\necho \"$@\" >> {dir}/argv\nenv >> {dir}/env\n\

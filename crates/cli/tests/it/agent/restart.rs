@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     answered, growing, is_final, nothing_left, processes, prompts, rows, start, start_watched,
 };
-use crate::rig::{Rig, read};
+use crate::rig::{LARKLINE, Rig, read};
 
 const ALLOWED: &str = "permission = \"allow\"\n";
 /// A stop that waits for nothing.
@@ -136,14 +136,8 @@ async fn while_the_agent_is_silent_after_a_restart_the_card_says_that_it_goes_on
     assert!(text.contains("as far as it came") && text.contains(RESTARTING), "{text}");
     // An agent that thinks long about how to go on.
     rig.script("silent", "exec sleep 600");
-    let config = std::fs::read_to_string(rig.path("larkline.toml")).unwrap();
     let argv = format!("argv = [\"{}\"]", rig.path("silent").display());
-    let silent = config.replace(
-        &format!("argv = [\"{}\", \"scripted-agent\"]", env!("CARGO_BIN_EXE_larkline")),
-        &argv,
-    );
-    assert_ne!(silent, config);
-    std::fs::write(rig.path("larkline.toml"), silent).unwrap();
+    rig.amend(&format!("argv = [\"{LARKLINE}\", \"scripted-agent\"]"), &argv);
     rig.run(&[]).await;
     rig.until("the word", async || {
         rows(&rig, &said.message_id)[0].content.contains("The service was restarted; going on")

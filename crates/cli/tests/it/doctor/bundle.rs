@@ -128,9 +128,7 @@ async fn what_is_there_is_not_overwritten_and_nothing_is_asked_in_vain() {
 async fn without_a_gateway_and_with_a_broken_configuration_it_holds_what_there_is() {
     let mut rig = Rig::new(&format!("{ECHO}\n[nonsense]\nx = 1\n")).await;
     rig.env.insert("HTTPS_PROXY", "http://127.0.0.1:1".to_owned());
-    let literal = crate::rig::read(&rig.path("larkline.toml"))
-        .replace("{ env = \"TEST_APP_SECRET\" }", "\"in-place-s3cret\"");
-    std::fs::write(rig.path("larkline.toml"), literal).unwrap();
+    rig.amend("{ env = \"TEST_APP_SECRET\" }", "\"in-place-s3cret\"");
     let args = ["doctor", "--format", "json", "--timeout", "20", "--no-link", "--bundle", "b.tgz"];
     let output = rig.cli(&args).await;
     assert_eq!(output.status.code(), Some(15), "{}", text(&output.stderr));

@@ -4,7 +4,7 @@ use super::model::Model;
 use super::{answer, answered};
 use crate::agent;
 use crate::guide::fences;
-use crate::rig::Rig;
+use crate::rig::{LARKLINE, Rig};
 
 /// The owner's id in the guides.
 const OWNER: &str = "ou_7d8a6e6df7621556ce0d21922b676706";
@@ -42,7 +42,7 @@ async fn the_guide_leads_to_an_agent_that_asks_for_leave() {
     assert_eq!(owners, format!("[app.main]\nowners = [\"{OWNER}\"]"));
     let mut rig = Rig::new(rest).await;
     std::fs::create_dir(rig.path("bin")).unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_larkline"), rig.path("bin/larkline")).unwrap();
+    std::os::unix::fs::symlink(LARKLINE, rig.path("bin/larkline")).unwrap();
     let path = std::env::var("PATH").unwrap();
     rig.env.insert("PATH", format!("{}:{path}", rig.path("bin").display()));
     rig.run(&[]).await;

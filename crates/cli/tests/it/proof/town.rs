@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::WEEK;
 use super::service::{SECRET, Service};
-use crate::rig::Rig;
+use crate::rig::{LARKLINE, Rig};
 
 /// What a chat's messages lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Town {
     fn configure(&self, more: &str, home: std::net::Ipv4Addr) {
         let mut text = format!("{more}\n[server]\nhttp = \"{home}:7007\"\n\n{HANDLERS}")
             .replace("{service}", &self.service.url)
-            .replace("{larkline}", env!("CARGO_BIN_EXE_larkline"))
+            .replace("{larkline}", LARKLINE)
             .replace("{presser}", self.presser.as_str());
         for (word, kinds) in [
             ("{work}", &[Kind::Work][..]),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::rig::PATIENCE;
+use crate::rig::{LARKLINE, PATIENCE};
 
 /// What the gateway always gives.
 const BASE: [&str; 6] =
@@ -56,7 +56,7 @@ impl Place {
     }
 
     fn start_in(&self, folder: &Path, arguments: &[&[&str]]) -> Agent {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larkline"));
+        let mut command = Command::new(LARKLINE);
         command.arg("scripted-agent").args(BASE).args(arguments.concat());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.path("home")).env("LARKLINE_OUT", self.path("out"));

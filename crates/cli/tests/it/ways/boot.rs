@@ -108,7 +108,7 @@ async fn a_proxy_that_dies_in_mid_connection_and_returns_costs_no_message() {
 async fn over_ipv6_alone_all_is_the_same() {
     let listen = "[::1]:0".parse().unwrap();
     if std::net::TcpListener::bind("[::1]:0").is_err() {
-        println!("not run: this machine has no IPv6");
+        crate::rig::not_run("this machine has no IPv6");
         return;
     }
     let mut rig = Rig::with(SimOptions { listen, ..SimOptions::default() }, ECHO).await;

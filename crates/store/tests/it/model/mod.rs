@@ -197,6 +197,7 @@ impl Pair {
         // Refused settlements use a number again, under which nothing was stored.
         NewOutbox {
             created_ms,
+            due_ms: 0,
             priority: priority_of(at),
             ..message(&at.to_string(), &lane_of(at))
         }
