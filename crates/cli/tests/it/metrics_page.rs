@@ -6,7 +6,7 @@ use std::path::Path;
 use larkline_sim::Fault;
 use serde_json::Value;
 
-use crate::rig::{ECHO, Rig};
+use crate::rig::{ECHO, Rig, figure};
 
 /// Labels that the format or the scraper adds.
 const OF_THE_FORMAT: [&str; 3] = ["le", "job", "instance"];
@@ -192,18 +192,11 @@ async fn closes_new_connections_and_heartbeat_timeouts_count_what_happened_and_e
     // Closes, connections, timeouts.
     let figures = async || {
         let page = rig.metrics().await;
-        let of = |name: &str| -> u64 {
-            let start = format!("{name}{{app=\"main\"}} ");
-            let value = page.lines().find_map(|line| line.strip_prefix(&start));
-            value.unwrap_or_else(|| panic!("{start} is missing in {page}")).parse().unwrap()
-        };
-        [
-            of("larkline_link_closes"),
-            of("larkline_link_connects"),
-            of("larkline_link_heartbeat_timeouts"),
-        ]
+        ["closes", "connects", "heartbeat_timeouts"]
+            .map(|name| figure(&page, &format!("larkline_link_{name}")))
     };
-    assert_eq!(figures().await, [0, 1, 0]);
+    let is = |expected: [u32; 3]| expected.map(|n| Some(f64::from(n)));
+    assert_eq!(figures().await, is([0, 1, 0]));
     for (nth, fault, expected) in [
         (2, Fault::Close { code: 1001, reason: "restart".to_owned() }, [1, 2, 0]),
         (3, Fault::Rst, [1, 3, 0]),
@@ -212,7 +205,7 @@ async fn closes_new_connections_and_heartbeat_timeouts_count_what_happened_and_e
         rig.fault(fault.clone());
         rig.ledger("a new connection", |l| l.connections.len() == nth).await;
         rig.ready().await;
-        assert_eq!(figures().await, expected, "{fault:?}: {}", rig.log());
+        assert_eq!(figures().await, is(expected), "{fault:?}: {}", rig.log());
     }
     let page = rig.metrics().await;
     let causes = page.lines().filter(|line| line.starts_with("larkline_link_reconnects_total{"));
