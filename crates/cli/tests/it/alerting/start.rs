@@ -36,8 +36,12 @@ async fn a_refused_secret_is_told_before_the_end_one_time_over_many_starts_and_s
         (&raised["data"]["subject"], &raised["data"]["severity"]),
         (&"main".into(), &"critical".into())
     );
-    for part in ["the platform refuses app main", "10014", "next: larkline doctor", "does not run"]
-    {
+    for part in [
+        "the platform refuses app main",
+        "check app_id and app_secret",
+        "next: larkline doctor",
+        "does not run",
+    ] {
         assert!(raised["data"]["text"].as_str().unwrap().contains(part), "{part}: {raised}");
     }
     assert!(read(&rig.path("told")).contains(RULE), "{}", rig.log());
