@@ -5,20 +5,21 @@
 //! finish or are ended), out (replies in hand leave), service (admin API, upkeep). A second
 //! signal ends everything at once.
 
+mod end;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use larkline_failpoint::failpoint;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
-use larkline_store::record::{BootRecord, EndOfBoot, NewBoot};
+use larkline_store::record::{BootRecord, NewBoot};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin::Command;
+use crate::alert;
 use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, OURS};
@@ -33,11 +34,6 @@ use crate::words::Lang;
 
 /// Commands that may wait for the main loop; more than a person can type.
 const COMMANDS_MAX: usize = 16;
-
-/// How long dropped work has to kill its children.
-const CHILDREN_OWN: Duration = Duration::from_millis(500);
-/// How long the end of children is waited for when nothing else is.
-const CHILDREN_MAX: Duration = Duration::from_secs(3);
 
 /// How to run.
 pub struct RunOptions {
@@ -89,8 +85,8 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
         unanswered: crate::unanswered::Unanswered::default(),
-        health: crate::alert::Health::default(),
-        alerts: crate::alert::Alerts::default(),
+        health: alert::Health::default(),
+        alerts: alert::Alerts::default(),
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
@@ -110,40 +106,23 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     shared.metrics.start_time_seconds.set(shared.started_ms / 1000);
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     crate::left::take_up(&shared).await;
-    let mut stages = Stages::start(&shared, commands, options.keep_going, options.wait).await?;
+    shared.alerts.restore(&shared).await;
+    let started = Stages::start(&shared, commands, options.keep_going, options.wait).await;
+    let mut stages = match started {
+        Ok(stages) => stages,
+        Err(error) => return end::not_started(&shared, error, &mut signals).await,
+    };
     name_stranded(&shared).await;
     let mut manager = Manager::begin(&shared, stages.line(), options.wait);
     let inputs = Inputs { reload: &options.reload, signals: &mut signals, asked };
     let reason = main_loop(&shared, inputs, &mut manager, &mut stages).await;
-    stop(&shared, &reason, stages, &mut manager, &mut signals).await;
-    end_children(&shared.children).await;
-    farewell(&shared, &reason).await;
-    reason.result()
-}
-
-/// Ends the stages in order, or at a second signal at once.
-async fn stop(
-    shared: &Shared,
-    reason: &Reason,
-    stages: Stages,
-    manager: &mut Manager,
-    signals: &mut Signals,
-) {
-    tracing::info!(
-        reason = reason.word(),
-        "stopping: intake first, then running work, then replies in hand"
-    );
-    manager.stopping(&reason.word());
-    failpoint!("stop_begins");
-    let drain = shared.config.load().limits.drain;
-    let deadline = Instant::now() + drain;
-    tokio::select! {
-        () = stages.stop(shared, deadline) => {}
-        never = manager.rounds() => match never {},
-        again = signals.next_to_stop() => {
-            tracing::warn!(signal = %again.name, "second signal, stopping now");
-        }
+    if let Reason::Failed(error) = &reason {
+        end::last_words(&shared, error, &stages, &mut manager, &mut signals).await;
     }
+    end::stop(&shared, &reason, stages, &mut manager, &mut signals).await;
+    end::end_children(&shared.children).await;
+    end::farewell(&shared, &reason).await;
+    reason.result()
 }
 
 /// Where tasks find the gateway: the whole path, because their programs work elsewhere.
@@ -361,36 +340,4 @@ async fn look_for_crash_loop(config: &Config, store: &dyn Store) {
              the service manager's log"
         );
     }
-}
-
-/// Lets no child outlive this process. Work that is dropped kills its own children, but on
-/// threads that the end of the process would cut off; what it has not killed soon is killed here.
-async fn end_children(children: &Children) {
-    /// How often the children are looked at.
-    const LOOK_EVERY: Duration = Duration::from_millis(10);
-    let started = Instant::now();
-    while !children.running().is_empty() && started.elapsed() < CHILDREN_MAX {
-        if started.elapsed() > CHILDREN_OWN {
-            children.kill_all();
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn farewell(shared: &Shared, reason: &Reason) {
-    let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
-    let released = shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ());
-    failpoint!("leases_released");
-    let steps = [
-        ("release_leases", released),
-        ("end_boot", shared.store.end_boot(end).await),
-        ("close", shared.store.close().await),
-    ];
-    // Each step runs whatever became of the one before.
-    for (during, result) in steps {
-        if let Err(error) = result {
-            tracing::error!(during, code = error.code(), "a step of the stop failed: {error}");
-        }
-    }
-    tracing::info!("stopped");
 }

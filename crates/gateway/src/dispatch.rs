@@ -130,8 +130,7 @@ impl Dispatch {
                     Err(error) => error.code,
                 };
                 self.shared.metrics.attempt(&self.name, word, started.elapsed());
-                let failure = result.as_ref().err().map(|error| error.code);
-                self.shared.health.attempt(&self.name, failure, now_ms());
+                self.shared.health.attempt(&self.name, word, now_ms());
                 tracing::info!(
                     handler = self.name, event_id = %event_id, inbox_id = inbox.0, attempt, result = word,
                     elapsed_ms = started.elapsed().as_millis(), "handled"

@@ -4,6 +4,7 @@
 use larkline_proto::link::Fault;
 
 use crate::both::Both;
+use crate::status::LinkView;
 use crate::words::Lang;
 
 /// A fault by its code, and in English as it stands.
@@ -27,6 +28,20 @@ pub fn in_full(fault: &Fault) -> Both {
 pub fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
     let said = said(lang, code, number, english);
     if said == english { said } else { format!("{said}（{english}）") }
+}
+
+impl LinkView {
+    /// What went wrong last, in one sentence.
+    pub fn fault_said(&self, lang: Lang) -> Option<String> {
+        let (code, number) = self.fault_code.clone().unwrap_or_default();
+        Some(said(lang, &code, number, self.fault.as_ref()?))
+    }
+
+    /// The same for somebody who sees nothing else of it.
+    pub fn fault_in_full(&self, lang: Lang) -> Option<String> {
+        let (code, number) = self.fault_code.clone().unwrap_or_default();
+        Some(with_words(lang, &code, number, self.fault.as_ref()?))
+    }
 }
 
 /// What a code means; none for one that is not known here.

@@ -82,6 +82,28 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Who or what keeps the gateway from running, where a person has to mend it and somebody can be
+    /// told: there is a configuration, and a store that remembers who was.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Credentials { app, .. } => Some(app),
+            Self::Listen { address, .. } => Some(address),
+            Self::Handler { name, .. } => Some(name),
+            Self::NotVerified { .. } | Self::Governor(_) | Self::Link(_) | Self::Thread(_) => {
+                Some("gateway")
+            }
+            // A new start mends what ended by itself, and many of them are a crash loop.
+            Self::Vital
+            // Nobody can be reached.
+            | Self::Network(_)
+            // Nothing would remember that it was told.
+            | Self::Lock(_)
+            | Self::Store { .. }
+            | Self::StateDirectory { .. }
+            | Self::Signals(_) => None,
+        }
+    }
+
     /// The same in a language.
     pub fn said(&self, lang: Lang) -> String {
         match lang {

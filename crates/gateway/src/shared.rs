@@ -201,12 +201,29 @@ impl Groups {
 #[derive(Debug, Default)]
 pub struct StoreHealth {
     ill: AtomicBool,
+    hangs: AtomicBool,
 }
 
 impl StoreHealth {
     /// True while writes fail.
     pub fn is_ill(&self) -> bool {
         self.ill.load(Ordering::Relaxed)
+    }
+
+    /// True while writes neither fail nor hang.
+    pub fn takes_writes(&self) -> bool {
+        !self.is_ill() && !self.hangs.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has been silent for too long: nothing fails where nothing is answered.
+    pub fn hangs(&self, hangs: bool) {
+        match (self.hangs.swap(hangs, Ordering::Relaxed), hangs) {
+            (false, true) => tracing::error!(
+                "the disk of the state directory, or the store on it, does not answer; what is not written is not acked; see whether the disk is mounted and alive"
+            ),
+            (true, false) => tracing::info!("the disk and the store answer again"),
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// A write failed. To be refused, as when a lease was lost, is not an illness.

@@ -2,6 +2,8 @@
 
 mod alerts;
 
+pub(crate) use alerts::post_without_workers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,8 @@ pub struct Stages {
     handlers: CancellationToken,
     kill: CancellationToken,
     vital: CancellationToken,
+    /// Ends the watch for alerts.
+    watch_halted: CancellationToken,
     failures: mpsc::Receiver<RunError>,
 }
 
@@ -102,6 +106,7 @@ impl Stages {
             handlers: CancellationToken::new(),
             kill: CancellationToken::new(),
             vital: CancellationToken::new(),
+            watch_halted: CancellationToken::new(),
             failures,
         };
         let mut apps = Vec::with_capacity(config.apps.len());
@@ -124,7 +129,6 @@ impl Stages {
         stages.watch("pulse", shared, |shared, app| PulseWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
-        shared.alerts.restore(shared).await;
         stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;

@@ -18,7 +18,6 @@ use crate::descriptors::Descriptors;
 use crate::governor::GovernorStatus;
 use crate::handler::children::{ChildInfo, ChildUsage, Isolation};
 use crate::host::{Host, Own};
-use crate::link_fault;
 use crate::proof::{self, Proof};
 use crate::quota::MonthlyCalls;
 use crate::say_in;
@@ -53,7 +52,7 @@ pub struct Status {
     pub tally: Vec<Tally>,
     /// What waits now.
     pub depths: Depths,
-    /// Whether the store takes writes.
+    /// Whether the store takes writes; one that hangs does not.
     pub store_writable: bool,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
@@ -235,20 +234,6 @@ impl LinkView {
     }
 }
 
-impl LinkView {
-    /// What went wrong last, in one sentence.
-    pub fn fault_said(&self, lang: Lang) -> Option<String> {
-        let (code, number) = self.fault_code.clone().unwrap_or_default();
-        Some(link_fault::said(lang, &code, number, self.fault.as_ref()?))
-    }
-
-    /// The same for somebody who sees nothing else of it.
-    pub fn fault_in_full(&self, lang: Lang) -> Option<String> {
-        let (code, number) = self.fault_code.clone().unwrap_or_default();
-        Some(link_fault::with_words(lang, &code, number, self.fault.as_ref()?))
-    }
-}
-
 impl Status {
     /// Takes the report.
     ///
@@ -259,7 +244,7 @@ impl Status {
             let config = shared.config.load();
             apps.iter().map(|a| AppStatus::take(a, &config)).collect()
         };
-        let store_writable = !shared.store_health.is_ill();
+        let store_writable = shared.store_health.takes_writes();
         let mut status = Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -311,8 +296,8 @@ impl Status {
         }
         if !self.store_writable {
             reasons.push(say_in!(lang,
-                zh: "存储拒绝写入；请释放磁盘空间或检查权限",
-                en: "the store refuses writes; free disk space or check its permissions"
+                zh: "存储拒绝写入或没有响应；请释放磁盘空间，或检查磁盘和权限",
+                en: "the store refuses writes or does not answer; free disk space, or check the disk and its permissions"
             ));
         }
         reasons
@@ -374,6 +359,21 @@ impl AppStatus {
             en: "app {app}: the link is {state}{fault}"
         ))
     }
+}
+
+/// Whether [`Status::ready`] would say so, for those who ask often: neither the store nor the system is
+/// asked.
+pub fn is_ready(shared: &Shared, apps: &[Arc<AppRuntime>]) -> bool {
+    let is_well = |app: &Arc<AppRuntime>| {
+        // Copied out: holding the borrow would hold up the link's own task.
+        let link = app.link.status().borrow().clone();
+        link.is_verified()
+            && app.bot.borrow().is_some()
+            && proof::weakest_failing(&app.proofs.list(&link)).is_none()
+    };
+    shared.store_health.takes_writes()
+        && !shared.overfull.load(Ordering::Relaxed)
+        && apps.iter().all(is_well)
 }
 
 /// Reading `/proc` takes milliseconds: not on a thread that also answers pings.

@@ -166,7 +166,12 @@ impl Upkeep {
         let config = self.shared.config.load_full();
         let last = store.fact(SESSIONS_CLEANED.to_owned()).await.ok().flatten();
         let last: Option<i64> = last.and_then(|text| text.parse().ok());
-        if last.is_some_and(|at| (0..ms(SESSIONS_EVERY)).contains(&(now - at))) {
+        if let Some(at) = last.filter(|at| (0..ms(SESSIONS_EVERY)).contains(&(now - at))) {
+            tracing::info!(
+                last_run = clock::local_exact(at),
+                next_due = clock::local_exact(at + ms(SESSIONS_EVERY)),
+                "idle conversations are not looked through now"
+            );
             return;
         }
         let retention = config.store.retention;
@@ -184,8 +189,10 @@ impl Upkeep {
             }
         }
         if let Err(error) = store.put_fact(SESSIONS_CLEANED.to_owned(), now.to_string()).await {
-            self.shared.store_health.failed("put_fact", &error);
+            return self.shared.store_health.failed("put_fact", &error);
         }
+        let next_due = clock::local_exact(now + ms(SESSIONS_EVERY));
+        tracing::info!(next_due, "idle conversations were looked through");
     }
 
     /// Removes folders of tasks that are over as long as events are kept, and those of conversations

@@ -345,6 +345,10 @@ pub trait Store: Send + Sync + 'static {
     /// Sessions that are over, or never had a turn, go when they were used last before it.
     fn prune(&self, before_ms: i64) -> StoreFuture<'_, Pruned>;
 
+    /// Answers when what was queued before it is written, and writes nothing: one whose disk hangs is
+    /// silent.
+    fn turn(&self) -> StoreFuture<'_, ()>;
+
     /// Proves that a write reaches the disk now: the recovery probe after a failure.
     fn probe(&self) -> StoreFuture<'_, ()>;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use larkline_sim::Fault;
 use serde_json::Value;
 
-use crate::rig::{ECHO, Rig};
+use crate::rig::{ECHO, Rig, figure};
 
 /// Labels that the format or the scraper adds.
 const OF_THE_FORMAT: [&str; 3] = ["le", "job", "instance"];
@@ -183,4 +183,34 @@ fn the_dashboard_names_what_exists_and_shows_every_metric() {
         });
         assert!(is_shown, "{name} is on no panel");
     }
+}
+
+#[tokio::test]
+async fn closes_new_connections_and_heartbeat_timeouts_count_what_happened_and_each_alone() {
+    let quick = "[link]\nprobe_interval = \"1s\"\nbackoff_quick = \"100ms\"\n";
+    let rig = Rig::start(&format!("{ECHO}{quick}")).await;
+    // Closes, connections, timeouts.
+    let figures = async || {
+        let page = rig.metrics().await;
+        ["closes", "connects", "heartbeat_timeouts"]
+            .map(|name| figure(&page, &format!("larkline_link_{name}")))
+    };
+    let is = |expected: [u32; 3]| expected.map(|n| Some(f64::from(n)));
+    assert_eq!(figures().await, is([0, 1, 0]));
+    for (nth, fault, expected) in [
+        (2, Fault::Close { code: 1001, reason: "restart".to_owned() }, [1, 2, 0]),
+        (3, Fault::Rst, [1, 3, 0]),
+        (4, Fault::HalfOpen, [1, 4, 1]),
+    ] {
+        rig.fault(fault.clone());
+        rig.ledger("a new connection", |l| l.connections.len() == nth).await;
+        rig.ready().await;
+        assert_eq!(figures().await, is(expected), "{fault:?}: {}", rig.log());
+    }
+    let page = rig.metrics().await;
+    let causes = page.lines().filter(|line| line.starts_with("larkline_link_reconnects_total{"));
+    let causes: BTreeSet<&str> = causes.collect();
+    let expected = ["closed", "network", "silent"]
+        .map(|cause| format!("larkline_link_reconnects_total{{app=\"main\",cause=\"{cause}\"}} 1"));
+    assert_eq!(causes, expected.iter().map(String::as_str).collect(), "{page}");
 }

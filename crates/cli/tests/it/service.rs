@@ -13,7 +13,7 @@ case "$*" in
 esac"#;
 
 /// A rig on whose PATH a manager is.
-async fn managed(rest: &str) -> Rig {
+pub(crate) async fn managed(rest: &str) -> Rig {
     let mut rig = Rig::new(rest).await;
     std::fs::create_dir(rig.path("bin")).unwrap();
     for program in ["systemctl", "journalctl"] {
@@ -32,7 +32,7 @@ async fn managed(rest: &str) -> Rig {
 
 impl Rig {
     /// `larkline service …` in a folder of the test's.
-    async fn service(&self, args: &[&str]) -> Output {
+    pub(crate) async fn service(&self, args: &[&str]) -> Output {
         let (folder, action) = (self.path("units").display().to_string(), args[0]);
         let at = ["service", action, "--unit-dir", folder.as_str()];
         self.cli(&[&at, &args[1..]].concat()).await

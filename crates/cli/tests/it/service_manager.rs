@@ -3,7 +3,6 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use larkline_sim::{Answer, Fault};
 use rustix::process::Signal;
@@ -11,7 +10,7 @@ use rustix::process::Signal;
 use crate::rig::{ECHO, Rig, WORK, text};
 
 /// Twenty and more signs of life would come in it, if they came.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE_MS: i64 = 2000;
 /// The manager's patience: a sign of life each 50 ms.
 const PATIENCE_US: &str = "200000";
 
@@ -100,7 +99,11 @@ async fn ready_needs_no_link_unless_it_is_waited_for() {
 async fn silent(rig: &mut Rig, heard: &Heard) {
     let before = heard.count("WATCHDOG=1");
     assert!(before > 0, "{:?}", heard.lines());
-    tokio::time::sleep(SILENCE).await;
+    // By the gateway's own clock, which shows that the rest of it turns.
+    let now_ms = async || rig.status().await.and_then(|status| status["at_ms"].as_i64());
+    let began_ms = now_ms().await.unwrap();
+    rig.until("silence", async || now_ms().await.is_some_and(|at| at - began_ms > SILENCE_MS))
+        .await;
     assert_eq!(heard.count("WATCHDOG=1"), before, "{}", rig.log());
     rig.kill9().await;
 }

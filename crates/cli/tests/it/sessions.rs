@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::agent::{answered, start, with};
-use crate::rig::Rig;
+use crate::rig::{ECHO, Rig};
 
 async fn sessions(rig: &Rig) -> Vec<Value> {
     rig.json(&["sessions"]).await.as_array().unwrap().clone()
@@ -116,4 +116,35 @@ async fn how_long_children_ran_how_calls_ended_and_what_was_resumed_are_counted(
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn a_cleanup_that_is_skipped_says_when_it_was_and_when_it_is_due() {
+    let mut rig = Rig::new(ECHO).await;
+    rig.env.insert("TZ", "UTC".to_owned());
+    rig.env.insert("LARKLINE_CLOCK", rig.path("clock").display().to_string());
+    rig.run(&[]).await;
+    rig.logged("idle conversations were looked through").await;
+    // The value of a field in the last line that says this.
+    let field = |log: &str, what: &str, name: &str| {
+        let line = log.lines().rfind(|line| line.contains(what))?.to_owned();
+        let value = line.split(&format!("{name}=\"")).nth(1)?.split('"').next()?.to_owned();
+        let form = "%Y-%m-%d %H:%M:%S %:z";
+        Some(jiff::fmt::strtime::parse(form, value).unwrap().to_timestamp().unwrap())
+    };
+    let due = field(&rig.log(), "were looked through", "next_due").unwrap();
+    let logged = |rig: &Rig| rig.log().matches("are not looked through now").count();
+    assert_eq!(logged(&rig), 0, "the first is not skipped");
+    rig.kill9().await;
+    rig.run(&[]).await;
+    rig.logged("are not looked through now").await;
+    let skipped = |name| field(&rig.log(), "are not looked through now", name).unwrap();
+    assert_eq!(skipped("next_due"), due);
+    assert_eq!(due.as_second() - skipped("last_run").as_second(), 24 * 3600);
+    // When it is due, it is not skipped.
+    std::fs::write(rig.path("clock"), (25 * 3_600_000).to_string()).unwrap();
+    rig.until("the next", async || {
+        rig.log().matches("idle conversations were looked through").count() == 2
+    })
+    .await;
 }

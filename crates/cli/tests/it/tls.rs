@@ -11,30 +11,40 @@ use crate::rig::{ECHO, Rig};
 /// A private authority and a certificate of it for the loopback addresses.
 pub(crate) struct Authority {
     dir: TempDir,
+    issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::of("Office Proxy CA", &Self::loopback())
+    }
+
+    /// What a certificate for the loopback addresses says.
+    pub(crate) fn loopback() -> CertificateParams {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        Self::of("Office Proxy CA", CertificateParams::new(names).unwrap())
+        CertificateParams::new(names).unwrap()
     }
 
     /// An authority of this name, and one certificate of it.
-    pub(crate) fn of(name: &str, leaf: CertificateParams) -> Self {
+    pub(crate) fn of(name: &str, leaf: &CertificateParams) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let ca_key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.distinguished_name.push(DnType::CommonName, name);
         let root = ca.self_signed(&ca_key).unwrap();
-        let issuer = Issuer::new(ca, ca_key);
-        let leaf = leaf.signed_by(&key, &issuer).unwrap();
-        let files =
-            [("ca.pem", root.pem()), ("cert.pem", leaf.pem()), ("key.pem", key.serialize_pem())];
-        for (name, pem) in files {
-            std::fs::write(dir.path().join(name), pem).unwrap();
-        }
-        Self { dir }
+        std::fs::write(dir.path().join("ca.pem"), root.pem()).unwrap();
+        let authority = Self { dir, issuer: Issuer::new(ca, ca_key) };
+        authority.issue(leaf);
+        authority
+    }
+
+    /// Another certificate, in the place of the one before.
+    pub(crate) fn issue(&self, leaf: &CertificateParams) {
+        let key = KeyPair::generate().unwrap();
+        let leaf = leaf.signed_by(&key, &self.issuer).unwrap();
+        std::fs::write(self.file("cert.pem"), leaf.pem()).unwrap();
+        std::fs::write(self.file("key.pem"), key.serialize_pem()).unwrap();
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

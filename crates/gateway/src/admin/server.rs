@@ -22,7 +22,7 @@ use crate::alert::Post;
 use crate::both::{Both, both};
 use crate::dashboard;
 use crate::shared::{AppRuntime, Shared};
-use crate::status::Status;
+use crate::status::{self, Status};
 
 /// Largest request body: a late reply with a few full-size texts.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -222,15 +222,11 @@ async fn live() -> &'static str {
 }
 
 async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
-    let status = Status::take(&admin.shared, &admin.apps).await?;
-    if status.ready {
-        Ok("ready\n")
-    } else {
-        {
-            let why = status.not_ready.join("; ");
-            Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why))
-        }
+    if status::is_ready(&admin.shared, &admin.apps) {
+        return Ok("ready\n");
     }
+    let why = Status::take(&admin.shared, &admin.apps).await?.not_ready.join("; ");
+    Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
 async fn status(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {

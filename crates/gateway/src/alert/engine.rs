@@ -240,6 +240,12 @@ impl Engine {
         changes
     }
 
+    /// Takes one reading that will not be there at a next look: the process ends.
+    pub fn raise(&mut self, now_ms: i64, reading: &Reading, policy: Policy) -> Option<Change> {
+        let at_once = Policy { after_ms: 0, ..policy };
+        policy.enabled.then(|| self.bad(now_ms, reading, at_once)).flatten()
+    }
+
     fn bad(&mut self, now_ms: i64, reading: &Reading, policy: Policy) -> Option<Change> {
         let key = (reading.rule, reading.subject.clone());
         if let Some(open) = self.episodes.get_mut(&key).filter(|e| e.ended_ms.is_none()) {

@@ -9,9 +9,11 @@ use crate::pressure::Subject;
 /// The platform's code for a month's calls that are used up.
 const QUOTA: &str = "99991403";
 /// How a child is ended that used too much.
-const OVER_LIMIT: [&str; 3] = ["memory", "processes", "output_too_large"];
+const OVER_LIMIT: [&str; 4] = ["memory", "processes", "output_too_large", "output"];
 /// Ends that say nothing about the handler.
-const NOT_ITS_FAULT: [&str; 2] = ["cancelled", "interrupted"];
+const NOT_ITS_FAULT: [&str; 4] = ["cancelled", "interrupted", "stopped", "steered"];
+/// Ends of a handler that did what it was asked, or said why it does not.
+const WELL: [&str; 4] = ["ok", "later", "refused", "limit"];
 
 /// What was seen in passing.
 #[derive(Debug, Default)]
@@ -42,14 +44,15 @@ pub struct HandlerHealth {
 }
 
 impl Health {
-    /// An attempt of a handler ended.
-    pub fn attempt(&self, handler: &str, failure: Option<&str>, now_ms: i64) {
+    /// An attempt of a handler ended, with this word: a failure's code, or how a turn ended that has
+    /// an answer all the same.
+    pub fn attempt(&self, handler: &str, word: &str, now_ms: i64) {
         let mut seen = self.lock();
         let health = seen.handlers.entry(handler.to_owned()).or_default();
-        match failure {
-            None => health.failures = 0,
-            Some(code) if NOT_ITS_FAULT.contains(&code) => {}
-            Some(code) => {
+        match word {
+            word if WELL.contains(&word) => health.failures = 0,
+            word if NOT_ITS_FAULT.contains(&word) => {}
+            code => {
                 health.failures = health.failures.saturating_add(1);
                 code.clone_into(&mut health.code);
                 if OVER_LIMIT.contains(&code) {
@@ -96,11 +99,11 @@ mod tests {
     fn failures_count_in_a_row_and_a_stop_is_none() {
         let health = Health::default();
         let failures = || health.seen().handlers["work"].failures;
-        for code in ["exit", "cancelled", "memory"] {
-            health.attempt("work", Some(code), 7);
+        for code in ["exit", "cancelled", "stopped", "memory"] {
+            health.attempt("work", code, 7);
         }
         assert_eq!(failures(), 2);
-        health.attempt("work", None, 8);
+        health.attempt("work", "refused", 8);
         assert_eq!(failures(), 0);
         let over = health.seen().handlers["work"].over_limit.clone();
         assert_eq!(over, Some((7, "memory".to_owned())));

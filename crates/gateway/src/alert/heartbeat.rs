@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::both::{Both, both};
 use crate::config::Heartbeat;
 use crate::shared::{AppRuntime, Shared};
-use crate::status::Status;
+use crate::status;
 
 /// How often a configuration without a heartbeat is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ impl HeartbeatWorker {
                 continue;
             };
             // A gateway that is not well is silent: that is the message.
-            if Status::take(&self.shared, &self.apps).await.is_ok_and(|status| status.ready) {
+            if status::is_ready(&self.shared, &self.apps) {
                 let result = self.beat(&heartbeat).await;
                 if let Err(error) = &result {
                     tracing::warn!("the heartbeat did not get out: {}", error.en);

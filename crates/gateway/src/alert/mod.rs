@@ -7,10 +7,14 @@
 //! second, `post` has a task for each destination, which fails alone, and `ways` is how a notice gets
 //! there. What is not here: how a mail is sent ([`crate::mail`]).
 
+mod disk;
 mod engine;
 mod health;
 mod heartbeat;
+mod keep;
+mod last_words;
 mod post;
+mod question;
 mod rule;
 mod sources;
 mod view;
@@ -22,6 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::sync::watch::Sender;
 
 pub use engine::{
     Change, Engine, Episode, Key, Kind, Notice, OPEN_MAX, Past, Policy, Reading, Recipient,
@@ -29,6 +34,8 @@ pub use engine::{
 };
 pub use health::Health;
 pub use heartbeat::HeartbeatWorker;
+pub use keep::AlertKeep;
+pub use last_words::{raise as raise_failed_start, raise_alone as raise_failed_start_alone};
 pub use post::{Post, Tried};
 pub use rule::{Defaults, Rule, Severity};
 pub use view::{AlertsView, DestinationView, FiringAlert, HeartbeatView};
@@ -52,8 +59,9 @@ pub struct Alerts {
     heart: Mutex<Reach>,
     /// Wakes those who tell.
     changed: Notify,
-    /// Held while what fires is written down, so that no older state comes later.
-    keeping: tokio::sync::Mutex<()>,
+    /// How often what fires has changed, and which of these states is written down.
+    changes: Sender<u64>,
+    kept: Sender<u64>,
 }
 
 /// How it goes with somebody who is to be told.
@@ -107,16 +115,8 @@ impl Alerts {
             config.destinations.iter().map(|(name, d)| recipient(name, d, &config)).collect();
         let gone = self.engine().forget(&all, now_ms);
         if changed || gone {
-            self.save(shared).await;
+            self.save().await;
             self.changed.notify_waiters();
-        }
-    }
-
-    async fn save(&self, shared: &Shared) {
-        let _alone = self.keeping.lock().await;
-        let stored = self.engine().to_stored();
-        if let Err(error) = shared.store.put_fact(FACT.to_owned(), stored).await {
-            shared.store_health.failed("put_fact", &error);
         }
     }
 

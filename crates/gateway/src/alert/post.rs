@@ -98,7 +98,7 @@ impl Post {
                 Ok(()) => {
                     tracing::info!(destination = name, rule = notice.alert.rule.name(), what = ?notice.kind, "told");
                     alerts.engine().told(&notice, &name, now_ms());
-                    alerts.save(&self.shared).await;
+                    alerts.save().await;
                     pause = PAUSE.0;
                     sleep(APART).await;
                 }

@@ -56,6 +56,8 @@ pub enum Rule {
     DiskLow,
     /// Started again and again.
     CrashLoop,
+    /// Ended at the start, for a reason that only a person can mend.
+    StartFailed,
     /// A destination of alerts cannot be reached.
     DestinationFailed,
     /// The heartbeat outward fails.
@@ -81,7 +83,7 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::LinkDown,
         Self::Deaf,
         Self::ReconnectsFailing,
@@ -101,6 +103,7 @@ impl Rule {
         Self::StoreRefuses,
         Self::DiskLow,
         Self::CrashLoop,
+        Self::StartFailed,
         Self::DestinationFailed,
         Self::HeartbeatFailed,
     ];
@@ -144,7 +147,7 @@ impl Rule {
                 Critical,
                 NOW,
                 None,
-                "needs `larkline run --keep-going`; without it the gateway ends",
+                "a link that was refused; a start that is refused ends, as `start_failed`, without `--keep-going`",
             ),
             Self::QuotaUsedUp => {
                 of("quota_used_up", Critical, NOW, None, "code 99991403 of the platform")
@@ -175,13 +178,26 @@ impl Rule {
                 of("high_memory", Warning, NOW, None, "`alerts.memory` for `alerts.after`")
             }
             Self::HighCpu => of("high_cpu", Warning, NOW, None, "`alerts.cpu` for `alerts.after`"),
-            Self::StoreRefuses => of("store_refuses", Critical, NOW, None, "a write failed"),
+            Self::StoreRefuses => of(
+                "store_refuses",
+                Critical,
+                NOW,
+                None,
+                "a write failed, or disk or store did not answer for 15 s",
+            ),
             Self::DiskLow => {
                 of("disk_low", Warning, secs(30), Some(200), "MiB left where the state lives")
             }
             Self::CrashLoop => {
                 of("crash_loop", Critical, NOW, None, "`alerts.boots` within `alerts.boots_within`")
             }
+            Self::StartFailed => of(
+                "start_failed",
+                Critical,
+                NOW,
+                None,
+                "the gateway ends for a reason that only a person can mend; never later than at once",
+            ),
             Self::DestinationFailed => {
                 of("destination_failed", Warning, NOW, Some(3), "failed attempts in a row")
             }
@@ -209,6 +225,7 @@ impl Rule {
                 | Self::HighCpu
                 | Self::StoreRefuses
                 | Self::CrashLoop
+                | Self::StartFailed
         )
     }
 }

@@ -2,17 +2,16 @@
 //! platform.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use larkline_client::link::{LinkStatus, State};
-use larkline_store::record::Depths;
 
+use super::disk::Disk;
 use super::engine::{Reading, Standing};
+use super::last_words;
 use super::rule::Rule;
 use crate::both::Both;
-use crate::clock::ms;
 use crate::config::Config;
 use crate::link_fault;
 use crate::pressure::Subject;
@@ -22,7 +21,7 @@ use crate::shared::{AppRuntime, Shared};
 use crate::words::{self, Lang};
 
 /// Who is meant when it is nobody in particular.
-const GATEWAY: &str = "gateway";
+pub(super) const GATEWAY: &str = "gateway";
 /// New connections are counted over so long.
 const STORM_WITHIN_MS: i64 = 10 * 60 * 1000;
 /// A child that was over its limit is an alert for so long after the last one.
@@ -31,20 +30,12 @@ const OVER_LIMIT_FOR_MS: i64 = 10 * 60 * 1000;
 const UNANSWERED_NAMED: usize = 10;
 /// What the platform says to wrong ids and secrets, apps of the other platform, disabled apps.
 const CREDENTIALS: [i64; 4] = [1_000_040_344, 1_000_040_345, 1_000_040_351, 403];
-/// What is asked of the store, so often.
-const STORE_EVERY_MS: i64 = 2000;
 
 /// Reads conditions, and remembers what only time can tell.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     connects: BTreeMap<String, VecDeque<(i64, u64)>>,
-    store: Option<(i64, FromStore)>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct FromStore {
-    depths: Option<Depths>,
-    boots: Option<u64>,
+    disk: Disk,
 }
 
 impl Sources {
@@ -63,22 +54,26 @@ impl Sources {
             let seen = Seen { app: &app.name, link: &link, config: &config };
             readings.extend(seen.link(shared.started_ms, now_ms));
             readings.extend(seen.deaf(&app.proofs.list(&link)));
-            readings.extend(self.storm(&seen, now_ms));
+            readings.extend(self.storm(&seen, shared.started_ms, now_ms));
             readings.extend(running_out(app, &config, now_ms));
         }
-        self.ask_store(shared, &config, now_ms).await;
-        readings.extend(self.store_readings(&config));
+        self.disk.ask(shared, &config, now_ms).await;
+        readings.extend(self.disk.readings(shared, &config));
         readings.extend(unanswered(shared));
-        readings.extend(queue_and_disk(shared, &config).await);
+        readings.extend(queue(shared, &config));
         readings.extend(seen_in_passing(shared, &config, now_ms));
         readings.extend(shared.alerts.telling(&config));
+        readings.extend(last_words::not_yet_over(shared, apps));
         readings
     }
 
     /// Connections that were verified within the last minutes.
-    fn storm(&mut self, seen: &Seen<'_>, now_ms: i64) -> Option<Reading> {
-        let known = self.connects.entry(seen.app.to_owned()).or_default();
+    fn storm(&mut self, seen: &Seen<'_>, started_ms: i64, now_ms: i64) -> Option<Reading> {
         let connects = seen.link.counters.connects;
+        // Before the first look there was none; of an older run of this watch nothing is known.
+        let is_young = now_ms - started_ms < STORM_WITHIN_MS;
+        let begun = || VecDeque::from([(now_ms, if is_young { 0 } else { connects })]);
+        let known = self.connects.entry(seen.app.to_owned()).or_insert_with(begun);
         if known.back().is_none_or(|(_, last)| *last != connects) {
             known.push_back((now_ms, connects));
         }
@@ -97,46 +92,6 @@ impl Sources {
                 )
             })
         })
-    }
-
-    async fn ask_store(&mut self, shared: &Shared, config: &Config, now_ms: i64) {
-        let fresh = |at: i64| (0..STORE_EVERY_MS).contains(&(now_ms - at));
-        if self.store.as_ref().is_some_and(|(at, _)| fresh(*at)) {
-            return;
-        }
-        let since_ms = now_ms - ms(config.alerts.boots_within);
-        let depths = shared.store.depths().await.ok();
-        let boots = shared.store.boots_since(since_ms).await.ok();
-        self.store = Some((now_ms, FromStore { depths, boots }));
-    }
-
-    fn store_readings(&self, config: &Config) -> Vec<Reading> {
-        let (_, told) = self.store.clone().unwrap_or_default();
-        let dead = told.depths.map_or_else(
-            || Some(unknown(Rule::DeadLetters, GATEWAY)),
-            |depths| {
-                let dead = depths.dead;
-                let most = u64::from(config.alerts.threshold(Rule::DeadLetters));
-                let words = |lang| say_in!(lang, zh: "有 {dead} 条死信", en: "{dead} dead letters");
-                let reading = bad(Rule::DeadLetters, GATEWAY, words);
-                (dead >= most).then_some(Reading { level: dead, ..reading })
-            },
-        );
-        let boots = told.boots.map_or_else(
-            || Some(unknown(Rule::CrashLoop, GATEWAY)),
-            |boots| {
-                let within = config.alerts.boots_within.as_secs();
-                (boots >= u64::from(config.alerts.boots)).then(|| {
-                    bad(Rule::CrashLoop, GATEWAY, |lang| {
-                        say_in!(lang,
-                            zh: "{within} 秒内启动了 {boots} 次",
-                            en: "started {boots} times within {within} s"
-                        )
-                    })
-                })
-            },
-        );
-        dead.into_iter().chain(boots).collect()
     }
 }
 
@@ -260,44 +215,15 @@ fn unanswered(shared: &Shared) -> Vec<Reading> {
     named.collect()
 }
 
-async fn queue_and_disk(shared: &Shared, config: &Config) -> Vec<Reading> {
-    let mut readings = Vec::new();
-    if shared.overfull.load(Ordering::Relaxed) {
-        let most = config.limits.queue_max;
-        readings.push(bad(Rule::QueueFull, GATEWAY, |lang| {
-            say_in!(lang,
-                zh: "等待的消息超过 `limits.queue_max`（{most}）",
-                en: "more messages wait than `limits.queue_max` ({most}) allows"
-            )
-        }));
-    }
-    if shared.store_health.is_ill() {
-        readings.push(bad(Rule::StoreRefuses, GATEWAY, |lang| {
-            lang.either("存储拒绝写入", "the store refuses writes").to_owned()
-        }));
-    }
-    let path = config.store.path.clone();
-    // A dead network disk would hold up everything on this thread.
-    let free = tokio::task::spawn_blocking(move || free_mib(&path)).await.ok().flatten();
-    let least = u64::from(config.alerts.threshold(Rule::DiskLow));
-    match free {
-        None => readings.push(unknown(Rule::DiskLow, GATEWAY)),
-        Some(free) if free < least => readings.push(bad(Rule::DiskLow, GATEWAY, |lang| {
-            say_in!(lang,
-                zh: "状态目录所在磁盘只剩 {free} MiB",
-                en: "{free} MiB left on the disk of the state directory"
-            )
-        })),
-        // A tenth more, so that a value around the threshold is one alert.
-        Some(free) if free < least + least / 10 => readings.push(unknown(Rule::DiskLow, GATEWAY)),
-        Some(_) => {}
-    }
-    readings
-}
-
-fn free_mib(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(path).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize) >> 20)
+fn queue(shared: &Shared, config: &Config) -> Option<Reading> {
+    let most = config.limits.queue_max;
+    let words = |lang| {
+        say_in!(lang,
+            zh: "等待的消息超过 `limits.queue_max`（{most}）",
+            en: "more messages wait than `limits.queue_max` ({most}) allows"
+        )
+    };
+    shared.overfull.load(Ordering::Relaxed).then(|| bad(Rule::QueueFull, GATEWAY, words))
 }
 
 fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading> {

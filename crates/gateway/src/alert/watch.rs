@@ -11,7 +11,7 @@ use super::sources::Sources;
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
 
-/// How often conditions are read: all is in memory, but for two questions to the store.
+/// How often conditions are read: all is in memory, but for what `disk` asks.
 const ROUND: Duration = Duration::from_secs(1);
 
 /// Looks, remembers, says.
@@ -46,7 +46,7 @@ impl AlertWatch {
     }
 }
 
-fn say(change: &Change) {
+pub(super) fn say(change: &Change) {
     match change {
         Change::Raised(e) if e.rule.has_own_line() => {
             tracing::warn!(

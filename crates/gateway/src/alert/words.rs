@@ -32,6 +32,7 @@ pub fn page(rule: Rule) -> String {
         | Rule::ChildOverLimit
         | Rule::StoreRefuses
         | Rule::DiskLow
+        | Rule::StartFailed
         | Rule::DestinationFailed
         | Rule::HeartbeatFailed => "alerts.md",
     };
@@ -162,6 +163,10 @@ pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
             "进程反复启动，消息处理不断被打断。",
             "the process starts again and again, and work is cut off each time.",
         ),
+        Rule::StartFailed => lang.either(
+            "网关没有运行，机器人收不到消息；需要有人处理，重启没有用。",
+            "the gateway does not run and the bot hears nothing; somebody has to mend it, starting again does not.",
+        ),
         Rule::DestinationFailed => lang.either(
             "发往这个目的地的告警没有送达。",
             "alerts for this destination do not arrive.",
@@ -198,7 +203,8 @@ pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
         | Rule::QuotaUsedUp
         | Rule::StoreRefuses
         | Rule::DiskLow
-        | Rule::CrashLoop => "larkline doctor",
+        | Rule::CrashLoop
+        | Rule::StartFailed => "larkline doctor",
     };
     command.to_owned()
 }

@@ -229,11 +229,14 @@ pub async fn a_number_is_not_used_twice(store: &dyn Store) {
 pub async fn a_closed_store_says_so(store: &dyn Store) {
     accepted(store, event(1)).await;
     store.probe().await.unwrap();
+    store.turn().await.unwrap();
     store.close().await.unwrap();
     let write = store.accept(vec![event(2)].into()).await;
     assert!(matches!(write, Err(StoreError::Closed)), "{write:?}");
     let read = store.unrouted(APP.into(), 10).await;
     assert!(matches!(read, Err(StoreError::Closed)), "{read:?}");
+    let turn = store.turn().await;
+    assert!(matches!(turn, Err(StoreError::Closed)), "{turn:?}");
     let again = store.close().await;
     assert!(matches!(again, Err(StoreError::Closed)), "{again:?}");
 }

@@ -543,6 +543,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn turn(&self) -> StoreFuture<'_, ()> {
+        self.write_behind("turn", |_| Ok(()))
+    }
+
     fn probe(&self) -> StoreFuture<'_, ()> {
         self.write("probe", |tx| {
             let replace = "REPLACE INTO probe (id, filler) VALUES (1, randomblob(?1))";

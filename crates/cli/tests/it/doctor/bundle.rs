@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::rig::{ECHO, Rig, WORK, text};
 
 /// The files of an archive, as `tar` unpacks them.
-fn unpacked(archive: &Path) -> BTreeMap<String, String> {
+pub(super) fn unpacked(archive: &Path) -> BTreeMap<String, String> {
     let mode = std::fs::metadata(archive).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "it is its owner's alone");
     let dir = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod fix;
+mod journal;
 mod live;
 mod platform;
 mod table;

@@ -127,7 +127,7 @@ async fn somebody_on_lark_is_followed_there_through_proxy_and_private_authority(
     let hosts =
         ["accounts.feishu.cn", "accounts.larksuite.com", "open.feishu.cn", "open.larksuite.com"];
     let names = hosts.map(str::to_owned).to_vec();
-    let authority = Authority::of("Test CA", CertificateParams::new(names).unwrap());
+    let authority = Authority::of("Test CA", &CertificateParams::new(names).unwrap());
     let options = SimOptions { tls: authority.platform().tls, ..quick() };
     let mut novice = Novice::on(options).await;
     let address = novice.rig.sim.url().replace("https://", "");

@@ -2,6 +2,7 @@
 //! handler of models through each, in front of a simulator with TLS.
 
 mod boot;
+mod handler;
 pub(crate) mod intercept;
 pub(crate) mod net;
 pub(crate) mod proxy;

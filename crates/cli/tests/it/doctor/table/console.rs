@@ -318,7 +318,7 @@ fn other_brand() -> Own {
     Box::pin(async {
         let hosts = ["open.feishu.cn", "open.larksuite.com"];
         let names = hosts.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>();
-        let authority = Authority::of("Test CA", CertificateParams::new(names).unwrap());
+        let authority = Authority::of("Test CA", &CertificateParams::new(names).unwrap());
         let stranger = AppSpec { app_id: "cli_0000000000000000".into(), ..AppSpec::default() };
         let feishu =
             Sim::start(SimOptions { apps: vec![stranger], ..authority.platform() }).await.unwrap();

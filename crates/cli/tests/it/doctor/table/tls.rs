@@ -107,13 +107,13 @@ fn leaf(name: &str) -> CertificateParams {
 }
 
 async fn signed_by(name: &str) -> Option<Diagnosis> {
-    let authority = Authority::of(name, leaf("127.0.0.1"));
+    let authority = Authority::of(name, &leaf("127.0.0.1"));
     let rig = Rig::with(SimOptions { ..authority.platform() }, ECHO).await;
     Some(Diagnosis::of(&rig, &[]).await)
 }
 
 async fn trusted(name: &str, leaf: CertificateParams) -> Option<Diagnosis> {
-    let authority = Authority::of(name, leaf);
+    let authority = Authority::of(name, &leaf);
     let ca = authority.file("ca.pem");
     let rest = format!("{ECHO}\n[network]\nca_files = [\"{}\"]\n", ca.display());
     let rig = Rig::with(SimOptions { ..authority.platform() }, &rest).await;

@@ -1,0 +1,44 @@
+//! A disk that hangs: nothing fails, nothing is answered, and somebody is told all the same.
+
+use crate::alerting::receivers::Receiver;
+use crate::alerting::{QUICK, hook, silent};
+use crate::rig::{ECHO, Rig, text};
+
+/// The writer's thread stands still at this commit, which a start without messages does not reach soon.
+const STALL: &str = "commit_begins:150";
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_told_and_ends_readiness_and_the_heartbeat() {
+    let (service, outside) = (Receiver::start().await, Receiver::start().await);
+    let heart = format!("heartbeat = {{ url = \"{}\", every = \"1s\" }}\n", outside.url());
+    let config = format!("{ECHO}{QUICK}{heart}{}", hook("service", &service));
+    let mut rig = Rig::new(&config).await;
+    rig.env.insert("LARKLINE_STALL", STALL.to_owned());
+    rig.run(&[]).await;
+    rig.until("a heartbeat", async || !outside.got().is_empty()).await;
+    rig.until("the alert", async || {
+        // Each is some commits more; those after the last one are not acked.
+        rig.say(&rig.owner, "hello");
+        service.count("alert.raised", "store_refuses") > 0
+    })
+    .await;
+    let raised = service.first("alert.raised", "store_refuses");
+    let words = raised["data"]["text"].as_str().unwrap();
+    assert!(words.contains("has not answered for"), "{raised}");
+    // It is told although it cannot be written down, and one time.
+    rig.logged("alerts are not written down yet").await;
+    rig.until("told", async || {
+        rig.json(&["alerts"]).await["firing"].as_array().is_some_and(|firing| {
+            firing
+                .iter()
+                .any(|alert| alert["rule"] == "store_refuses" && alert["told"][0] == "service")
+        })
+    })
+    .await;
+    let ready = rig.get("/ready").await;
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("does not answer"), "{ready}");
+    let shown = text(&rig.cli(&["status"]).await.stdout);
+    assert!(shown.contains("REFUSES WRITES"), "{shown}");
+    silent(&rig).await;
+    rig.kill9().await;
+}

@@ -1,0 +1,73 @@
+//! What is told before a gateway ends that could not start: afterwards nobody is there to tell.
+//!
+//! A service manager starts it again at once, and it ends again. What was told is on disk, so the same
+//! failure is told again only when a reminder is due, and its end by the run that works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::engine::Reading;
+use super::rule::Rule;
+use super::sources::{bad, unknown};
+use super::{AlertKeep, Post, recipient, watch};
+use crate::clock::now_ms;
+use crate::run_error::RunError;
+use crate::shared::{AppRuntime, Shared};
+
+/// Destinations have so long; one that was not told then is told by a later start.
+const TELLING_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether all are told.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Raises the alert about a failed start, and waits until every destination was told or could not be.
+/// Somebody else does the telling.
+pub async fn raise(shared: &Shared, error: &RunError) {
+    let Some(subject) = error.subject() else { return };
+    let (config, begun_ms) = (shared.config.load_full(), now_ms());
+    let reading = bad(Rule::StartFailed, subject, |lang| error.said(lang));
+    let policy = config.alerts.policy(Rule::StartFailed, config.link.recovery_target);
+    let change = shared.alerts.engine().raise(begun_ms, &reading, policy);
+    change.iter().for_each(watch::say);
+    shared.alerts.keep(shared, begun_ms, true).await;
+    let deadline = Instant::now() + TELLING_MAX;
+    while waits(shared, begun_ms) && Instant::now() < deadline {
+        sleep(LOOK_EVERY).await;
+    }
+    // Who was told is written down after it was, and the process may be gone by then.
+    shared.alerts.save().await;
+}
+
+/// Does the telling too, where no worker has begun.
+pub async fn raise_alone(shared: &Arc<Shared>, post: &Post, error: &RunError) {
+    let keep = AlertKeep { shared: Arc::clone(shared) };
+    tokio::select! {
+        () = raise(shared, error) => {}
+        // Boxed: a mail, a call and a child's life in one.
+        () = Box::pin(post.run()) => {}
+        () = keep.run() => {}
+    }
+}
+
+/// Whether a destination has something to be told, and was not tried in vain since.
+fn waits(shared: &Shared, since_ms: i64) -> bool {
+    let (config, reach) = (shared.config.load_full(), shared.alerts.reach_of_all());
+    let engine = shared.alerts.engine();
+    config.destinations.iter().any(|(name, settings)| {
+        let failed = reach.get(name).and_then(|reach| reach.failure_ms);
+        failed.is_none_or(|at| at < since_ms)
+            && engine.due(&recipient(name, settings, &config), now_ms()).is_some()
+    })
+}
+
+/// A start that failed is over when a later one has worked: every link was verified.
+pub(super) fn not_yet_over(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Vec<Reading> {
+    let works = |app: &Arc<AppRuntime>| app.link.status().borrow().counters.connects > 0;
+    if apps.iter().all(works) {
+        return Vec::new();
+    }
+    let engine = shared.alerts.engine();
+    let failed = engine.firing().into_iter().filter(|alert| alert.rule == Rule::StartFailed);
+    failed.map(|alert| unknown(Rule::StartFailed, &alert.subject)).collect()
+}

@@ -1,0 +1,114 @@
+//! The end of a daemon: what is told, the stages, children, the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larkline_failpoint::failpoint;
+use larkline_store::record::EndOfBoot;
+use tokio::time::Instant;
+
+use super::Reason;
+use crate::alert;
+use crate::clock::now_ms;
+use crate::handler::Children;
+use crate::run_error::RunError;
+use crate::service_manager::Manager;
+use crate::shared::Shared;
+use crate::signals::Signals;
+use crate::stages::{self, Stages};
+
+/// How long dropped work has to kill its children.
+const CHILDREN_OWN: Duration = Duration::from_millis(500);
+/// How long the end of children is waited for when nothing else is.
+const CHILDREN_MAX: Duration = Duration::from_secs(3);
+
+/// Has it told that the gateway ends, while somebody is there to do so.
+pub(super) async fn last_words(
+    shared: &Shared,
+    error: &RunError,
+    stages: &Stages,
+    manager: &mut Manager,
+    signals: &mut Signals,
+) {
+    stages.halt_watch();
+    tokio::select! {
+        () = alert::raise_failed_start(shared, error) => {}
+        never = manager.rounds() => match never {},
+        _ended = signals.next_to_stop() => {}
+    }
+}
+
+/// The end of a start that has not come to its workers.
+pub(super) async fn not_started(
+    shared: &Arc<Shared>,
+    error: RunError,
+    signals: &mut Signals,
+) -> Result<(), RunError> {
+    if let Some(post) = stages::post_without_workers(shared) {
+        tokio::select! {
+            () = alert::raise_failed_start_alone(shared, &post, &error) => {}
+            _ended = signals.next_to_stop() => {}
+        }
+    }
+    end_children(&shared.children).await;
+    let reason = Reason::Failed(error);
+    farewell(shared, &reason).await;
+    reason.result()
+}
+
+/// Ends the stages in order, or at a second signal at once.
+pub(super) async fn stop(
+    shared: &Shared,
+    reason: &Reason,
+    stages: Stages,
+    manager: &mut Manager,
+    signals: &mut Signals,
+) {
+    tracing::info!(
+        reason = reason.word(),
+        "stopping: intake first, then running work, then replies in hand"
+    );
+    manager.stopping(&reason.word());
+    failpoint!("stop_begins");
+    let drain = shared.config.load().limits.drain;
+    let deadline = Instant::now() + drain;
+    tokio::select! {
+        () = stages.stop(shared, deadline) => {}
+        never = manager.rounds() => match never {},
+        again = signals.next_to_stop() => {
+            tracing::warn!(signal = %again.name, "second signal, stopping now");
+        }
+    }
+}
+
+/// Lets no child outlive this process. Work that is dropped kills its own children, but on
+/// threads that the end of the process would cut off; what it has not killed soon is killed here.
+pub(super) async fn end_children(children: &Children) {
+    /// How often the children are looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    let started = Instant::now();
+    while !children.running().is_empty() && started.elapsed() < CHILDREN_MAX {
+        if started.elapsed() > CHILDREN_OWN {
+            children.kill_all();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+pub(super) async fn farewell(shared: &Shared, reason: &Reason) {
+    let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
+    let released = shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ());
+    failpoint!("leases_released");
+    let steps = [
+        ("release_leases", released),
+        ("end_boot", shared.store.end_boot(end).await),
+        ("close", shared.store.close().await),
+    ];
+    // Each step runs whatever became of the one before.
+    for (during, result) in steps {
+        if let Err(error) = result {
+            tracing::error!(during, code = error.code(), "a step of the stop failed: {error}");
+        }
+    }
+    tracing::info!("stopped");
+}
