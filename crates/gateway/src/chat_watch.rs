@@ -11,13 +11,23 @@ use larkline_proto::id::{ChatId, OpenId};
 use larkline_store::StoreError;
 use tokio::sync::Notify;
 
+use crate::say_in;
 use crate::shared::{AppRuntime, Shared};
+use crate::words::Lang;
 
 /// Chats remembered as seen by this run; beyond it they are looked up again.
 const SEEN_MAX: usize = 10_000;
 
 /// What the stored name of a direct chat begins with; its person follows.
-pub const DIRECT: &str = "direct chat with ";
+const DIRECT: &str = "direct chat with ";
+
+/// A stored name as somebody reads it.
+pub fn name_said(lang: Lang, name: &str) -> String {
+    match name.strip_prefix(DIRECT) {
+        Some(person) => say_in!(lang, zh: "与 {person} 的单聊", en: "{DIRECT}{person}"),
+        None => name.to_owned(),
+    }
+}
 
 /// Chats that were seen in this run, and those to be looked up.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use http::Method;
-use larkline_gateway::chat_watch::DIRECT;
+use larkline_gateway::chat_watch::name_said;
 use larkline_gateway::status::Status;
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::ask::Source;
 use crate::args::{DeadAction, Format, MessagesArgs};
 use crate::exit::ExitStatus;
-use crate::lang::either;
+use crate::lang::{either, lang};
 use crate::{output, words};
 
 /// `larkline messages`
@@ -79,20 +79,12 @@ pub(crate) async fn chats(config: Option<PathBuf>, format: Format) -> Result<Exi
                     words::chat_type(&c.chat_type).to_owned(),
                     c.events.to_string(),
                     output::local_time(c.last_ms),
-                    named(&c.name),
+                    name_said(lang(), &c.name),
                 ]
             }),
         )
     })?;
     Ok(ExitStatus::Ok)
-}
-
-/// A chat's name; the store has those of direct chats in English.
-fn named(name: &str) -> String {
-    match name.strip_prefix(DIRECT) {
-        Some(person) => say!(zh: "与 {person} 的单聊", en: "{DIRECT}{person}"),
-        None => name.to_owned(),
-    }
 }
 
 /// `larkline dead [retry|drop ITEM|give-up HANDLER]`

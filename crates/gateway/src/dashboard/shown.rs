@@ -15,6 +15,7 @@ use super::verdict::Verdict;
 use super::words::{self, Words};
 use crate::alert::{self, FiringAlert, Severity};
 use crate::both;
+use crate::chat_watch::name_said;
 use crate::clock::local_exact;
 use crate::config::OURS;
 use crate::handler::children::ChildInfo;
@@ -79,7 +80,7 @@ struct Lane {
 #[derive(Serialize)]
 struct Late<'l> {
     message_id: &'l str,
-    chat: &'l str,
+    chat: String,
     stage: &'l str,
     received_ms: i64,
     story: String,
@@ -136,7 +137,7 @@ struct Told<'l> {
 struct Message<'l> {
     r: &'l Record,
     verdict: &'l str,
-    chat: &'l str,
+    chat: String,
     story: String,
 }
 
@@ -145,7 +146,7 @@ struct Dead<'l> {
     id: String,
     is_task: bool,
     d: &'l DeadLetter,
-    chat: &'l str,
+    chat: String,
 }
 
 #[derive(Serialize)]
@@ -188,7 +189,7 @@ impl<'l> Shown<'l> {
             alerts: look.alerts.firing.iter().map(|alert| Alert::of(alert, lang)).collect(),
             told: look.told(words, lang),
             messages: look.messages(lang),
-            dead: look.dead.iter().map(|letter| look.letter(letter)).collect(),
+            dead: look.dead.iter().map(|letter| look.letter(letter, lang)).collect(),
             sessions: look
                 .sessions
                 .iter()
@@ -200,8 +201,8 @@ impl<'l> Shown<'l> {
 
 impl Look {
     /// The name of a chat where it is known, else its id.
-    fn chat<'l>(&'l self, id: &'l str) -> &'l str {
-        self.chats.get(id).map_or(id, String::as_str)
+    fn chat(&self, lang: Lang, id: &str) -> String {
+        self.chats.get(id).map_or_else(|| id.to_owned(), |name| name_said(lang, name))
     }
 
     /// What came in from people, or would be missed.
@@ -211,7 +212,7 @@ impl Look {
             .map(|r| Message {
                 r,
                 verdict: said::outcome(lang, &r.outcome),
-                chat: self.chat(&r.chat_id),
+                chat: self.chat(lang, &r.chat_id),
                 story: escaped(&r.event_id),
             })
             .collect()
@@ -238,19 +239,19 @@ impl Look {
     fn late<'l>(&'l self, late: &'l crate::unanswered::UnansweredMessage, lang: Lang) -> Late<'l> {
         Late {
             message_id: &late.message_id,
-            chat: self.chat(&late.chat_id),
+            chat: self.chat(lang, &late.chat_id),
             stage: late.stage(lang),
             received_ms: late.received_ms,
             story: escaped(&late.event_id),
         }
     }
 
-    fn letter<'l>(&'l self, d: &'l DeadLetter) -> Dead<'l> {
+    fn letter<'l>(&'l self, d: &'l DeadLetter, lang: Lang) -> Dead<'l> {
         let (id, is_task) = match d.item {
             DeadItem::Task(task) => (format!("t{}", task.0), true),
             DeadItem::Outbox(row) => (format!("o{}", row.0), false),
         };
-        Dead { id, is_task, d, chat: self.chat(&d.chat_id) }
+        Dead { id, is_task, d, chat: self.chat(lang, &d.chat_id) }
     }
 
     fn child<'l>(&'l self, child: &'l ChildInfo) -> Child<'l> {

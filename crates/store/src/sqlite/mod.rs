@@ -33,12 +33,16 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use larkline_failpoint::failpoint;
 use larkline_proto::id::{EventId, MessageId};
 use rusqlite::{Connection, params};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     Store, StoreError, StoreFuture,
@@ -79,6 +83,9 @@ pub struct SqliteOptions {
     /// until pruning made room. `None`: the disk is the limit.
     pub bytes_max: Option<u64>,
 }
+
+/// A history waits so long for ack times that are held in memory; without them it says less.
+const ACK_TIMES_WAIT: Duration = Duration::from_secs(1);
 
 /// The store in one SQLite file.
 #[derive(Debug)]
@@ -431,9 +438,9 @@ impl Store for SqliteStore {
 
     fn history(&self, id: InboxId) -> StoreFuture<'_, Option<History>> {
         Box::pin(async move {
-            // An empty write takes the held ack times along. It may fail: a history can be read
-            // from a full disk.
-            drop(self.write("history", |_| Ok(())).await);
+            // An empty write takes the held ack times along. It may fail or stand still: a history
+            // can be read from a disk that is full, and from one that hangs.
+            drop(timeout(ACK_TIMES_WAIT, self.write("history", |_| Ok(()))).await);
             self.read("history", move |conn| history::of(conn, id)).await
         })
     }

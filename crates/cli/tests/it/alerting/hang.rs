@@ -16,6 +16,8 @@ async fn a_disk_that_hangs_is_told_and_ends_readiness_and_the_heartbeat() {
     rig.env.insert("LARKLINE_STALL", STALL.to_owned());
     rig.run(&[]).await;
     rig.until("a heartbeat", async || !outside.got().is_empty()).await;
+    let first = rig.say(&rig.owner, "the first");
+    rig.answered(&first).await;
     rig.until("the alert", async || {
         // Each is some commits more; those after the last one are not acked.
         rig.say(&rig.owner, "hello");
@@ -39,6 +41,9 @@ async fn a_disk_that_hangs_is_told_and_ends_readiness_and_the_heartbeat() {
     assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("does not answer"), "{ready}");
     let shown = text(&rig.cli(&["status"]).await.stdout);
     assert!(shown.contains("REFUSES WRITES"), "{shown}");
+    let story = rig.cli(&["explain", first.event_id.as_ref()]).await;
+    let told = text(&story.stdout) + &text(&story.stderr);
+    assert!(story.status.success() && told.contains("journaled"), "{told}");
     silent(&rig).await;
     rig.kill9().await;
 }

@@ -39,6 +39,8 @@ async fn the_page_says_whether_it_is_well_without_a_script_in_both_languages() {
     {
         assert!(chinese.contains(shown), "{shown} in {chinese}");
     }
+    let whose = format!("与 {} 的单聊", site.rig.owner);
+    site.rig.until("the chat's name", async || site.page("/?lang=zh").await.contains(&whose)).await;
     let story = site.page(&format!("/dashboard/story?key={}", said.message_id)).await;
     for step in ["received", "on disk", "acknowledged", "routed", "delivered", "verdict"] {
         assert!(story.contains(&format!("<b>{step}</b>")), "{step} in {story}");
