@@ -52,7 +52,7 @@ pub struct Status {
     pub tally: Vec<Tally>,
     /// What waits now.
     pub depths: Depths,
-    /// Whether the store takes writes; one that hangs does not.
+    /// Whether the store takes writes, answers, and can be read.
     pub store_writable: bool,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
@@ -254,7 +254,7 @@ impl Status {
             apps,
             tally: shared.store.tally().await?,
             depths: shared.store.depths().await?,
-            store_writable: shared.store_health.takes_writes(),
+            store_writable: shared.store_health.is_well(),
             usage: usage(shared).await,
             isolation: shared.children.isolation().clone(),
             children: shared.children.running(),
@@ -300,7 +300,7 @@ struct Unready<'a> {
 impl<'a> Unready<'a> {
     fn of(shared: &Shared, apps: &'a [AppStatus]) -> Self {
         let overfull = shared.overfull.load(Ordering::Relaxed);
-        Self { apps, overfull, store_writable: shared.store_health.takes_writes() }
+        Self { apps, overfull, store_writable: shared.store_health.is_well() }
     }
 
     fn reasons(&self, lang: Lang) -> Vec<String> {
