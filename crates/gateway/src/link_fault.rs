@@ -24,8 +24,7 @@ pub fn in_full(fault: &Fault) -> Both {
     Both::each(|lang| with_words(lang, fault.code, fault.platform_code, &english))
 }
 
-/// The same of a fault that is known by its parts.
-pub fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
+fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
     let said = said(lang, code, number, english);
     if said == english { said } else { format!("{said}（{english}）") }
 }
