@@ -26,6 +26,10 @@ use crate::tcp;
 use crate::unanswered::UnansweredMessage;
 use crate::words::{self, Lang};
 
+/// The members of a report that tell in Chinese what another tells in English: those that
+/// [`Status::in_english`] clears, for whoever has the report as JSON.
+pub const IN_CHINESE: [&str; 3] = ["detail_zh", "stage_zh", "why_not_zh"];
+
 /// The gateway's state at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
