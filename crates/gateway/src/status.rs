@@ -240,24 +240,21 @@ impl Status {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
-        let apps: Vec<AppStatus> = {
-            let config = shared.config.load();
-            apps.iter().map(|a| AppStatus::take(a, &config)).collect()
-        };
-        let store_writable = shared.store_health.takes_writes();
-        let mut status = Self {
+        let apps = AppStatus::take_all(shared, apps);
+        let not_ready = Unready::of(shared, &apps).reasons(Lang::En);
+        Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             boot_id: shared.boot_id.clone(),
             started_ms: shared.started_ms,
             at_ms: now_ms(),
-            ready: true,
-            not_ready: Vec::new(),
+            ready: not_ready.is_empty(),
+            not_ready,
             overfull: shared.overfull.load(Ordering::Relaxed),
             apps,
             tally: shared.store.tally().await?,
             depths: shared.store.depths().await?,
-            store_writable,
+            store_writable: shared.store_health.takes_writes(),
             usage: usage(shared).await,
             isolation: shared.children.isolation().clone(),
             children: shared.children.running(),
@@ -270,10 +267,7 @@ impl Status {
             boots: shared.boot.count,
             schema: larkline_store::SCHEMA,
             previous: Previous::of(&shared.boot),
-        };
-        status.not_ready = status.reasons(Lang::En);
-        status.ready = status.not_ready.is_empty();
-        Ok(status)
+        })
     }
 
     /// The report for programs: without the Chinese that a client of the socket reads.
@@ -286,6 +280,30 @@ impl Status {
 
     /// Why it is not ready, one sentence a reason; [`Status::not_ready`] has the English ones.
     pub fn reasons(&self, lang: Lang) -> Vec<String> {
+        let (overfull, store_writable) = (self.overfull, self.store_writable);
+        Unready { apps: &self.apps, overfull, store_writable }.reasons(lang)
+    }
+}
+
+/// Why it is not ready, in English. The store is not asked: it may be what hangs.
+pub fn not_ready(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Vec<String> {
+    Unready::of(shared, &AppStatus::take_all(shared, apps)).reasons(Lang::En)
+}
+
+/// All that readiness depends on.
+struct Unready<'a> {
+    apps: &'a [AppStatus],
+    overfull: bool,
+    store_writable: bool,
+}
+
+impl<'a> Unready<'a> {
+    fn of(shared: &Shared, apps: &'a [AppStatus]) -> Self {
+        let overfull = shared.overfull.load(Ordering::Relaxed);
+        Self { apps, overfull, store_writable: shared.store_health.takes_writes() }
+    }
+
+    fn reasons(&self, lang: Lang) -> Vec<String> {
         let mut reasons: Vec<String> =
             self.apps.iter().filter_map(|app| app.not_ready(lang)).collect();
         if self.overfull {
@@ -316,6 +334,11 @@ impl Previous {
 }
 
 impl AppStatus {
+    fn take_all(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Vec<Self> {
+        let config = shared.config.load();
+        apps.iter().map(|app| Self::take(app, &config)).collect()
+    }
+
     fn take(app: &AppRuntime, config: &Config) -> Self {
         // Copied out: holding the borrow would hold up the link's own task.
         let link = app.link.status().borrow().clone();
@@ -359,21 +382,6 @@ impl AppStatus {
             en: "app {app}: the link is {state}{fault}"
         ))
     }
-}
-
-/// Whether [`Status::ready`] would say so, for those who ask often: neither the store nor the system is
-/// asked.
-pub fn is_ready(shared: &Shared, apps: &[Arc<AppRuntime>]) -> bool {
-    let is_well = |app: &Arc<AppRuntime>| {
-        // Copied out: holding the borrow would hold up the link's own task.
-        let link = app.link.status().borrow().clone();
-        link.is_verified()
-            && app.bot.borrow().is_some()
-            && proof::weakest_failing(&app.proofs.list(&link)).is_none()
-    };
-    shared.store_health.takes_writes()
-        && !shared.overfull.load(Ordering::Relaxed)
-        && apps.iter().all(is_well)
 }
 
 /// Reading `/proc` takes milliseconds: not on a thread that also answers pings.

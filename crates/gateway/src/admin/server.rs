@@ -141,7 +141,7 @@ fn operator() -> Router<Admin> {
 /// The lists, for the dashboard's listener; nothing in them changes anything.
 pub(crate) fn lists_to_read() -> Router<Admin> {
     Router::new()
-        .route("/status", get(status))
+        .route("/status", get(status_in_english))
         .route("/messages", get(lists::messages))
         .route("/chats", get(lists::chats))
         .route("/dead", get(lists::dead))
@@ -222,15 +222,22 @@ async fn live() -> &'static str {
 }
 
 async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
-    if status::is_ready(&admin.shared, &admin.apps) {
+    let why = status::not_ready(&admin.shared, &admin.apps);
+    if why.is_empty() {
         return Ok("ready\n");
     }
-    let why = Status::take(&admin.shared, &admin.apps).await?.not_ready.join("; ");
-    Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why))
+    Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why.join("; ")))
 }
 
 async fn status(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
     Ok(Json(Status::take(&admin.shared, &admin.apps).await?))
+}
+
+/// The same for programs, which read one language.
+async fn status_in_english(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
+    let mut status = Status::take(&admin.shared, &admin.apps).await?;
+    status.in_english();
+    Ok(Json(status))
 }
 
 async fn metrics(State(admin): State<Admin>) -> Result<Response, Refusal> {

@@ -37,7 +37,7 @@ impl HeartbeatWorker {
                 continue;
             };
             // A gateway that is not well is silent: that is the message.
-            if status::is_ready(&self.shared, &self.apps) {
+            if status::not_ready(&self.shared, &self.apps).is_empty() {
                 let result = self.beat(&heartbeat).await;
                 if let Err(error) = &result {
                     tracing::warn!("the heartbeat did not get out: {}", error.en);

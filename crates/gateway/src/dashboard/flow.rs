@@ -119,7 +119,7 @@ fn whys<'t>(mine: impl Iterator<Item = &'t Tally>, lang: Lang) -> Vec<(String, u
 
 /// A share to one decimal where that says more.
 pub(super) fn percent(count: u64, total: u64) -> String {
-    let tenths = count * 1000 / total.max(1);
+    let tenths = u128::from(count) * 1000 / u128::from(total.max(1));
     match (count, tenths) {
         (0, _) => String::new(),
         (_, 0) => "< 0.1 %".to_owned(),

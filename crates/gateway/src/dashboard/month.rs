@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::flow::percent;
 use crate::clock;
-use crate::quota::MonthlyCalls;
+use crate::quota::{self, MonthlyCalls};
 use crate::say_in;
 use crate::words::Lang;
 
@@ -18,7 +18,6 @@ const CARE: u64 = 80;
 /// The month of one app.
 #[derive(Serialize)]
 pub(super) struct Month<'l> {
-    name: &'l str,
     used: u64,
     quota: Option<u64>,
     percent: String,
@@ -38,13 +37,13 @@ pub(super) struct Month<'l> {
 impl<'l> Month<'l> {
     /// Of an app.
     pub(super) fn of(app: &str, m: &'l MonthlyCalls, lang: Lang) -> Self {
-        // Its last digits change while nothing happens.
-        let projected = rounded_up(m.projected.max(m.used));
+        // Its last digits change while nothing happens. What stays within the quota is shown there.
+        let within = m.quota.filter(|quota| m.used < *quota && m.used_up_ms.is_none());
+        let projected = rounded_up(m.projected.max(m.used)).min(within.unwrap_or(u64::MAX));
         let share = |calls: u64| m.quota.map_or(0, |quota| part(calls, quota));
         let mut calls: Vec<_> = m.calls.iter().map(|(name, n)| (name.as_str(), *n)).collect();
         calls.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), *name));
         Self {
-            name: &m.month,
             used: m.used,
             quota: m.quota,
             percent: m.quota.map_or_else(String::new, |quota| percent(m.used, quota)),
@@ -83,7 +82,7 @@ fn said(app: &str, m: &MonthlyCalls, projected: u64, lang: Lang) -> String {
             en: "Used up, the platform may refuse more: buy some, raise `app.{app}.quota` if your tenant has more, or wait for the next month"
         );
     }
-    match m.used_up_ms.map(day) {
+    match m.used_up_ms.map(quota::day) {
         Some(day) => say_in!(lang,
             zh: "照此下去，约 {day} 用完，{month} 月底约 {about} 次",
             en: "At this rate used up about {day}, and about {about} by the end of {month}"
@@ -93,11 +92,6 @@ fn said(app: &str, m: &MonthlyCalls, projected: u64, lang: Lang) -> String {
             en: "At this rate about {about} by the end of {month}, within the quota"
         ),
     }
-}
-
-/// Local day of a moment.
-fn day(at_ms: i64) -> String {
-    clock::local(at_ms).split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// So much of the bar.
@@ -156,6 +150,9 @@ mod tests {
         assert_eq!((tone, bar), ("bad", BAR));
         assert!(words.contains("raise `app.main.quota`"), "{words}");
         assert_eq!(told(&month(9000, 9100, Some(10_000), None), Lang::En).0, "doubt");
+        let close = month(5000, 10_100, Some(10_500), None);
+        let words = "At this rate about 10,500 by the end of 2026-06, within the quota".to_owned();
+        assert_eq!(told(&close, Lang::En), ("good", 476, BAR, words));
         let (tone, bar, comes_to, words) = told(&month(7, 7, None, None), Lang::Zh);
         assert_eq!((tone, bar, comes_to), ("none", 0, 0));
         assert!(words.starts_with("未设置配额（`app.main.quota`）"), "{words}");

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::now_ms;
 use crate::shared::{AppRuntime, Shared};
 use month::Month;
+pub use month::day;
 
 /// How often counts go to the disk, when there are new ones.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
@@ -50,7 +51,7 @@ pub struct MonthlyCalls {
     pub projected: u64,
     /// `app.<name>.quota`; none is no quota.
     pub quota: Option<u64>,
-    /// When the quota is used up, if it goes on so, Unix ms: now when it is, none when not this month.
+    /// When the quota will be used up, if it goes on so, Unix ms; none when it is, and when not this month.
     #[serde(default)]
     pub used_up_ms: Option<i64>,
     /// By endpoint.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 use serde::{Deserialize, Serialize};
 
 /// The platform's home: it begins its months there, as far as is known.
@@ -35,8 +35,17 @@ struct Bounds {
     until_ms: i64,
 }
 
+/// The day of a moment as the platform counts days; empty for one beyond the calendar.
+pub fn day(at_ms: i64) -> String {
+    at_home(at_ms).map_or_else(String::new, |at| at.date().to_string())
+}
+
+fn at_home(at_ms: i64) -> Option<Zoned> {
+    Some(Timestamp::from_millisecond(at_ms).ok()?.to_zoned(TimeZone::fixed(HOME)))
+}
+
 fn bounds(at_ms: i64) -> Option<Bounds> {
-    let at = Timestamp::from_millisecond(at_ms).ok()?.to_zoned(TimeZone::fixed(HOME));
+    let at = at_home(at_ms)?;
     let from = at.first_of_month().ok()?.start_of_day().ok()?;
     let until = from.checked_add(1.month()).ok()?;
     Some(Bounds {
@@ -97,11 +106,12 @@ impl Month {
         used.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX))
     }
 
-    /// When a quota is used up, if it goes on as it went so far; none when that is not in this month.
+    /// When a quota will be used up, if it goes on as it went so far; none when that is not in this
+    /// month, and when it is already.
     pub(super) fn used_up(&self, quota: u64, now_ms: i64) -> Option<i64> {
         let used = self.used();
         if used >= quota {
-            return Some(now_ms);
+            return None;
         }
         let bounds = bounds(now_ms).filter(|bounds| bounds.name == self.name)?;
         let counted_ms = u128::from(self.counted_ms(now_ms).unsigned_abs());
@@ -113,7 +123,7 @@ impl Month {
 
     /// For how long calls were counted, as far as a rate is taken from it.
     fn counted_ms(&self, now_ms: i64) -> i64 {
-        (now_ms - self.since_ms).max(RATE_OVER_MIN_MS)
+        now_ms.saturating_sub(self.since_ms).max(RATE_OVER_MIN_MS)
     }
 
     /// The highest step that the calls have passed and nobody was told, which it is now; none
@@ -182,6 +192,12 @@ mod tests {
         let first = counted(JUNE_MS + 20 * DAY_MS, 10);
         assert_eq!(first.projected(JUNE_MS + 20 * DAY_MS + 3_600_000), 10 + 99);
         assert_eq!(Month::default().projected(JUNE_MS), 0);
+        // Whatever a store holds is no panic.
+        let name = "2026-06".to_owned();
+        let torn = Month { name, since_ms: i64::MIN, calls: counted(0, u64::MAX).calls, said: 9 };
+        assert_eq!(torn.projected(JUNE_MS), u64::MAX);
+        assert_eq!(torn.used_up(u64::MAX, JUNE_MS), None);
+        assert_eq!(day(JUNE_MS - 1) + &day(i64::MAX), "2026-05-31");
     }
 
     #[test]
@@ -193,7 +209,7 @@ mod tests {
         let late = month.used_up(2999, now_ms);
         assert!(late.is_some_and(|at_ms| at_ms < JUNE_MS + 30 * DAY_MS), "{late:?}");
         assert_eq!(month.used_up(3000, now_ms), None, "the month ends just then");
-        assert_eq!([300, 1].map(|quota| month.used_up(quota, now_ms)), [Some(now_ms); 2]);
+        assert_eq!([300, 1].map(|quota| month.used_up(quota, now_ms)), [None; 2]);
         assert_eq!(month.used_up(u64::MAX, now_ms), None);
         assert_eq!(counted(JUNE_MS, 0).used_up(5, JUNE_MS), None, "nothing called");
     }

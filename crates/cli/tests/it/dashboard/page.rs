@@ -58,6 +58,8 @@ async fn the_page_says_whether_it_is_well_without_a_script_in_both_languages() {
     );
     let messages: serde_json::Value = site.get("/api/messages?limit=9").await.json().await.unwrap();
     assert_eq!(messages[0]["preview"], "only talking");
+    let status = site.get("/api/status").await.text().await.unwrap();
+    assert!(status.contains("\"proofs\":[{") && !status.contains("_zh"), "{status}");
 }
 
 fn has_chinese(text: &str) -> bool {
