@@ -162,8 +162,9 @@ async function a_lost_link_and_a_gone_gateway_are_said_loudly(stage) {
   await stage.run();
   await page.locator("#lost").waitFor({ state: "hidden" });
   await live(page);
-  // The strip of before is there, and the minute of the start is not called well.
-  await page.locator(".bar-down, .bar-away").first().waitFor();
+  // A page of the new run has the strip of before, and the minute of the start is not called well.
+  const fresh = await stage.page();
+  await fresh.locator(".bar-down, .bar-away").first().waitFor();
 }
 
 async function a_phone_has_all_of_it_without_scrolling_sideways(stage) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use larkline_client::link::LinkStatus;
 use larkline_proto::link::State;
+use tokio::sync::Notify;
 
 use crate::clock::now_ms;
 use crate::proof::weakest_failing;
@@ -155,12 +156,33 @@ pub struct PulseWatch {
 impl PulseWatch {
     /// Watches until its owner drops it.
     pub async fn run(self) {
-        loop {
-            self.app.look_at_pulse(self.shared.started_ms);
-            self.app.pulse.keep(&self.shared, &self.app.name).await;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let look = || self.app.look_at_pulse(self.shared.started_ms);
+        let keep = || self.app.pulse.keep(&self.shared, &self.app.name);
+        rounds(LOOK_EVERY, look, keep).await;
     }
+}
+
+/// Looks by the clock, and has what was seen kept beside it, one write at a time: where the disk
+/// hangs the looks go on, and what they saw is kept when it answers.
+async fn rounds<Keep>(every: Duration, look: impl Fn(), keep: impl Fn() -> Keep)
+where
+    Keep: Future<Output = ()>,
+{
+    let looked = Notify::new();
+    let looks = async {
+        loop {
+            look();
+            looked.notify_one();
+            tokio::time::sleep(every).await;
+        }
+    };
+    let keeps = async {
+        loop {
+            looked.notified().await;
+            keep().await;
+        }
+    };
+    tokio::join!(looks, keeps);
 }
 
 impl AppRuntime {
@@ -169,5 +191,46 @@ impl AppRuntime {
         let link = self.link.status().borrow().clone();
         let doubted = weakest_failing(&self.proofs.list(&link)).is_some();
         self.pulse.look(&link, doubted, started_ms, now_ms());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Until it has been looked often enough.
+    async fn looked(looks: &Cell<usize>) {
+        while looks.get() < 5 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_keeps_nobody_from_looking_and_is_asked_once() {
+        let (looks, asked) = (Cell::new(0), Cell::new(0));
+        let hangs = || {
+            asked.set(asked.get() + 1);
+            std::future::pending()
+        };
+        tokio::select! {
+            () = rounds(Duration::ZERO, || looks.set(looks.get() + 1), hangs) => {}
+            () = looked(&looks) => {}
+        }
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_is_kept_after_each_look() {
+        let (looks, kept) = (Cell::new(0), Cell::new(0));
+        let keep = || {
+            kept.set(looks.get());
+            std::future::ready(())
+        };
+        tokio::select! {
+            () = rounds(Duration::ZERO, || looks.set(looks.get() + 1), keep) => {}
+            () = looked(&kept) => {}
+        }
     }
 }

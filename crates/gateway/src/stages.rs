@@ -47,6 +47,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How long the last stages get beyond the drain: they hold no user's work.
 const SERVICE_STOP: Duration = Duration::from_secs(2);
+/// So long a start and a stop wait for a disk where nothing but the dashboard's numbers depends on it.
+const KEEP_MAX: Duration = Duration::from_secs(2);
 
 /// What every app's start needs to know.
 struct Wishes {
@@ -122,14 +124,13 @@ impl Stages {
         stages.watch("chat-watch", shared, |shared, app| ChatWatch { shared, app }.run());
         stages.watch("quota", shared, |shared, app| QuotaWatch { shared, app }.run());
         stages.watch("proof", shared, |shared, app| ProofWatch { shared, app }.run());
+        stages.start_alerts(shared);
         // Before anybody can look at it.
-        for app in stages.apps.iter() {
-            app.pulse.keep(shared, &app.name).await;
-        }
+        unless_it_hangs("the last 24 hours are read later", keep_pulses(shared, &stages.apps))
+            .await;
         stages.watch("pulse", shared, |shared, app| PulseWatch { shared, app }.run());
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
-        stages.start_alerts(shared);
         stages.start_handlers(shared, &config)?;
         stages.start_service(shared, &config, commands).await?;
         let watcher = identity::startup_watch(
@@ -209,14 +210,13 @@ impl Stages {
         failpoint!("outbox_empty");
         self.out.join(Instant::now() + SERVICE_STOP).await;
         self.service.join(Instant::now() + SERVICE_STOP).await;
-        let kept = async {
+        let keep = async {
             for app in self.apps.iter() {
                 app.quota.keep(shared, app).await;
-                app.pulse.keep(shared, &app.name).await;
             }
+            keep_pulses(shared, &self.apps).await;
         };
-        // A disk that hangs shall not hold up the end.
-        drop(timeout(SERVICE_STOP, kept).await);
+        unless_it_hangs("counts of the last seconds are not kept", keep).await;
         drop(self.line);
     }
 
@@ -346,6 +346,19 @@ impl Stages {
             async move { upkeep.run().await }
         });
         Ok(())
+    }
+}
+
+async fn keep_pulses(shared: &Shared, apps: &[Arc<AppRuntime>]) {
+    for app in apps {
+        app.pulse.keep(shared, &app.name).await;
+    }
+}
+
+/// Waits for what the disk does, and goes on without it when it hangs.
+async fn unless_it_hangs(otherwise: &str, work: impl Future<Output = ()>) {
+    if timeout(KEEP_MAX, work).await.is_err() {
+        tracing::warn!("the disk does not answer: {otherwise}; see `larkline doctor`");
     }
 }
 

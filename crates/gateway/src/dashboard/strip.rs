@@ -120,10 +120,17 @@ fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {
     if known == 0 {
         return lang.either("刚刚启动，还没有记录", "just started, no record yet").to_owned();
     }
+    let since = day.iter().find(|run| run.mark != Mark::Off).map_or(0, |run| run.first);
+    // Between what is known: nobody can say what these minutes were like.
+    let unseen = (MINUTES - since).saturating_sub(known);
     let outages = of(Mark::Down).count();
-    let mut parts = vec![match (down, suspect + away) {
-        (0, 0) => lang.either("全程已验证", "verified all the time").to_owned(),
-        (0, _) => lang.either("从未断开", "never down").to_owned(),
+    let mut parts = vec![match (down, suspect + away, unseen) {
+        (0, 0, 0) => lang.either("全程已验证", "verified all the time").to_owned(),
+        (0, 0, _) => {
+            lang.either("有记录时全程已验证", "verified whenever it was looked at").to_owned()
+        }
+        (0, _, 0) => lang.either("从未断开", "never down").to_owned(),
+        (0, _, _) => lang.either("未见断开", "never seen down").to_owned(),
         _ => say_in!(lang,
             zh: "断开 {outages} 次（{down}）",
             en: "down {outages}× ({down})",
@@ -138,12 +145,16 @@ fn said(day: &[Run], now_ms: i64, lang: Lang) -> String {
         let suspect = span(suspect, lang);
         parts.push(say_in!(lang, zh: "可疑 {suspect}", en: "suspicion {suspect}"));
     }
-    parts.push(match day.iter().find(|run| run.mark != Mark::Off).map(|run| run.first) {
-        Some(since @ 1..) => {
+    if unseen > 0 {
+        let unseen = span(unseen, lang);
+        parts.push(say_in!(lang, zh: "没有记录 {unseen}", en: "no record {unseen}"));
+    }
+    parts.push(match since {
+        0 => lang.either("过去 24 小时", "in the last 24 h").to_owned(),
+        _ => {
             let since = moment(since, now_ms);
             say_in!(lang, zh: "自 {since} 起有记录", en: "recorded since {since}")
         }
-        Some(0) | None => lang.either("过去 24 小时", "in the last 24 h").to_owned(),
     });
     parts.join(lang.either("，", ", "))
 }
@@ -206,5 +217,33 @@ mod tests {
         assert_eq!(bars, [("off", 0, 20), ("verified", 21, 39), ("down", 20, 1)]);
         let hours = [run(Mark::Off, 0, 1300), run(Mark::Verified, 1300, 140)];
         assert_eq!(Strip::of(&hours, 0, Lang::En).window, 360);
+    }
+
+    #[test]
+    fn hours_nobody_looked_at_are_not_called_well() {
+        let run = |mark, first, minutes| Run { mark, first, minutes };
+        let slept = |mark| {
+            [run(mark, 0, 400), run(Mark::Off, 400, 600), run(Mark::Verified, 1000, MINUTES - 1000)]
+        };
+        let said = |day: &[Run], lang| Strip::of(day, 0, lang).said;
+        assert_eq!(
+            said(&slept(Mark::Verified), Lang::En),
+            "verified whenever it was looked at, no record 10 h, in the last 24 h"
+        );
+        assert_eq!(
+            said(&slept(Mark::Verified), Lang::Zh),
+            "有记录时全程已验证，没有记录 10 小时，过去 24 小时"
+        );
+        assert_eq!(
+            said(&slept(Mark::Away), Lang::En),
+            "never seen down, not running 6 h 40 min, no record 10 h, in the last 24 h"
+        );
+        assert_eq!(
+            said(&slept(Mark::Down), Lang::En),
+            "down 1× (6 h 40 min), no record 10 h, in the last 24 h"
+        );
+        let young = [run(Mark::Off, 0, 1400), run(Mark::Verified, 1400, 40)];
+        let young = said(&young, Lang::En);
+        assert!(young.starts_with("verified all the time, recorded since"), "{young}");
     }
 }

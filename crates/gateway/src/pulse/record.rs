@@ -1,28 +1,50 @@
 //! The marks of one day, and how they are stored. Pure: time is an argument.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::{MINUTES, Mark, Run};
 
+/// A day in minutes, as moments are counted.
+const DAY: i64 = MINUTES as i64;
+
 /// What this version writes; another one's marks may mean something else.
 const VERSION: u32 = 1;
 /// Minutes of a clock in milliseconds: beyond it is no moment, and no room to count on.
 const MINUTE_MAX: i64 = i64::MAX / 60_000;
+/// So many minutes a clock may be set back and what it shows still belongs to the newest minute: the
+/// steps by which a clock is kept right make no gap.
+const STEP_BACK: i64 = 2;
 
-/// The marks of the last day, without a hole.
+/// The marks of the last day.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The minute of the newest mark, since 1970.
+    /// The minute of the last look, since 1970.
     newest: i64,
-    marks: VecDeque<Mark>,
+    /// Of each minute that has one. Those after `newest` were made by a clock that was ahead of this
+    /// one. They are not shown, and count again once this clock jumps over them: then it was behind.
+    /// Where it comes to them minute by minute, what really was takes their place.
+    marks: BTreeMap<i64, Mark>,
+    /// Where the run before ended, while the clock is behind that.
+    ended: Option<i64>,
 }
 
-/// A record as the store has it: a letter a minute, so never more than a day has.
+/// A record as the store has it: a letter a minute, so never more than two days have.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
+    #[serde(flatten)]
+    known: Block,
+    /// What lies ahead of the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    later: Option<Block>,
+}
+
+/// Minutes in a row.
+#[derive(Serialize, Deserialize)]
+struct Block {
     newest: i64,
     marks: String,
 }
@@ -66,38 +88,46 @@ impl Mark {
 impl Record {
     /// Notes a mark; minutes that nobody looked at since the one before have none.
     pub(super) fn put(&mut self, minute: i64, mark: Mark) {
-        self.put_after(minute, mark, Mark::Off);
+        let minute = self.settled(minute);
+        if minute > self.newest {
+            self.marks.remove(&minute);
+        }
+        if let Some(end) = self.ended.take_if(|end| *end <= minute) {
+            self.worsen(end + 1..=minute, Mark::Away);
+        }
+        self.worsen(minute..=minute, mark);
+        self.newest = minute;
+        self.prune();
     }
 
-    fn put_after(&mut self, minute: i64, mark: Mark, between: Mark) {
-        let passed = usize::try_from(minute - self.newest).unwrap_or(0);
-        match self.marks.back_mut() {
-            // Also when the clock was set back.
-            Some(newest) if passed == 0 => *newest = (*newest).max(mark),
-            Some(_) => {
-                let unseen = (passed - 1).min(MINUTES);
-                self.marks.extend(std::iter::repeat_n(between, unseen));
-                self.marks.push_back(mark);
-                self.newest = minute;
-            }
-            None => {
-                self.marks.push_back(mark);
-                self.newest = minute;
-            }
+    /// The minute that a moment belongs to.
+    fn settled(&self, minute: i64) -> i64 {
+        let back = self.newest - minute;
+        if (1..=STEP_BACK).contains(&back) { self.newest } else { minute }
+    }
+
+    /// Each of these minutes, of the day that they end, was at best so.
+    fn worsen(&mut self, minutes: RangeInclusive<i64>, mark: Mark) {
+        let (first, last) = minutes.into_inner();
+        for minute in first.max(last - DAY + 1)..=last {
+            let known = self.marks.entry(minute).or_insert(mark);
+            *known = (*known).max(mark);
         }
-        let surplus = self.marks.len().saturating_sub(MINUTES);
-        self.marks.drain(..surplus);
+    }
+
+    /// Keeps the day up to the last look, and of what lies ahead the newest day.
+    fn prune(&mut self) {
+        self.marks = self.marks.split_off(&(self.newest - DAY + 1));
+        let last = self.marks.last_key_value().map_or(0, |(minute, _)| *minute);
+        self.marks.retain(|minute, _| *minute <= self.newest || *minute > last - DAY);
     }
 
     /// The day up to a minute, from its beginning to its end without a hole.
     pub(super) fn runs(&self, minute: i64) -> Vec<Run> {
-        let behind = usize::try_from(minute - self.newest).unwrap_or(0).min(MINUTES);
-        let known = self.marks.len().min(MINUTES - behind);
-        let before = MINUTES - behind - known;
-        let off = |n: usize| std::iter::repeat_n(Mark::Off, n);
-        let newest = self.marks.iter().skip(self.marks.len() - known).copied();
+        let last = self.settled(minute);
         let mut runs: Vec<Run> = Vec::new();
-        for (first, mark) in off(before).chain(newest).chain(off(behind)).enumerate() {
+        for (first, minute) in (last - DAY + 1..=last).enumerate() {
+            let mark = self.mark(minute);
             match runs.last_mut() {
                 Some(run) if run.mark == mark => run.minutes += 1,
                 _ => runs.push(Run { mark, first, minutes: 1 }),
@@ -106,34 +136,52 @@ impl Record {
         runs
     }
 
+    fn mark(&self, minute: i64) -> Mark {
+        self.marks.get(&minute).copied().unwrap_or(Mark::Off)
+    }
+
     /// Puts the record of the run before in front of this one's. From its end to the start of this
     /// run nothing ran, and not for all of the minute of the start.
     pub(super) fn take_up(&mut self, mut stored: Self, started: i64) {
-        stored.forget_after(started);
         if stored.marks.is_empty() {
             return;
         }
-        stored.put_after(started, Mark::Away, Mark::Away);
+        stored.begin(started);
         let own = std::mem::replace(self, stored);
-        let first = own.newest - i64::try_from(own.marks.len()).unwrap_or(0) + 1;
-        for (minute, mark) in (first..).zip(own.marks) {
+        for (minute, mark) in own.marks {
             self.put(minute, mark);
         }
     }
 
-    /// A clock that ran ahead has made marks of a time that is still to come.
-    fn forget_after(&mut self, minute: i64) {
-        let ahead = usize::try_from(self.newest - minute).unwrap_or(0).min(self.marks.len());
-        self.marks.truncate(self.marks.len() - ahead);
-        self.newest = self.newest.min(minute);
+    /// A clock that has not been set yet stands before the end of the run before: then it ran until
+    /// there all the same, and the time between is known when the clock is right.
+    fn begin(&mut self, started: i64) {
+        let started = self.settled(started);
+        if let Some((last, _)) = self.marks.range(..=started).next_back() {
+            self.worsen((last + 1).min(started)..=started, Mark::Away);
+        }
+        self.ended = self.marks.last_key_value().map(|(last, _)| *last).filter(|l| *l > started);
+        self.newest = started;
+        self.prune();
     }
 
     /// For the store.
     pub(super) fn to_stored(&self) -> String {
-        let marks = self.marks.iter().map(|mark| mark.letter()).collect();
-        let stored = Stored { version: VERSION, newest: self.newest, marks };
+        let (known, later) =
+            (self.block(i64::MIN..=self.newest), self.block(self.newest + 1..=i64::MAX));
+        let known = known.unwrap_or(Block { newest: self.newest, marks: String::new() });
+        let stored = Stored { version: VERSION, known, later };
         // Numbers and letters always have a form.
         serde_json::to_string(&stored).unwrap_or_default()
+    }
+
+    /// What is known of these minutes, from its first to its last.
+    fn block(&self, minutes: RangeInclusive<i64>) -> Option<Block> {
+        let mut known = self.marks.range(minutes).map(|(minute, _)| *minute);
+        let first = known.next()?;
+        let newest = known.next_back().unwrap_or(first);
+        let marks = (first..=newest).map(|minute| self.mark(minute).letter()).collect();
+        Some(Block { newest, marks })
     }
 
     /// Of what was stored, whoever wrote it.
@@ -147,12 +195,23 @@ impl Record {
             return Err(Unreadable::Version(version));
         }
         let stored: Stored = serde_json::from_str(text)?;
-        if !(0..=MINUTE_MAX).contains(&stored.newest) {
-            return Err(Unreadable::Minute(stored.newest));
+        let mut record = Self { newest: stored.known.newest, ..Self::default() };
+        for block in [Some(stored.known), stored.later].into_iter().flatten() {
+            record.marks.extend(block.minutes()?);
         }
-        let marks: VecDeque<Mark> = stored.marks.chars().map(Mark::of).collect::<Result<_, _>>()?;
-        let surplus = marks.len().saturating_sub(MINUTES);
-        Ok(Self { newest: stored.newest, marks: marks.into_iter().skip(surplus).collect() })
+        record.prune();
+        Ok(record)
+    }
+}
+
+impl Block {
+    /// The last day of it, minute by minute.
+    fn minutes(&self) -> Result<Vec<(i64, Mark)>, Unreadable> {
+        if !(0..=MINUTE_MAX).contains(&self.newest) {
+            return Err(Unreadable::Minute(self.newest));
+        }
+        let marks = self.marks.chars().rev().map(Mark::of).collect::<Result<Vec<_>, _>>()?;
+        Ok((self.newest - DAY + 1..=self.newest).rev().zip(marks).collect())
     }
 }
 
@@ -228,15 +287,76 @@ mod tests {
         assert_eq!(first.runs(5000), [run(Mark::Off, 0, MINUTES)], "there was no run before");
     }
 
+    /// Marks of one kind in a row.
+    fn row(minutes: RangeInclusive<i64>, mark: Mark) -> Vec<(i64, Mark)> {
+        minutes.map(|minute| (minute, mark)).collect()
+    }
+
     #[test]
-    fn marks_of_a_clock_that_ran_ahead_are_forgotten() {
-        let ahead = || record(&[(5000, Mark::Down), (5001, Mark::Down), (5002, Mark::Verified)]);
+    fn what_happens_after_the_clock_was_set_back_is_noted_in_its_own_minutes() {
+        let mut record = record(&row(5000..=5180, Mark::Verified));
+        row(5001..=5120, Mark::Down).iter().for_each(|(minute, mark)| record.put(*minute, *mark));
+        let expected =
+            [run(Mark::Off, 0, 1319), run(Mark::Verified, 1319, 1), run(Mark::Down, 1320, 120)];
+        assert_eq!(record.runs(5120), expected, "what lies ahead is not shown");
+        // Set right, it is what it was.
+        record.put(5182, Mark::Verified);
+        let expected = [
+            run(Mark::Off, 0, 1257),
+            run(Mark::Verified, 1257, 1),
+            run(Mark::Down, 1258, 120),
+            run(Mark::Verified, 1378, 60),
+            run(Mark::Off, 1438, 1),
+            run(Mark::Verified, 1439, 1),
+        ];
+        assert_eq!(record.runs(5182), expected);
+    }
+
+    #[test]
+    fn a_start_with_a_clock_that_is_behind_loses_nothing_of_the_day() {
+        let before =
+            || record(&[row(5000..=5001, Mark::Down), row(5002..=5003, Mark::Verified)].concat());
+        let expected = [
+            run(Mark::Off, 0, 1429),
+            run(Mark::Down, 1429, 2),
+            run(Mark::Verified, 1431, 2),
+            run(Mark::Away, 1433, 7),
+        ];
         let mut now = Record::default();
-        now.take_up(ahead(), 5001);
-        assert_eq!(now.runs(5001).last(), Some(&run(Mark::Down, 1438, 2)));
-        let mut now = record(&[(70, Mark::Verified)]);
-        now.take_up(ahead(), 70);
-        assert_eq!(now.runs(70).last(), Some(&run(Mark::Verified, 1439, 1)));
+        now.take_up(before(), 70);
+        row(70..=72, Mark::Verified).iter().for_each(|(minute, mark)| now.put(*minute, *mark));
+        assert_eq!(now.runs(72), [run(Mark::Off, 0, 1437), run(Mark::Verified, 1437, 3)]);
+        let stored = now.to_stored();
+        now.put(5010, Mark::Verified);
+        assert_eq!(now.runs(5010), expected, "its clock is set right");
+        // Neither does a kill before that, and one more.
+        let mut next = Record::default();
+        next.take_up(Record::of_stored(&stored).unwrap(), 71);
+        next.put(80, Mark::Verified);
+        let stored = next.to_stored();
+        let mut right = Record::default();
+        right.take_up(Record::of_stored(&stored).unwrap(), 5010);
+        assert_eq!(right.runs(5010), expected);
+    }
+
+    #[test]
+    fn a_clock_that_ran_ahead_gives_way_to_what_really_was() {
+        let ahead = record(&row(5000..=5009, Mark::Down));
+        let mut now = record(&[(4990, Mark::Verified)]);
+        now.take_up(ahead, 4990);
+        row(4991..=5020, Mark::Verified).iter().for_each(|(minute, mark)| now.put(*minute, *mark));
+        assert_eq!(now.runs(5020), [run(Mark::Off, 0, 1409), run(Mark::Verified, 1409, 31)]);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_about_fills_no_more_than_two_days() {
+        let mut record = Record::default();
+        for minutes in [5000..=9000, 100..=4000, 2000..=2001, 8000..=8001, 3..=4] {
+            row(minutes, Mark::Down).iter().for_each(|(minute, mark)| record.put(*minute, *mark));
+            let stored = record.to_stored();
+            assert!(stored.len() < 2 * MINUTES + 200, "{}", stored.len());
+            assert_eq!(Record::of_stored(&stored).unwrap().to_stored(), stored);
+        }
     }
 
     #[test]
@@ -250,6 +370,7 @@ mod tests {
             "{\"version\":1,\"newest\":5,\"marks\":\"vvx\"}",
             "{\"version\":1,\"newest\":-5,\"marks\":\"v\"}",
             "{\"version\":1,\"newest\":9223372036854775807,\"marks\":\"v\"}",
+            "{\"version\":1,\"newest\":5,\"marks\":\"v\",\"later\":{\"newest\":-9,\"marks\":\"v\"}}",
         ] {
             assert!(Record::of_stored(bad).is_err(), "{bad}");
         }

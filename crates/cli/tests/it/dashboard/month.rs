@@ -29,9 +29,12 @@ async fn the_month_is_shown_against_the_quota_with_what_it_comes_to() {
             let month = site.rig.status().await.unwrap_or_default()["apps"][0]["month"].clone();
             let used = month["used"].as_u64().unwrap_or_default();
             let shown = panel(&site, "/").await;
-            month["calls"]["reply"] == 2
+            // One that is slow may be sent again.
+            let replies = month["calls"]["reply"].as_u64().unwrap_or_default();
+            let row = format!("<code>reply</code></th><td class=\"number\">{replies}</td>");
+            replies >= 2
                 && shown.contains(&format!("<b>{used}</b> / 1,000 calls"))
-                && shown.contains("<code>reply</code></th><td class=\"number\">2</td>")
+                && shown.contains(&row)
         })
         .await;
     let shown = panel(&site, "/").await;

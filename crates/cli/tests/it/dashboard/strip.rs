@@ -103,3 +103,19 @@ async fn a_strip_that_cannot_be_read_is_empty_and_said_and_nothing_else() {
         assert!(bars.iter().all(|(kind, _)| kind != "down" && kind != "away"), "{bars:?}");
     }
 }
+
+#[tokio::test]
+async fn a_start_with_a_clock_that_is_behind_keeps_the_strip() {
+    let mut site = site().await;
+    outage(&site).await;
+    let down = width(&site, "down").await;
+    assert!(site.rig.stop().await.success());
+    run(&mut site, -600).await;
+    assert_eq!(width(&site, "down").await, 0, "it is still to come: {:?}", bars(&site).await);
+    // The clock is set right; at once, as half a number is another time.
+    std::fs::write(site.rig.path("clock.new"), (10 * MINUTE_MS).to_string()).unwrap();
+    std::fs::rename(site.rig.path("clock.new"), site.rig.path("clock")).unwrap();
+    site.rig.until("the strip", async || width(&site, "down").await >= down).await;
+    let away = width(&site, "away").await;
+    assert!((9..=14).contains(&away), "{away} in {:?}", bars(&site).await);
+}
