@@ -250,6 +250,7 @@ impl Engine {
         let key = (reading.rule, reading.subject.clone());
         if let Some(open) = self.episodes.get_mut(&key).filter(|e| e.ended_ms.is_none()) {
             (open.level, open.what) = (reading.level, reading.what.clone());
+            open.good_since_ms = None;
             return None;
         }
         let since = self.pending.entry(key.clone()).or_insert(now_ms);
