@@ -13,7 +13,7 @@ use super::rule::Rule;
 use super::sources::{bad, unknown};
 use super::{AlertKeep, Post, recipient, watch};
 use crate::clock::now_ms;
-use crate::run_error::RunError;
+use crate::run_error::{Obstacle, RunError};
 use crate::shared::{AppRuntime, Shared};
 
 /// Destinations have so long; one that was not told then is told by a later start.
@@ -24,9 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Raises the alert about a failed start, and waits until every destination was told or could not be.
 /// Somebody else does the telling.
 pub async fn raise(shared: &Shared, error: &RunError) {
-    let Some(subject) = error.subject() else { return };
+    let Some(obstacle) = error.obstacle() else { return };
     let (config, begun_ms) = (shared.config.load_full(), now_ms());
-    let reading = bad(Rule::StartFailed, subject, |lang| error.said(lang));
+    let reading = bad(Rule::StartFailed, &obstacle.subject(), |lang| error.said(lang));
     let policy = config.alerts.policy(Rule::StartFailed, config.link.recovery_target);
     let change = shared.alerts.engine().raise(begun_ms, &reading, policy);
     change.iter().for_each(watch::say);
@@ -61,13 +61,14 @@ fn waits(shared: &Shared, since_ms: i64) -> bool {
     })
 }
 
-/// A start that failed is over when a later one has worked: every link was verified.
+/// Failed starts whose obstacle may still be there. Those of another kind are over: this gateway runs.
 pub(super) fn not_yet_over(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Vec<Reading> {
-    let works = |app: &Arc<AppRuntime>| app.link.status().borrow().counters.connects > 0;
-    if apps.iter().all(works) {
-        return Vec::new();
-    }
+    let connected = |app: &Arc<AppRuntime>| app.link.status().borrow().counters.connects > 0;
+    let connected: Vec<_> = apps.iter().map(|app| (app.name.as_str(), connected(app))).collect();
     let engine = shared.alerts.engine();
     let failed = engine.firing().into_iter().filter(|alert| alert.rule == Rule::StartFailed);
-    failed.map(|alert| unknown(Rule::StartFailed, &alert.subject)).collect()
+    failed
+        .filter(|alert| Obstacle::may_last(&alert.subject, &connected))
+        .map(|alert| unknown(Rule::StartFailed, &alert.subject))
+        .collect()
 }
