@@ -319,6 +319,11 @@ impl Engine {
         })
     }
 
+    /// Whether a destination is to be told something of this alert.
+    pub fn is_due(&self, key: &Key, to: &Recipient<'_>, now_ms: i64) -> bool {
+        self.episodes.get(key).is_some_and(|episode| due_of(episode, to, now_ms).is_some())
+    }
+
     /// A destination was told, or is to be bothered no more with this.
     pub fn told(&mut self, notice: &Notice, to: &str, now_ms: i64) {
         let key = (notice.alert.rule, notice.alert.subject.clone());
