@@ -17,6 +17,7 @@ mod post;
 mod question;
 mod rule;
 mod sources;
+mod storm;
 mod view;
 mod watch;
 mod ways;
