@@ -1,15 +1,15 @@
 //! Wrong usage, told in Chinese; the English words are clap's own.
 //!
 //! Clap says what is wrong as a kind and a few named values, of which the sentences here are made.
-//! A kind that nobody has seen yet ends in clap's own words, below a Chinese line.
+//! Of a kind that nobody has seen yet, the first line of clap's own words stands behind Chinese ones.
 
 use std::error::Error as _;
 use std::net::AddrParseError;
-use std::num::{ParseFloatError, ParseIntError};
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, Error};
+use clap::{Arg, Command, Error};
 use larkline_gateway::words::Lang;
 
 use crate::lang::lang;
@@ -122,7 +122,10 @@ fn conflict(error: &Error) -> Option<String> {
 /// Why a value is refused: our own parsers speak the language, the others are known by their type.
 fn reason(error: &Error) -> String {
     let Some(source) = error.source() else { return "写法有误".to_owned() };
-    if source.is::<ParseIntError>() || source.is::<ParseFloatError>() {
+    if let Some(error) = source.downcast_ref::<ParseIntError>() {
+        return no_integer(error.kind()).to_owned();
+    }
+    if source.is::<ParseFloatError>() {
         return "应为数字".to_owned();
     }
     if source.is::<AddrParseError>() {
@@ -135,6 +138,15 @@ fn reason(error: &Error) -> String {
     match text.split_once(" is not in ") {
         Some((given, range)) => format!("{given} 不在 {range} 的范围内"),
         None => text,
+    }
+}
+
+fn no_integer(why: &IntErrorKind) -> &'static str {
+    match why {
+        IntErrorKind::PosOverflow => "数字过大",
+        IntErrorKind::NegOverflow => "数字过小",
+        IntErrorKind::Empty => "缺少数字",
+        IntErrorKind::InvalidDigit | IntErrorKind::Zero | _ => "应为整数",
     }
 }
 
@@ -182,16 +194,34 @@ fn command_meant() -> String {
     deepest(&help::command(), &words)
 }
 
-/// The names of commands among the words, each below the one before.
+/// The names of commands among the words, each below the one before; the value of a flag is none.
 fn deepest(root: &Command, words: &[String]) -> String {
-    let (mut command, mut names) = (root, vec![root.get_name()]);
-    for word in words.iter().take_while(|word| *word != "--") {
+    let (mut command, mut above) = (root, Vec::new());
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
         if let Some(below) = command.find_subcommand(word) {
+            above.push(command);
             command = below;
-            names.push(below.get_name());
+        } else if is_value_next(command, &above, word) {
+            words.next();
         }
     }
-    names.join(" ")
+    let path = above.into_iter().chain([command]);
+    path.map(Command::get_name).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the word is a flag, of the command or for all below one above it, whose value comes next.
+fn is_value_next(command: &Command, above: &[&Command], word: &str) -> bool {
+    let global = above.iter().flat_map(|above| above.get_arguments());
+    let known = command.get_arguments().chain(global.filter(|flag| flag.is_global_set()));
+    let mut valued = known.filter(|flag| flag.get_action().takes_values());
+    if let Some(long) = word.strip_prefix("--") {
+        return valued.any(|flag| flag.get_long() == Some(long));
+    }
+    let Some(cluster) = word.strip_prefix('-') else { return false };
+    let shorts: Vec<char> = valued.filter_map(Arg::get_short).collect();
+    // What stands behind the letter of such a flag is its value already.
+    cluster.find(|letter| shorts.contains(&letter)).is_some_and(|at| cluster[at..].len() == 1)
 }
 
 fn listed(what: &str, error: &Error, kind: ContextKind) -> String {
@@ -223,7 +253,7 @@ fn words_of_clap(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Arg, ArgAction};
+    use clap::ArgAction;
 
     use super::*;
 
@@ -256,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn a_command_without_the_one_below_it_and_a_broken_text_are_told_too() {
+        let below = Command::new("larkline").subcommand_required(true);
+        let told = refused(below.subcommand(Command::new("run")), &[]);
+        assert!(told.starts_with("错误：'larkline' 需要一个子命令；子命令：run、help\n"), "{told}");
+        let told = in_chinese(&Error::new(ErrorKind::InvalidUtf8));
+        assert!(told.starts_with("错误：有参数不是有效的 UTF-8\n"), "{told}");
+    }
+
+    #[test]
     fn a_kind_that_is_not_known_keeps_the_words_of_clap_in_a_chinese_line() {
         let error = Error::raw(ErrorKind::Io, "the disk is gone\n");
         let told = in_chinese(&error);
@@ -273,6 +312,11 @@ mod tests {
         assert_eq!(meant("--format yaml status"), "larkline status");
         assert_eq!(meant("job run --memory x -- status"), "larkline job run");
         assert_eq!(meant("--format"), "larkline");
+        assert_eq!(meant("-c run status --every soon"), "larkline status");
+        assert_eq!(meant("--config run status --every soon"), "larkline status");
+        assert_eq!(meant("service -c logs status --every soon"), "larkline service status");
+        assert_eq!(meant("-crun --format=json status"), "larkline status");
+        assert_eq!(meant("service --name logs logs"), "larkline service logs");
     }
 
     #[test]

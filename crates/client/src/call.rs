@@ -9,6 +9,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Method};
 use larkline_proto::api::{Endpoint, Head, log_id_of};
 use larkline_proto::id::LogId;
+use larkline_proto::link::Cause;
 use reqwest::RequestBuilder;
 use reqwest::multipart::{Form, Part};
 use serde::de::DeserializeOwned;
@@ -266,17 +267,17 @@ pub(crate) fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&
 fn transport(error: &reqwest::Error) -> ApiErrorKind {
     if let Some(refused) = tls::find_refusal(error) {
         return ApiErrorKind::Transport {
-            code: refused.problem.code(),
+            code: refused.problem.cause().code(),
             detail: refused.to_string(),
         };
     }
-    let code = if error.is_connect() { "connect_failed" } else { "connection_broken" };
+    let cause = if error.is_connect() { Cause::ConnectFailed } else { Cause::ConnectionBroken };
     // reqwest's own text says "error sending request"; the root cause says why.
     let mut root: &dyn std::error::Error = error;
     while let Some(source) = root.source() {
         root = source;
     }
-    ApiErrorKind::Transport { code, detail: root.to_string() }
+    ApiErrorKind::Transport { code: cause.code(), detail: root.to_string() }
 }
 
 fn header_log_id(headers: &HeaderMap) -> Option<LogId> {

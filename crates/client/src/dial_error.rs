@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use larkline_proto::link::Cause;
+
 /// The network settings themselves are wrong; nothing was dialled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -162,15 +164,19 @@ impl DialError {
 
     /// A short stable word for metrics, logs and `docs/errors/`.
     pub fn code(&self) -> &'static str {
+        self.cause().code()
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::Address { .. } => "dial_address",
-            Self::Dns { .. } => "dns_failed",
-            Self::Tcp { .. } => "tcp_failed",
-            Self::ProxyUnreachable { .. } => "proxy_unreachable",
-            Self::ProxyRefused { refusal, .. } => refusal.code(),
-            Self::Certificate(refused) => refused.problem.code(),
-            Self::Tls { .. } => "tls_failed",
-            Self::Timeout { .. } => "dial_timeout",
+            Self::Address { .. } => Cause::DialAddress,
+            Self::Dns { .. } => Cause::DnsFailed,
+            Self::Tcp { .. } => Cause::TcpFailed,
+            Self::ProxyUnreachable { .. } => Cause::ProxyUnreachable,
+            Self::ProxyRefused { refusal, .. } => refusal.cause(),
+            Self::Certificate(refused) => refused.problem.cause(),
+            Self::Tls { .. } => Cause::TlsFailed,
+            Self::Timeout { .. } => Cause::DialTimeout,
         }
     }
 }
@@ -210,11 +216,11 @@ pub enum ProxyRefusal {
 }
 
 impl ProxyRefusal {
-    fn code(&self) -> &'static str {
+    fn cause(&self) -> Cause {
         match self {
-            Self::Credentials { .. } => "proxy_auth",
-            Self::Target { .. } | Self::Socks { .. } => "proxy_refused",
-            Self::Protocol { .. } => "proxy_protocol",
+            Self::Credentials { .. } => Cause::ProxyAuth,
+            Self::Target { .. } | Self::Socks { .. } => Cause::ProxyRefused,
+            Self::Protocol { .. } => Cause::ProxyProtocol,
         }
     }
 }
@@ -319,12 +325,12 @@ pub enum CertificateProblem {
 }
 
 impl CertificateProblem {
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::SelfSigned | Self::UnknownIssuer => "tls_untrusted",
-            Self::Expired | Self::NotYetValid => "tls_expired",
-            Self::Hostname { .. } => "tls_hostname",
-            Self::AuthorityAsServer | Self::Other(_) => "tls_certificate",
+            Self::SelfSigned | Self::UnknownIssuer => Cause::TlsUntrusted,
+            Self::Expired | Self::NotYetValid => Cause::TlsExpired,
+            Self::Hostname { .. } => Cause::TlsHostname,
+            Self::AuthorityAsServer | Self::Other(_) => Cause::TlsCertificate,
         }
     }
 

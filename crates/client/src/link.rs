@@ -182,8 +182,10 @@ pub async fn endpoint(options: &LinkOptions, timeout: Duration) -> Result<Endpoi
     let LinkOptions { app_id, app_secret, domain, dialer, .. } = options.clone();
     let tls_only = domain.scheme() == "https";
     let asked = Discovery { app_id, app_secret, domain, dialer }.ask(timeout).await;
-    let reply =
-        asked.map_err(|Failure { code, message }| NoEndpoint::Unreachable { code, message })?;
+    let reply = asked.map_err(|Failure { cause, message }| NoEndpoint::Unreachable {
+        code: cause.code(),
+        message,
+    })?;
     Endpoint::read(&reply.view(), tls_only).map_err(NoEndpoint::Refused)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Limits;
 use crate::shared::Shared;
@@ -11,7 +11,7 @@ use crate::shared::Shared;
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// All that a stop may take beyond the drain and the children's grace: settlements, last words to
 /// chats, the ends of the services and of children, the database written back.
-const MARGIN: Duration = Duration::from_secs(25);
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// The longest that a stop in order takes.
 pub fn longest(limits: &Limits) -> Duration {
@@ -43,8 +43,12 @@ pub(crate) async fn watch_work(shared: &Shared, deadline: Instant) {
 pub(crate) async fn wait_for_outbox(shared: &Shared, deadline: Instant) -> Result<(), String> {
     /// How often the outbox is looked at.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
+    /// How long a look may take; a disk that takes longer hangs.
+    const LOOK_MAX: Duration = Duration::from_secs(1);
     loop {
-        let waiting = shared.store.depths().await.map_err(|e| e.to_string())?.outbox;
+        let looked = timeout(LOOK_MAX, shared.store.depths()).await;
+        let depths = looked.map_err(|_| "the store does not answer".to_owned())?;
+        let waiting = depths.map_err(|e| e.to_string())?.outbox;
         if waiting == 0 {
             return Ok(());
         }

@@ -1,15 +1,15 @@
 //! Why a link was lost, or does not come up, in Chinese. The English words are those of the fault
 //! itself, which the log has.
 
-use larkline_proto::link::Fault;
+use larkline_proto::link::{Cause, Fault};
 
 use crate::both::Both;
 use crate::status::LinkView;
 use crate::words::Lang;
 
-/// A fault by its code, and in English as it stands.
+/// A fault by its code, and in English as it stands; so is a code of another version.
 pub fn said(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
-    match (lang, chinese(code)) {
+    match (lang, Cause::of_code(code).map(chinese)) {
         (Lang::En, _) | (Lang::Zh, None) => english.to_owned(),
         (Lang::Zh, Some(chinese)) => match number {
             Some(number) => format!("{chinese}（编号 {number}）"),
@@ -24,8 +24,7 @@ pub fn in_full(fault: &Fault) -> Both {
     Both::each(|lang| with_words(lang, fault.code, fault.platform_code, &english))
 }
 
-/// The same of a fault that is known by its parts.
-pub fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
+fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {
     let said = said(lang, code, number, english);
     if said == english { said } else { format!("{said}（{english}）") }
 }
@@ -44,39 +43,38 @@ impl LinkView {
     }
 }
 
-/// What a code means; none for one that is not known here.
-fn chinese(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "network" => "连接中途断开：被重置，或途中的路由、代理消失了",
-        "silent" => "ping 没有在时限内得到应答",
-        "closed" => "平台关闭了连接",
-        "unverified" => "升级成功，但没有等到任何帧：代理可能扣住了它们",
-        "timeout" => "没有在时限内连上：请检查防火墙和代理",
-        "refused" => "平台拒绝了连接：请用 `larkline explain` 查看编号的含义",
-        "bad_reply" => "获取地址的应答中没有可用的地址：请检查 `domain` 和代理",
-        "requested" => "有人要求新连接",
-        "connect_failed" => "到平台的 HTTP 连接没有打开：请运行 `larkline doctor`",
-        "connection_broken" => "应答还没有收全，连接就断开了",
-        "bad_request" => "无法写出获取地址的请求：这是 larkline 的错误，请报告",
-        "upgrade_failed" => "对升级请求的应答不是 WebSocket：请让代理放行 WebSocket",
-        "websocket" => "对端违反了 WebSocket 协议：途中可能有设备改动了内容",
-        "frame_too_large" => "收到的消息过大，平台不会发送这么大的：请报告",
-        "peer_not_reading" => "确认发不出去：平台或代理停止了读取",
-        "dial_address" => "地址没有主机，或协议不受支持：请检查 `domain`",
-        "dns_failed" => "域名无法解析：请检查域名和本机的 DNS",
-        "tcp_failed" => "没有地址接受连接：请检查防火墙、路由，或设置 `network.proxy`",
-        "dial_timeout" => "建立连接超时：请放行出站 443 端口，或设置 `network.proxy`",
-        "proxy_unreachable" => "无法连接代理：请检查代理的地址",
-        "proxy_auth" => "代理要求用户名和密码，或不接受现有的：请写入代理地址",
-        "proxy_refused" => "代理拒绝连接平台：请代理的管理者放行平台的主机",
-        "proxy_protocol" => "代理不是其地址所写的那种：请检查代理的协议和端口",
-        "tls_untrusted" => "证书的根不被本机信任：请把该 CA 写入 `network.ca_files`",
-        "tls_expired" => "证书已过期或尚未生效：请先检查本机的时钟",
-        "tls_hostname" => "证书属于别的域名：请检查 `domain` 和代理",
-        "tls_certificate" => "证书被拒绝：请运行 `larkline doctor` 查看原因",
-        "tls_failed" => "TLS 握手失败：请检查端口、代理和防火墙",
-        _ => return None,
-    })
+/// What a cause means.
+fn chinese(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Network => "连接中途断开：被重置，或途中的路由、代理消失了",
+        Cause::Silent => "ping 没有在时限内得到应答",
+        Cause::Closed => "平台关闭了连接",
+        Cause::Unverified => "升级成功，但没有等到任何帧：代理可能扣住了它们",
+        Cause::Timeout => "没有在时限内连上：请检查防火墙和代理",
+        Cause::Refused => "平台拒绝了连接：请用 `larkline explain` 查看编号的含义",
+        Cause::BadReply => "获取地址的应答中没有可用的地址：请检查 `domain` 和代理",
+        Cause::Requested => "有人要求新连接",
+        Cause::ConnectFailed => "到平台的 HTTP 连接没有打开：请运行 `larkline doctor`",
+        Cause::ConnectionBroken => "应答还没有收全，连接就断开了",
+        Cause::BadRequest => "无法写出获取地址的请求：这是 larkline 的错误，请报告",
+        Cause::UpgradeFailed => "对升级请求的应答不是 WebSocket：请让代理放行 WebSocket",
+        Cause::WebSocket => "对端违反了 WebSocket 协议：途中可能有设备改动了内容",
+        Cause::FrameTooLarge => "收到的消息过大，平台不会发送这么大的：请报告",
+        Cause::PeerNotReading => "确认发不出去：平台或代理停止了读取",
+        Cause::DialAddress => "地址没有主机，或协议不受支持：请检查 `domain`",
+        Cause::DnsFailed => "域名无法解析：请检查域名和本机的 DNS",
+        Cause::TcpFailed => "没有地址接受连接：请检查防火墙、路由，或设置 `network.proxy`",
+        Cause::DialTimeout => "建立连接超时：请放行出站 443 端口，或设置 `network.proxy`",
+        Cause::ProxyUnreachable => "无法连接代理：请检查代理的地址",
+        Cause::ProxyAuth => "代理要求用户名和密码，或不接受现有的：请写入代理地址",
+        Cause::ProxyRefused => "代理拒绝连接平台：请代理的管理者放行平台的主机",
+        Cause::ProxyProtocol => "代理不是其地址所写的那种：请检查代理的协议和端口",
+        Cause::TlsUntrusted => "证书的根不被本机信任：请把该 CA 写入 `network.ca_files`",
+        Cause::TlsExpired => "证书已过期或尚未生效：请先检查本机的时钟",
+        Cause::TlsHostname => "证书属于别的域名：请检查 `domain` 和代理",
+        Cause::TlsCertificate => "证书被拒绝：请运行 `larkline doctor` 查看原因",
+        Cause::TlsFailed => "TLS 握手失败：请检查端口、代理和防火墙",
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +87,17 @@ mod tests {
         let told = |lang, code| said(lang, code, Some(1006), english);
         assert_eq!(told(Lang::Zh, "closed"), "平台关闭了连接（编号 1006）");
         assert_eq!([told(Lang::En, "closed"), told(Lang::Zh, "new")], [english, english]);
+    }
+
+    /// That each has a sentence holds by itself: without one, it does not compile.
+    #[test]
+    fn each_cause_is_known_by_its_code_and_told_in_words_of_its_own() {
+        let mut said: Vec<String> = Vec::new();
+        for cause in Cause::ALL {
+            assert_eq!(Cause::of_code(cause.code()), Some(*cause));
+            let told = super::said(Lang::Zh, cause.code(), None, "english");
+            assert!(told != "english" && !said.contains(&told), "{cause:?}: {told}");
+            said.push(told);
+        }
     }
 }

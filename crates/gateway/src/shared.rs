@@ -202,6 +202,7 @@ impl Groups {
 pub struct StoreHealth {
     ill: AtomicBool,
     hangs: AtomicBool,
+    unread: AtomicBool,
 }
 
 impl StoreHealth {
@@ -210,9 +211,22 @@ impl StoreHealth {
         self.ill.load(Ordering::Relaxed)
     }
 
-    /// True while writes neither fail nor hang.
-    pub fn takes_writes(&self) -> bool {
-        !self.is_ill() && !self.hangs.load(Ordering::Relaxed)
+    /// True while neither writes nor reads fail or hang.
+    pub fn is_well(&self) -> bool {
+        let ills = [&self.ill, &self.hangs, &self.unread];
+        ills.into_iter().all(|ill| !ill.load(Ordering::Relaxed))
+    }
+
+    /// What became of the newest read.
+    pub fn read(&self, error: Option<&StoreError>) {
+        match (self.unread.swap(error.is_some(), Ordering::Relaxed), error) {
+            (false, Some(error)) => tracing::error!(
+                code = error.code(),
+                "the store cannot be read: {error}; what waits in it stays there until it can"
+            ),
+            (true, None) => tracing::info!("the store can be read again"),
+            (true, Some(_)) | (false, None) => {}
+        }
     }
 
     /// Whether it has been silent for too long: nothing fails where nothing is answered.

@@ -13,7 +13,7 @@ use larkline_client::link::LinkEnd;
 use larkline_failpoint::failpoint;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, Command};
@@ -209,10 +209,14 @@ impl Stages {
         failpoint!("outbox_empty");
         self.out.join(Instant::now() + SERVICE_STOP).await;
         self.service.join(Instant::now() + SERVICE_STOP).await;
-        for app in self.apps.iter() {
-            app.quota.keep(shared, app).await;
-            app.pulse.keep(shared, &app.name).await;
-        }
+        let kept = async {
+            for app in self.apps.iter() {
+                app.quota.keep(shared, app).await;
+                app.pulse.keep(shared, &app.name).await;
+            }
+        };
+        // A disk that hangs shall not hold up the end.
+        drop(timeout(SERVICE_STOP, kept).await);
         drop(self.line);
     }
 

@@ -26,6 +26,10 @@ use crate::tcp;
 use crate::unanswered::UnansweredMessage;
 use crate::words::{self, Lang};
 
+/// The members of a report that tell in Chinese what another tells in English: those that
+/// [`Status::in_english`] clears, for whoever has the report as JSON.
+pub const IN_CHINESE: [&str; 3] = ["detail_zh", "stage_zh", "why_not_zh"];
+
 /// The gateway's state at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -52,7 +56,7 @@ pub struct Status {
     pub tally: Vec<Tally>,
     /// What waits now.
     pub depths: Depths,
-    /// Whether the store takes writes; one that hangs does not.
+    /// Whether the store takes writes, answers, and can be read.
     pub store_writable: bool,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
@@ -254,7 +258,7 @@ impl Status {
             apps,
             tally: shared.store.tally().await?,
             depths: shared.store.depths().await?,
-            store_writable: shared.store_health.takes_writes(),
+            store_writable: shared.store_health.is_well(),
             usage: usage(shared).await,
             isolation: shared.children.isolation().clone(),
             children: shared.children.running(),
@@ -300,7 +304,7 @@ struct Unready<'a> {
 impl<'a> Unready<'a> {
     fn of(shared: &Shared, apps: &'a [AppStatus]) -> Self {
         let overfull = shared.overfull.load(Ordering::Relaxed);
-        Self { apps, overfull, store_writable: shared.store_health.takes_writes() }
+        Self { apps, overfull, store_writable: shared.store_health.is_well() }
     }
 
     fn reasons(&self, lang: Lang) -> Vec<String> {

@@ -29,6 +29,7 @@
 //! ```
 
 mod ack;
+mod cause;
 mod config;
 mod io;
 mod liveness;
@@ -40,6 +41,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use ack::{AckToken, Answer, CODE_FAILED, CODE_OK, ack};
+pub use cause::Cause;
 pub use config::{LinkConfig, LinkConfigError, Probe};
 pub use io::{Delivered, Input, LinkEnd, Output};
 pub use note::{Counters, Failure, Fault, Note, Stage, State};
@@ -256,7 +258,7 @@ impl Link {
 
     fn failed(&mut self, now: Instant, failure: Failure) {
         if let Some(stage) = self.stage() {
-            self.lose(now, Fault::new(stage, failure.code, failure.message), None);
+            self.lose(now, Fault::new(stage, failure.cause, failure.message), None);
         }
     }
 
@@ -268,8 +270,10 @@ impl Link {
             None => "the platform closed the link without a code".to_owned(),
         };
         self.counters.count_close(code);
-        let fault =
-            Fault { platform_code: code.map(i64::from), ..Fault::new(stage, "closed", message) };
+        let fault = Fault {
+            platform_code: code.map(i64::from),
+            ..Fault::new(stage, Cause::Closed, message)
+        };
         self.lose(now, fault, None);
     }
 
@@ -308,7 +312,7 @@ impl Link {
         if self.state != State::Backoff {
             let stage = self.stage().unwrap_or(Stage::Open);
             let lifetime = self.hangup(now, Some(CLOSE_NORMAL));
-            let fault = Fault::new(stage, "requested", "a new connection was asked for");
+            let fault = Fault::new(stage, Cause::Requested, "a new connection was asked for");
             self.note(Note::Closed { fault, lifetime });
         }
         self.resolve(now);

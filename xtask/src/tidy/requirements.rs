@@ -19,6 +19,10 @@ const HEADER: [&str; 3] = ["id", "how it is met", "test"];
 /// Fewer words are a label, and no sentence that says how.
 const WORDS_MIN: usize = 3;
 
+/// Between these lines a script lists the laws that it runs, one a line.
+const LAWS_BEGIN: &str = "export const LAWS = [";
+const LAWS_END: &str = "];";
+
 /// Checks every row of the table.
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let Some(document) = text(sources, PATH) else {
@@ -90,7 +94,8 @@ fn is_id(id: &str) -> bool {
     (1..=2).contains(&letters) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `path#name`: a function of that name in code, a heading of that anchor in a document.
+/// `path#name`: a function of that name in code, a heading of that anchor in a document. A law of a
+/// page runs only where its file lists it.
 fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
     let (path, name) = reference
         .split_once('#')
@@ -107,7 +112,18 @@ fn exists(sources: &[Source], reference: &str) -> Result<(), String> {
         true => anchors(text).contains(name),
         false => text.lines().any(declared),
     };
-    found.then_some(()).ok_or_else(|| format!("{path} has no `{name}`"))
+    found.then_some(()).ok_or_else(|| format!("{path} has no `{name}`"))?;
+    match path.ends_with(".js") && !is_listed(text, name) {
+        true => Err(format!("{path} does not list `{name}` in its `LAWS`, so it never runs")),
+        false => Ok(()),
+    }
+}
+
+/// Whether a script has a function in its list of laws.
+fn is_listed(text: &str, name: &str) -> bool {
+    let list = text.lines().skip_while(|line| *line != LAWS_BEGIN).skip(1);
+    let mut laws = list.take_while(|line| *line != LAWS_END);
+    laws.any(|line| line.trim().trim_end_matches(',') == name)
 }
 
 #[cfg(test)]
@@ -126,7 +142,12 @@ mod tests {
             ("crates/x/tests/it/link.rs", "#[test]\nfn stays_up() {}\nasync fn closes() {}"),
             ("tests/sdk/laws.py", "def reconnects(bot):\n    def inner():"),
             ("tests/kernel/laws.sh", "holds() { # law\nhelps() {\n"),
-            ("tests/page/laws.js", "async function grows(stage) {\nasync function judge(law) {"),
+            (
+                "tests/page/laws.js",
+                "async function grows(stage) {\nasync function judge(law) {\n\
+                 async function left_out(stage) {\nexport const LAWS = [\n  grows,\n  judge,\n];\n\
+                 left_out,\n",
+            ),
             ("docs/run.md", "## Stop, and start!\n"),
         ]))
         .join("\n")
@@ -161,6 +182,9 @@ mod tests {
         );
         assert!(
             problems("| W-01 | it is met so | `tests/page/laws.js#judge` |").contains("has no")
+        );
+        assert!(
+            problems("| W-01 | it is met so | `tests/page/laws.js#left_out` |").contains("LAWS")
         );
         assert!(problems("| W-01 | it is met so | `docs/run.md#pause` |").contains("has no"));
     }

@@ -272,8 +272,7 @@ fn app_lines(app: &AppStatus, now: i64, out: &mut Vec<String>) {
             say!(zh: "已从会话历史补回 {n} 条消息", en: "{n} messages read back", n = app.repaired);
         out.push(labelled("补回", "repaired", &repaired));
     }
-    if let Some((said, fault)) = l.fault_said(lang()).zip(l.fault.as_ref()) {
-        let fault = if said == *fault { said } else { format!("{said}（{fault}）") };
+    if let Some(fault) = l.fault_in_full(lang()) {
         out.push(labelled("故障", "fault", &fault));
     }
     let g = &app.governor;

@@ -73,7 +73,7 @@ async fn install_writes_a_unit_that_restarts_bounds_memory_waits_and_is_enabled(
         "Delegate=memory pids cpu",
         "KillMode=mixed",
         // 40 s of drain, 5 s of grace, and what is around them.
-        "TimeoutStopSec=70",
+        "TimeoutStopSec=75",
         "UMask=0077",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
@@ -229,7 +229,7 @@ async fn launchd_gets_a_list_that_keeps_it_alive_and_escapes_what_it_must() {
         "a &amp; b.toml</string><string>run</string></array>",
         "<key>KeepAlive</key>\n\t<dict><key>SuccessfulExit</key><false/></dict>",
         "<key>ThrottleInterval</key>\n\t<integer>4</integer>",
-        "<key>ExitTimeOut</key>\n\t<integer>60</integer>",
+        "<key>ExitTimeOut</key>\n\t<integer>65</integer>",
         "Library/Logs/larkline.log</string>",
     ] {
         assert!(list.contains(part), "{part} is missing in\n{list}");

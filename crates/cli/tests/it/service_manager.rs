@@ -76,7 +76,7 @@ async fn a_manager_hears_of_the_start_the_links_a_reload_and_the_stop() {
     rig.until("STOPPING", async || heard.place("STOPPING=1").is_some()).await;
     let stop = heard.place("STOPPING=1").unwrap();
     // 30 s of drain, 5 s of grace, and what is around them.
-    assert_eq!(heard.lines()[stop + 1], "EXTEND_TIMEOUT_USEC=60000000");
+    assert_eq!(heard.lines()[stop + 1], "EXTEND_TIMEOUT_USEC=65000000");
     assert_eq!(heard.lines()[stop + 2], "STATUS=stopping: signal SIGTERM");
 }
 

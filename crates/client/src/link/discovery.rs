@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use larkline_proto::endpoint::{EndpointReply, EndpointRequest, PATH, REPLY_BYTES_MAX};
 use larkline_proto::id::AppId;
-use larkline_proto::link::Failure;
+use larkline_proto::link::{Cause, Failure};
 use url::Url;
 
 use crate::dialer::Dialer;
@@ -47,11 +47,11 @@ impl Discovery {
     pub(super) async fn ask(self, timeout: Duration) -> Result<Reply, Failure> {
         let url = self
             .url()
-            .map_err(|error| Failure { code: "dial_address", message: error.to_string() })?;
+            .map_err(|error| Failure { cause: Cause::DialAddress, message: error.to_string() })?;
         let request =
             EndpointRequest { app_id: self.app_id.as_str(), app_secret: self.app_secret.expose() };
         let body = serde_json::to_vec(&request)
-            .map_err(|error| Failure { code: "bad_request", message: error.to_string() })?;
+            .map_err(|error| Failure { cause: Cause::BadRequest, message: error.to_string() })?;
         let sent = self.dialer.http().post(url.clone()).timeout(timeout);
         let sent = sent.header(CONTENT_TYPE, "application/json").header("locale", "zh").body(body);
         match sent.send().await {
@@ -65,7 +65,7 @@ impl Discovery {
         if error.is_connect()
             && let Err(dial) = self.dialer.connect(url, QUESTION).await
         {
-            return Failure { code: dial.code(), message: chain(&dial) };
+            return Failure { cause: dial.cause(), message: chain(&dial) };
         }
         broken(error)
     }
@@ -92,14 +92,14 @@ async fn read(mut response: reqwest::Response) -> Result<Reply, reqwest::Error> 
 
 fn broken(error: &reqwest::Error) -> Failure {
     if let Some(refused) = tls::find_refusal(error) {
-        return Failure { code: refused.problem.code(), message: refused.to_string() };
+        return Failure { cause: refused.problem.cause(), message: refused.to_string() };
     }
-    let code = match error {
-        _ if error.is_timeout() => "timeout",
-        _ if error.is_connect() => "connect_failed",
-        _ => "connection_broken",
+    let cause = match error {
+        _ if error.is_timeout() => Cause::Timeout,
+        _ if error.is_connect() => Cause::ConnectFailed,
+        _ => Cause::ConnectionBroken,
     };
-    Failure { code, message: chain(error) }
+    Failure { cause, message: chain(error) }
 }
 
 /// The error and its sources, each one time.

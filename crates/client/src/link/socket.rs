@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Sink, StreamExt as _};
 use larkline_proto::endpoint::TicketUrl;
 use larkline_proto::frame::FRAME_BYTES_MAX;
-use larkline_proto::link::{Failure, Input};
+use larkline_proto::link::{Cause, Failure, Input};
 use larkline_proto::refusal::Refusal;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -65,7 +65,7 @@ impl Socket {
         timeout: Duration,
     ) -> Result<Box<Self>, NoSocket> {
         let connection = dialer.connect(url.expose(), timeout).await.map_err(|error| {
-            NoSocket::Failed(Failure { code: error.code(), message: chain(&error) })
+            NoSocket::Failed(Failure { cause: error.cause(), message: chain(&error) })
         })?;
         let peers = Peers {
             local_addr: connection.local_addr,
@@ -159,9 +159,9 @@ fn no_socket(error: &Error) -> NoSocket {
     if let Error::Http(response) = error {
         return NoSocket::Refused(refusal(response));
     }
-    let code = if let Error::Io(_) = error { "network" } else { "upgrade_failed" };
+    let cause = if let Error::Io(_) = error { Cause::Network } else { Cause::UpgradeFailed };
     let message = format!("{}; a proxy may not let WebSockets through", chain(error));
-    NoSocket::Failed(Failure { code, message })
+    NoSocket::Failed(Failure { cause, message })
 }
 
 fn refusal(response: &Response) -> Refusal {
@@ -171,22 +171,24 @@ fn refusal(response: &Response) -> Refusal {
 
 /// An open socket broke, in plain words.
 fn lost(error: &Error) -> Failure {
-    let (code, what) = match error {
+    let (cause, what) = match error {
         Error::Io(_)
         | Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            ("network", "the connection broke without a close frame")
+            (Cause::Network, "the connection broke without a close frame")
         }
-        Error::Capacity(_) => ("frame_too_large", "the platform sent a message above 16 MiB"),
-        Error::WriteBufferFull(_) => ("peer_not_reading", "the platform stopped reading our acks"),
+        Error::Capacity(_) => (Cause::FrameTooLarge, "the platform sent a message above 16 MiB"),
+        Error::WriteBufferFull(_) => {
+            (Cause::PeerNotReading, "the platform stopped reading our acks")
+        }
         Error::Protocol(_)
         | Error::Utf8(_)
         | Error::AttackAttempt
         | Error::Tls(_)
         | Error::Url(_)
         | Error::Http(_)
-        | Error::HttpFormat(_) => ("websocket", "the peer broke the WebSocket protocol"),
+        | Error::HttpFormat(_) => (Cause::WebSocket, "the peer broke the WebSocket protocol"),
     };
-    Failure { code, message: format!("{what}: {}", chain(error)) }
+    Failure { cause, message: format!("{what}: {}", chain(error)) }
 }

@@ -4,12 +4,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use larkline_store::StoreError;
 use larkline_store::record::Depths;
 
 use super::engine::Reading;
 use super::question::Question;
 use super::rule::Rule;
 use super::sources::{GATEWAY, bad, unknown};
+use crate::both::Both;
+use crate::causes;
 use crate::clock::ms;
 use crate::config::Config;
 use crate::say_in;
@@ -27,8 +30,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 pub(super) struct Disk {
     asked_ms: Option<i64>,
     room: Question<Option<u64>>,
-    depths: Question<Option<Depths>>,
-    boots: Question<Option<u64>>,
+    depths: Question<Result<Depths, StoreError>>,
+    boots: Question<Result<u64, StoreError>>,
     turn: Question<()>,
     told: Told,
 }
@@ -41,6 +44,8 @@ struct Told {
     boots: Option<u64>,
     /// For how long there was no answer, when that is too long.
     silence: Option<Duration>,
+    /// Why the store cannot be read.
+    unread: Option<Both>,
 }
 
 impl Disk {
@@ -57,10 +62,10 @@ impl Disk {
         let (free, depths, boots, turn) = tokio::join!(
             self.room.ask(PATIENCE, |set| drop(set.spawn_blocking(move || free_mib(&path)))),
             self.depths.ask(PATIENCE, |set| {
-                set.spawn(async move { of_depths.depths().await.ok() });
+                set.spawn(async move { of_depths.depths().await });
             }),
             self.boots.ask(PATIENCE, |set| {
-                set.spawn(async move { of_boots.boots_since(since_ms).await.ok() });
+                set.spawn(async move { of_boots.boots_since(since_ms).await });
             }),
             // One that refuses has answered, and is ill for whoever wrote.
             self.turn.ask(PATIENCE, |set| {
@@ -70,11 +75,15 @@ impl Disk {
         let silences = [free.silence(), depths.silence(), boots.silence(), turn.silence()];
         let silence = silences.into_iter().max().filter(|longest| *longest > SILENCE_MAX);
         shared.store_health.hangs(silence.is_some());
+        let (depths, boots) = (depths.told().transpose(), boots.told().transpose());
+        let unread = depths.as_ref().err().or_else(|| boots.as_ref().err());
+        shared.store_health.read(unread);
         self.told = Told {
             free_mib: free.told().flatten(),
-            depths: depths.told().flatten(),
-            boots: boots.told().flatten(),
             silence,
+            unread: unread.map(|error| Both::each(|lang| causes::store(lang, error))),
+            depths: depths.unwrap_or_default(),
+            boots: boots.unwrap_or_default(),
         };
     }
 
@@ -100,6 +109,12 @@ impl Told {
                     zh: "状态目录所在磁盘或存储已有 {silence} 秒没有响应",
                     en: "the disk of the state directory, or the store on it, has not answered for {silence} s"
                 )
+            }));
+        }
+        if let Some(error) = &self.unread {
+            return Some(bad(Rule::StoreRefuses, GATEWAY, |lang| {
+                let error = error.text(lang);
+                say_in!(lang, zh: "存储无法读取：{error}", en: "the store cannot be read: {error}")
             }));
         }
         is_ill.then(|| {
@@ -150,4 +165,22 @@ impl Told {
 fn free_mib(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize) >> 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_silent_or_cannot_be_read_is_one_that_refuses() {
+        let words = |told: Told, ill| told.writable(ill).map(|reading| reading.what.en);
+        assert_eq!(words(Told::default(), false), None);
+        assert_eq!(words(Told::default(), true).unwrap(), "the store refuses writes");
+        let silence = Some(Duration::from_secs(16));
+        let silent = words(Told { silence, ..Told::default() }, false).unwrap();
+        assert!(silent.ends_with("has not answered for 16 s"), "{silent}");
+        let unread = Some(Both::same("a damaged page"));
+        let unread = words(Told { unread, ..Told::default() }, false).unwrap();
+        assert_eq!(unread, "the store cannot be read: a damaged page");
+    }
 }

@@ -183,7 +183,7 @@ impl Rule {
                 Critical,
                 NOW,
                 None,
-                "a write failed, or disk or store did not answer for 15 s",
+                "a write or a read failed, or disk or store did not answer for 15 s",
             ),
             Self::DiskLow => {
                 of("disk_low", Warning, secs(30), Some(200), "MiB left where the state lives")

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_failpoint::failpoint;
+use larkline_store::StoreError;
 use larkline_store::record::EndOfBoot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Reason;
 use crate::alert;
@@ -21,6 +22,9 @@ use crate::stages::{self, Stages};
 const CHILDREN_OWN: Duration = Duration::from_millis(500);
 /// How long the end of children is waited for when nothing else is.
 const CHILDREN_MAX: Duration = Duration::from_secs(3);
+/// How long a step of the record of the end may take. A database that somebody has locked is waited for
+/// 5 s by each write, and there may be some before it.
+const STEP_MAX: Duration = Duration::from_secs(12);
 
 /// Has it told that the gateway ends, while somebody is there to do so.
 pub(super) async fn last_words(
@@ -95,20 +99,33 @@ pub(super) async fn end_children(children: &Children) {
     }
 }
 
+/// Writes down that it ended, and why. Each step runs whatever became of the one before, unless the
+/// disk gives no answer at all.
 pub(super) async fn farewell(shared: &Shared, reason: &Reason) {
+    let store = &shared.store;
     let end = EndOfBoot { boot_id: shared.boot_id.clone(), at_ms: now_ms(), reason: reason.word() };
-    let released = shared.store.release_leases(shared.boot_id.clone()).await.map(|_| ());
-    failpoint!("leases_released");
-    let steps = [
-        ("release_leases", released),
-        ("end_boot", shared.store.end_boot(end).await),
-        ("close", shared.store.close().await),
-    ];
-    // Each step runs whatever became of the one before.
-    for (during, result) in steps {
-        if let Err(error) = result {
-            tracing::error!(during, code = error.code(), "a step of the stop failed: {error}");
+    let released = async { store.release_leases(shared.boot_id.clone()).await.map(|_| ()) };
+    let answers = step("release_leases", released).await
+        && {
+            failpoint!("leases_released");
+            step("end_boot", store.end_boot(end)).await
         }
+        && step("close", store.close()).await;
+    if !answers {
+        tracing::error!(
+            code = "store_hangs",
+            "the disk has not answered for {STEP_MAX:?}: the end is not on record, and the next start takes \
+             it for a crash, which loses nothing; check the disk of the state directory"
+        );
     }
     tracing::info!("stopped");
+}
+
+/// Whether the store answered, be it with a refusal.
+async fn step(during: &str, work: impl Future<Output = Result<(), StoreError>>) -> bool {
+    let answer = timeout(STEP_MAX, work).await;
+    if let Ok(Err(error)) = &answer {
+        tracing::error!(during, code = error.code(), "a step of the stop failed: {error}");
+    }
+    answer.is_ok()
 }

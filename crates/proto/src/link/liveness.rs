@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::cause::Cause;
 use super::config::Probe;
 use super::io::{LinkEnd, Output};
 use super::note::{Fault, Note, Stage, State};
@@ -153,17 +154,17 @@ impl Link {
             State::Closing => return self.stop(LinkEnd::Closed, Some(CLOSE_NORMAL)),
             State::Resolving => Fault::new(
                 Stage::Discovery,
-                "timeout",
+                Cause::Timeout,
                 format!("no answer to endpoint discovery in {:?}", self.config.discovery_timeout),
             ),
             State::Dialing => Fault::new(
                 Stage::Dial,
-                "timeout",
+                Cause::Timeout,
                 format!("no WebSocket in {:?}; check firewall and proxy", self.config.dial_timeout),
             ),
             State::Upgraded => Fault::new(
                 Stage::Verify,
-                "unverified",
+                Cause::Unverified,
                 format!(
                     "the upgrade went through and no frame came in {:?}; a proxy may hold them back",
                     self.config.verify_timeout
@@ -256,7 +257,7 @@ impl Link {
         self.note(Note::Missed { misses, silent, deadline });
         if misses >= self.config.misses_max && self.state != State::Upgraded {
             let message = format!("{what} (deadline {deadline:?}, last frame {silent:?} ago)");
-            self.lose(now, Fault::new(Stage::Open, "silent", message), None);
+            self.lose(now, Fault::new(Stage::Open, Cause::Silent, message), None);
             return false;
         }
         if self.state == State::Verified {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::cause::Cause;
 use crate::refusal::Refusal;
 
 /// Where a link is. `connected` is a fair word for [`State::Verified`] alone.
@@ -81,8 +82,8 @@ impl Stage {
 /// A failure the shell met while it carried an order out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Stable code from a closed set, such as `network`, `tls`, `proxy_auth`.
-    pub code: &'static str,
+    /// Why.
+    pub cause: Cause,
     /// The whole chain of causes, without secrets.
     pub message: String,
 }
@@ -92,7 +93,7 @@ pub struct Failure {
 pub struct Fault {
     /// At which step.
     pub stage: Stage,
-    /// Stable code from a closed set, fit for a metric label.
+    /// The code of its [`Cause`].
     pub code: &'static str,
     /// The platform's number, the HTTP status, or the WebSocket close code.
     pub platform_code: Option<i64>,
@@ -101,25 +102,23 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(stage: Stage, code: &'static str, message: impl Into<String>) -> Self {
-        Self { stage, code, platform_code: None, message: message.into() }
+    pub(super) fn new(stage: Stage, cause: Cause, message: impl Into<String>) -> Self {
+        Self { stage, code: cause.code(), platform_code: None, message: message.into() }
     }
 
     pub(super) fn refused(stage: Stage, refusal: &Refusal) -> Self {
-        Self {
-            stage,
-            code: if let Refusal::BadReply { .. } = refusal { "bad_reply" } else { "refused" },
-            platform_code: refusal.platform_code(),
-            message: format!("{refusal}; {}", refusal.advice()),
-        }
+        let cause =
+            if let Refusal::BadReply { .. } = refusal { Cause::BadReply } else { Cause::Refused };
+        let message = format!("{refusal}; {}", refusal.advice());
+        Self { platform_code: refusal.platform_code(), ..Self::new(stage, cause, message) }
     }
 
     /// True when the operator asked for it, or the peer ended the link in an orderly way:
     /// without a code, with 1000 (normal), 1001 (going away) or 1012 (restarting).
     pub fn is_routine(&self) -> bool {
-        match self.code {
-            "requested" => true,
-            "closed" => matches!(self.platform_code, None | Some(1000 | 1001 | 1012)),
+        match Cause::of_code(self.code) {
+            Some(Cause::Requested) => true,
+            Some(Cause::Closed) => matches!(self.platform_code, None | Some(1000 | 1001 | 1012)),
             _ => false,
         }
     }

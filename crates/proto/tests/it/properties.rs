@@ -4,7 +4,7 @@ use bytes::Bytes;
 use larkline_proto::endpoint::EndpointReply;
 use larkline_proto::frame::Frame;
 use larkline_proto::link::{
-    AckToken, Answer, Failure, Input, Link, LinkConfig, LinkEnd, Output, Probe, State,
+    AckToken, Answer, Cause, Failure, Input, Link, LinkConfig, LinkEnd, Output, Probe, State,
 };
 use larkline_proto::refusal::Refusal;
 use proptest::prelude::*;
@@ -141,7 +141,7 @@ impl World {
                 self.feed(Input::Refused(Refusal::handshake(status, |_| Some("403"))))
             }
             Act::Failed => {
-                self.feed(Input::Failed(Failure { code: "network", message: String::new() }))
+                self.feed(Input::Failed(Failure { cause: Cause::Network, message: String::new() }))
             }
             Act::Pong => self.feed(Input::Binary(Frame::control(5, "pong", None).encode().into())),
             Act::Event(id, sum, seq) => {

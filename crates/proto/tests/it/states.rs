@@ -6,7 +6,7 @@ use larkline_proto::backoff::BackoffConfig;
 use larkline_proto::endpoint::EndpointReply;
 use larkline_proto::frame::Frame;
 use larkline_proto::link::{
-    Failure, Input, Link, LinkConfig, LinkConfigError, LinkEnd, Note, Stage, State,
+    Cause, Failure, Input, Link, LinkConfig, LinkConfigError, LinkEnd, Note, Stage, State,
 };
 use larkline_proto::refusal::Refusal;
 
@@ -15,7 +15,7 @@ use crate::rig::{ENDPOINT, Peer, Rig, epoch, event, secs};
 const SILENT: Peer = Peer { pongs: false, ws_pongs: false };
 
 fn network() -> Input<'static> {
-    Input::Failed(Failure { code: "network", message: "connection reset".into() })
+    Input::Failed(Failure { cause: Cause::Network, message: "connection reset".into() })
 }
 
 fn refused_forbidden() -> Input<'static> {

@@ -75,8 +75,7 @@ impl Check {
     /// A failure in the words of an error, whose part after the last semicolon says what to do. Those
     /// of the system are English; in Chinese, what is known about the error stands beside it.
     pub(super) fn fail_as(name: &'static str, class: Class, error: &str) -> Self {
-        let parts = error.rsplit_once('；').or_else(|| error.rsplit_once("; "));
-        let check = match parts {
+        let check = match parts(lang(), error) {
             Some((what, next)) => Self::fail(name, class, what).next(next),
             None => Self::fail(name, class, error),
         };
@@ -138,6 +137,13 @@ impl Check {
         );
         lines
     }
+}
+
+/// What is wrong, and what to do about it. The semicolon is the language's own first: that of the
+/// other one may be in words that are quoted.
+fn parts(lang: Lang, error: &str) -> Option<(&str, &str)> {
+    let (own, other) = lang.either(("；", "; "), ("; ", "；"));
+    error.rsplit_once(own).or_else(|| error.rsplit_once(other))
 }
 
 /// A diagnosis under way.
@@ -240,4 +246,25 @@ pub(super) struct Verdict {
     /// Everything, as it was said.
     pub(super) page: String,
     last: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_message_of_the_other_language_is_not_cut() {
+        let english = "closed with code 1: 应用未启用；请联系管理员; the link keeps trying";
+        let parted =
+            Some(("closed with code 1: 应用未启用；请联系管理员", "the link keeps trying"));
+        assert_eq!(parts(Lang::En, english), parted);
+        let chinese = "关闭，编号 1: no such app; ask the owner；会一直重试";
+        assert_eq!(
+            parts(Lang::Zh, chinese),
+            Some(("关闭，编号 1: no such app; ask the owner", "会一直重试"))
+        );
+        // What the system says is English in both.
+        assert_eq!(parts(Lang::Zh, "no space; free some"), Some(("no space", "free some")));
+        assert_eq!(parts(Lang::En, "no space"), None);
+    }
 }

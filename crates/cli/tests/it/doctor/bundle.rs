@@ -91,6 +91,8 @@ async fn beside_a_gateway_all_is_there_and_nothing_that_people_wrote_or_are() {
     }
     assert_eq!(json(&files, "doctor.json")["verdict"], json_verdict(&text(&output.stdout)));
     assert_eq!(json(&files, "status.json")["pid"], rig.pid());
+    let proofs = json(&files, "status.json")["apps"][0]["proofs"].clone();
+    assert!(proofs[0]["detail"].is_string() && !files["status.json"].contains("_zh"), "{proofs}");
     assert!(files["metrics.txt"].contains("larkline_"), "{}", files["metrics.txt"]);
     assert!(
         files["config.txt"].contains("app.main.app_secret = \"<redacted>\""),

@@ -15,6 +15,7 @@ use http::Method;
 use larkline_gateway::admin::client::Peer;
 use larkline_gateway::config::{Config, ConfigErrors};
 use larkline_gateway::log::support::Scrubber;
+use larkline_gateway::status::IN_CHINESE;
 use larkline_gateway::words::Lang;
 use serde_json::{Value, json};
 
@@ -161,7 +162,7 @@ async fn status(config: Option<&Config>) -> Value {
 /// Takes away what the socket tells in Chinese, too: the archive is in one language.
 fn in_english(value: &mut Value) {
     if let Some(object) = value.as_object_mut() {
-        object.retain(|key, _| !key.ends_with("_zh"));
+        object.retain(|key, _| !IN_CHINESE.contains(&key.as_str()));
         object.values_mut().for_each(in_english);
     }
     value.as_array_mut().into_iter().flatten().for_each(in_english);
@@ -197,4 +198,25 @@ fn tail(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LOG_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_in_chinese_too_is_taken_away_and_nothing_else() {
+        let mut status = json!({
+            "unanswered": [{ "stage": "waits", "stage_zh": "等待" }],
+            "isolation": { "why_not": "no", "why_not_zh": "没有" },
+            "apps": [{ "proofs": [{ "detail": "1", "detail_zh": "一" }], "chats_zh": 1 }],
+        });
+        in_english(&mut status);
+        let left = json!({
+            "unanswered": [{ "stage": "waits" }],
+            "isolation": { "why_not": "no" },
+            "apps": [{ "proofs": [{ "detail": "1" }], "chats_zh": 1 }],
+        });
+        assert_eq!(status, left);
+    }
 }
