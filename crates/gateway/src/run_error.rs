@@ -6,6 +6,54 @@ use std::path::PathBuf;
 use crate::instance::{LockError, no_state_directory};
 use crate::words::Lang;
 
+/// What kept a gateway from running, as the subject of its alert: another obstacle is another alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The platform refuses this app.
+    Credentials(String),
+    /// This address is taken, or not ours to take.
+    Listen(String),
+    /// This handler cannot be made.
+    Handler(String),
+    /// Not every link was verified in time.
+    NotVerified,
+    /// The governor's limits.
+    Governor,
+    /// The link's settings.
+    Link,
+    /// The system gives no thread.
+    Thread,
+}
+
+impl Obstacle {
+    /// Its name before the first slash, and whom it is about behind it.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Credentials(app) => format!("{CREDENTIALS}/{app}"),
+            Self::Listen(address) => format!("listen/{address}"),
+            Self::Handler(name) => format!("handler/{name}"),
+            Self::NotVerified => NOT_VERIFIED.to_owned(),
+            Self::Governor => "governor".to_owned(),
+            Self::Link => "link".to_owned(),
+            Self::Thread => "thread".to_owned(),
+        }
+    }
+
+    /// Whether it may still be there in a gateway that runs, so far as the subject tells; `connected`
+    /// says which apps had a verified link in this run. Whatever else keeps a gateway from running is
+    /// gone when it runs.
+    pub fn may_last(subject: &str, connected: &[(&str, bool)]) -> bool {
+        if subject == NOT_VERIFIED {
+            return connected.iter().any(|(_, connected)| !connected);
+        }
+        let refused = subject.split_once('/').filter(|(kind, _)| *kind == CREDENTIALS);
+        refused.is_some_and(|(_, app)| connected.contains(&(app, false)))
+    }
+}
+
+const CREDENTIALS: &str = "credentials";
+const NOT_VERIFIED: &str = "not_verified";
+
 /// The daemon could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,16 +130,17 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Who or what keeps the gateway from running, where a person has to mend it and somebody can be
-    /// told: there is a configuration, and a store that remembers who was.
-    pub fn subject(&self) -> Option<&str> {
+    /// What keeps the gateway from running, where a person has to mend it and somebody can be told:
+    /// there is a configuration, and a store that remembers who was.
+    pub fn obstacle(&self) -> Option<Obstacle> {
         match self {
-            Self::Credentials { app, .. } => Some(app),
-            Self::Listen { address, .. } => Some(address),
-            Self::Handler { name, .. } => Some(name),
-            Self::NotVerified { .. } | Self::Governor(_) | Self::Link(_) | Self::Thread(_) => {
-                Some("gateway")
-            }
+            Self::Credentials { app, .. } => Some(Obstacle::Credentials(app.clone())),
+            Self::Listen { address, .. } => Some(Obstacle::Listen(address.clone())),
+            Self::Handler { name, .. } => Some(Obstacle::Handler(name.clone())),
+            Self::NotVerified { .. } => Some(Obstacle::NotVerified),
+            Self::Governor(_) => Some(Obstacle::Governor),
+            Self::Link(_) => Some(Obstacle::Link),
+            Self::Thread(_) => Some(Obstacle::Thread),
             // A new start mends what ended by itself, and many of them are a crash loop.
             Self::Vital
             // Nobody can be reached.
@@ -134,5 +183,35 @@ impl RunError {
             Self::Signals(_) => "无法接收信号".to_owned(),
             Self::Vital => "一个关键的工作单元已结束；见日志".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_obstacle_has_a_subject_of_its_own_and_lasts_until_it_is_seen_to_be_gone() {
+        let named = || "x".to_owned();
+        let both = [("x", false), ("y", false)];
+        let (x, y) = ([("x", true), ("y", false)], [("x", false), ("y", true)]);
+        for (obstacle, subject, lasts) in [
+            (Obstacle::Credentials(named()), "credentials/x", [true, false, true]),
+            (Obstacle::Listen(named()), "listen/x", [false; 3]),
+            (Obstacle::Handler(named()), "handler/x", [false; 3]),
+            (Obstacle::NotVerified, "not_verified", [true; 3]),
+            (Obstacle::Governor, "governor", [false; 3]),
+            (Obstacle::Link, "link", [false; 3]),
+            (Obstacle::Thread, "thread", [false; 3]),
+        ] {
+            assert_eq!(obstacle.subject(), subject);
+            assert_eq!(
+                [both, x, y].map(|now| Obstacle::may_last(subject, &now)),
+                lasts,
+                "{subject}"
+            );
+            assert!(!Obstacle::may_last(subject, &[("x", true), ("y", true)]), "{subject}");
+        }
+        assert!(!Obstacle::may_last("credentials/gone", &both), "no app of this name");
     }
 }

@@ -141,6 +141,18 @@ async fn a_cleanup_that_is_skipped_says_when_it_was_and_when_it_is_due() {
     let skipped = |name| field(&rig.log(), "are not looked through now", name).unwrap();
     assert_eq!(skipped("next_due"), due);
     assert_eq!(due.as_second() - skipped("last_run").as_second(), 24 * 3600);
+    // Old events are removed each time, and that line says in how many seconds again.
+    let removed = async |times| {
+        rig.until("removed", async || rig.log().matches("old events removed").count() == times)
+            .await;
+    };
+    removed(2).await;
+    std::fs::write(rig.path("clock"), (61 * 60_000).to_string()).unwrap();
+    removed(3).await;
+    let log = rig.log();
+    let mut lines = log.lines().filter(|line| line.contains("old events removed"));
+    assert!(lines.all(|line| line.contains("next_in_s=3600")), "{log}");
+    assert_eq!(log.matches("idle conversations were looked through").count(), 1);
     // When it is due, it is not skipped.
     std::fs::write(rig.path("clock"), (25 * 3_600_000).to_string()).unwrap();
     rig.until("the next", async || {

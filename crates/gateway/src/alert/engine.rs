@@ -250,6 +250,7 @@ impl Engine {
         let key = (reading.rule, reading.subject.clone());
         if let Some(open) = self.episodes.get_mut(&key).filter(|e| e.ended_ms.is_none()) {
             (open.level, open.what) = (reading.level, reading.what.clone());
+            open.good_since_ms = None;
             return None;
         }
         let since = self.pending.entry(key.clone()).or_insert(now_ms);
@@ -316,6 +317,11 @@ impl Engine {
             let kind = due_of(episode, to, now_ms)?;
             Some(Notice { id: notice_id(episode, kind, to.name), kind, alert: episode.clone() })
         })
+    }
+
+    /// Whether a destination is to be told something of this alert.
+    pub fn is_due(&self, key: &Key, to: &Recipient<'_>, now_ms: i64) -> bool {
+        self.episodes.get(key).is_some_and(|episode| due_of(episode, to, now_ms).is_some())
     }
 
     /// A destination was told, or is to be bothered no more with this.

@@ -228,3 +228,26 @@ fn so_many_alerts_are_open_and_no_more() {
     assert_eq!(dropped(engine.look(SECOND, &many, at_once)), 0, "said one time");
     assert_eq!(engine.firing().len(), OPEN_MAX);
 }
+
+#[test]
+fn a_start_that_fails_again_knows_nothing_of_the_good_moment_of_a_run_between() {
+    let mut engine = fired();
+    changes(&mut engine, 61, &"g".repeat(20));
+    let mut next = Engine::restore(&engine.to_stored());
+    assert_eq!(next.raise(85 * SECOND, &reading(Standing::Bad), policy(Rule::LinkDown)), None);
+    let mut works = Engine::restore(&next.to_stored());
+    assert_eq!(changes(&mut works, 100, &"g".repeat(31)), [(130, "cleared")]);
+}
+
+#[test]
+fn what_is_due_of_one_alert_says_nothing_of_another() {
+    let mut engine = fired();
+    let other = Reading { subject: "second".to_owned(), ..reading(Standing::Bad) };
+    engine.raise(61 * SECOND, &other, policy(Rule::LinkDown));
+    let due = |engine: &Engine, subject: &str| {
+        engine.is_due(&(Rule::LinkDown, subject.to_owned()), &to("mail"), 62 * SECOND)
+    };
+    assert_eq!(["main", "second", "third"].map(|it| due(&engine, it)), [true, true, false]);
+    assert_eq!(tell(&mut engine, "mail", 62), Some(Kind::Raised), "of the older one");
+    assert_eq!(["main", "second"].map(|it| due(&engine, it)), [false, true]);
+}

@@ -17,6 +17,7 @@ mod post;
 mod question;
 mod rule;
 mod sources;
+mod storm;
 mod view;
 mod watch;
 mod ways;
@@ -69,17 +70,20 @@ pub struct Alerts {
 struct Reach {
     success_ms: Option<i64>,
     failure_ms: Option<i64>,
+    /// When the attempt began that failed last.
+    failed_from_ms: Option<i64>,
     failures: u32,
     error: Option<Both>,
 }
 
 impl Reach {
-    fn note(&mut self, result: Result<(), Both>, now_ms: i64) {
+    fn note(&mut self, begun_ms: i64, result: Result<(), Both>, now_ms: i64) {
         match result {
             Ok(()) => (self.failures, self.success_ms) = (0, Some(now_ms)),
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 (self.failure_ms, self.error) = (Some(now_ms), Some(error));
+                self.failed_from_ms = Some(begun_ms);
             }
         }
     }
@@ -121,14 +125,16 @@ impl Alerts {
     }
 
     /// Notes how an attempt to tell a destination ended.
-    fn reached(&self, to: &str, result: Result<(), Both>) {
+    fn reached(&self, to: &str, begun_ms: i64, result: Result<(), Both>) {
         let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
-        reach.entry(to.to_owned()).or_default().note(result, now_ms());
+        reach.entry(to.to_owned()).or_default().note(begun_ms, result, now_ms());
     }
 
     /// Notes how a heartbeat ended.
     fn beat(&self, result: Result<(), Both>) {
-        self.heart.lock().unwrap_or_else(PoisonError::into_inner).note(result, now_ms());
+        let (mut heart, now_ms) =
+            (self.heart.lock().unwrap_or_else(PoisonError::into_inner), now_ms());
+        heart.note(now_ms, result, now_ms);
     }
 
     /// Whether those who are to be told can be.

@@ -92,8 +92,9 @@ impl Post {
                 }
                 continue;
             };
+            let begun_ms = now_ms();
             let result = self.attempt(&name, settings, &notice).await;
-            alerts.reached(&name, result.clone());
+            alerts.reached(&name, begun_ms, result.clone());
             match result {
                 Ok(()) => {
                     tracing::info!(destination = name, rule = notice.alert.rule.name(), what = ?notice.kind, "told");
@@ -123,9 +124,9 @@ impl Post {
         let chosen: BTreeMap<&String, &Destination> =
             config.destinations.iter().filter(|(name, _)| names.contains(name)).collect();
         join_all(chosen.into_iter().map(|(name, settings)| async move {
-            let begun = tokio::time::Instant::now();
+            let (begun, begun_ms) = (tokio::time::Instant::now(), now_ms());
             let result = self.attempt(name, settings, &test_notice()).await;
-            self.shared.alerts.reached(name, result.clone());
+            self.shared.alerts.reached(name, begun_ms, result.clone());
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (error, error_zh) = told_apart(result.err());
             Tried { destination: name.clone(), error, error_zh, took_ms }

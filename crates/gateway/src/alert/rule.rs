@@ -130,7 +130,7 @@ impl Rule {
                 of("reconnects_failing", Critical, NOW, None, "`link.alarm_after`")
             }
             Self::ReconnectStorm => {
-                of("reconnect_storm", Warning, NOW, Some(10), "new connections in 10 minutes")
+                of("reconnect_storm", Warning, NOW, Some(10), "reconnects in 10 minutes")
             }
             Self::PongMissing => of(
                 "pong_missing",

@@ -1,7 +1,7 @@
 //! Reads the conditions of all rules from what the gateway knows anyway. Nothing here calls the
 //! platform.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::engine::{Reading, Standing};
 use super::last_words;
 use super::rule::Rule;
+use super::storm::Storm;
 use crate::both::Both;
 use crate::config::Config;
 use crate::link_fault;
@@ -22,8 +23,6 @@ use crate::words::{self, Lang};
 
 /// Who is meant when it is nobody in particular.
 pub(super) const GATEWAY: &str = "gateway";
-/// New connections are counted over so long.
-const STORM_WITHIN_MS: i64 = 10 * 60 * 1000;
 /// A child that was over its limit is an alert for so long after the last one.
 const OVER_LIMIT_FOR_MS: i64 = 10 * 60 * 1000;
 /// Late messages that are named one by one.
@@ -34,7 +33,7 @@ const CREDENTIALS: [i64; 4] = [1_000_040_344, 1_000_040_345, 1_000_040_351, 403]
 /// Reads conditions, and remembers what only time can tell.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    connects: BTreeMap<String, VecDeque<(i64, u64)>>,
+    storms: BTreeMap<String, Storm>,
     disk: Disk,
 }
 
@@ -67,28 +66,16 @@ impl Sources {
         readings
     }
 
-    /// Connections that were verified within the last minutes.
     fn storm(&mut self, seen: &Seen<'_>, started_ms: i64, now_ms: i64) -> Option<Reading> {
-        let connects = seen.link.counters.connects;
-        // Before the first look there was none; of an older run of this watch nothing is known.
-        let is_young = now_ms - started_ms < STORM_WITHIN_MS;
-        let begun = || VecDeque::from([(now_ms, if is_young { 0 } else { connects })]);
-        let known = self.connects.entry(seen.app.to_owned()).or_insert_with(begun);
-        if known.back().is_none_or(|(_, last)| *last != connects) {
-            known.push_back((now_ms, connects));
-        }
-        // The oldest stays as what was there before.
-        while known.get(1).is_some_and(|(at, _)| now_ms - at > STORM_WITHIN_MS) {
-            known.pop_front();
-        }
-        let before = known.front().map_or(connects, |(_, before)| *before);
-        let (new, app) = (connects.saturating_sub(before), seen.app);
+        let (app, connects) = (seen.app, seen.link.counters.connects);
+        let begun = || Storm::begin(started_ms, now_ms, connects);
+        let new = self.storms.entry(app.to_owned()).or_insert_with(begun).look(now_ms, connects);
         let most = u64::from(seen.config.alerts.threshold(Rule::ReconnectStorm));
         (new >= most).then(|| {
             bad(Rule::ReconnectStorm, app, |lang| {
                 say_in!(lang,
                     zh: "应用 {app}：十分钟内重新连接了 {new} 次",
-                    en: "app {app}: {new} new connections within ten minutes"
+                    en: "app {app}: reconnected {new} times within ten minutes"
                 )
             })
         })

@@ -148,7 +148,7 @@ impl DestinationView {
 
 impl HeartbeatView {
     pub(super) fn of(reach: &Reach) -> Self {
-        let Reach { success_ms, failure_ms, failures, error } = reach.clone();
+        let Reach { success_ms, failure_ms, failures, error, .. } = reach.clone();
         let (error, error_zh) = told_apart(error);
         Self { last_success_ms: success_ms, last_failure_ms: failure_ms, failures, error, error_zh }
     }

@@ -1,5 +1,5 @@
 //! A program that is told something and whose answer nobody reads: alerts. The same care as for
-//! handlers, from the environment to the end of all it started.
+//! handlers, from the environment to the end of all it started, but nothing waits for a disk.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,8 +61,10 @@ impl Tell {
             task: TaskId(0),
             limits,
         };
+        // It may have to be told that the disk hangs, and is short-lived.
+        let children = resources.children.unrecorded();
         // Boxed: a child's whole life is a large future.
-        let outcome = Box::pin(resources.children.run(job, &CancellationToken::new())).await;
+        let outcome = Box::pin(children.run(job, &CancellationToken::new())).await;
         let outcome = outcome.map_err(|error| {
             format!("{program:?} cannot be started: {error}; check argv and cwd")
         })?;

@@ -90,7 +90,10 @@ async fn a_cut_link_is_told_by_service_and_program_and_so_is_its_return() {
     );
     let mut rig = Rig::new(&format!("{ECHO}{QUICK}{way}")).await;
     rig.env.insert("HOOK_SECRET", SIGNING.to_owned());
-    rig.script("tell", "cat >>\"$HOME/told\"; env >>\"$HOME/environment\"");
+    // It runs although nothing was written beside it: the disk may be what it is told about.
+    let records = rig.path("state/children").display().to_string();
+    let tell = "cat >>\"$HOME/told\"; env >>\"$HOME/environment\"; echo $(ls {records} | wc -l) >>\"$HOME/records\"";
+    rig.script("tell", &tell.replace("{records}", &records));
     rig.run(&[]).await;
     rig.ready().await;
     cut(&rig);
@@ -125,6 +128,7 @@ async fn a_cut_link_is_told_by_service_and_program_and_so_is_its_return() {
     let cleared = told(&rig, &service, "alert.cleared", "link_down").await;
     assert_eq!(cleared["data"]["since_ms"], raised["data"]["since_ms"]);
     rig.until("the program", async || read(&rig.path("told")).contains("alert.cleared")).await;
+    assert_eq!(read(&rig.path("records")).lines().next(), Some("0"));
     assert_eq!(service.count("alert.raised", "link_down"), 1, "one time");
     let environment = read(&rig.path("environment"));
     assert!(environment.contains("PATH=") && !environment.contains("SECRET"), "{environment}");

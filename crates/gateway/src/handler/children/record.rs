@@ -41,6 +41,9 @@ pub(super) struct Record {
     pub(super) cgroup: Option<Group>,
     #[serde(flatten)]
     pub(super) info: ChildInfo,
+    /// Whether it has a file here, where it is of this boot.
+    #[serde(skip)]
+    pub(super) on_disk: bool,
 }
 
 impl ChildInfo {

@@ -2,7 +2,8 @@
 //!
 //! A record is written before a child starts and again when its number is known. A child of an
 //! earlier boot is recognised by number *and* start time, by its groups, or by the mark in its
-//! environment; never by its name.
+//! environment; never by its name. Programs that are told of alerts have none: a disk that hangs is
+//! what they may have to be told.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,6 +32,8 @@ const FOLDER: &str = "children";
 #[derive(Clone, Debug)]
 pub struct Children {
     inner: Arc<Inner>,
+    /// Whether children that are started by this have a record on disk.
+    recorded: bool,
 }
 
 #[derive(Debug)]
@@ -117,7 +120,13 @@ impl Children {
         let (running, dying) = (Mutex::default(), Mutex::default());
         let inner =
             Inner { folder, gateway, machine_boot, isolation, groups, launcher, running, dying };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), recorded: true })
+    }
+
+    /// The same children, for one that has to start while the disk hangs: it has no record, so after
+    /// a crash the next boot does not end it.
+    pub(in crate::handler) fn unrecorded(&self) -> Self {
+        Self { recorded: false, ..self.clone() }
     }
 
     /// How children are kept apart on this machine.
@@ -199,6 +208,7 @@ impl Children {
             info: ChildInfo { handler, task, process: None, since_ms: clock::now_ms() },
             gateway: self.inner.gateway,
             machine_boot: self.inner.machine_boot.clone(),
+            on_disk: self.recorded,
         };
         Entry { children: self.clone(), record }
     }
@@ -208,15 +218,17 @@ impl Children {
         self.dying().retain(|record| {
             let gone = record.group().is_none_or(|group| group.remove().is_ok());
             if gone {
-                self.strike_off(&record.mark);
+                self.strike_off(record);
             }
             !gone
         });
     }
 
-    fn strike_off(&self, mark: &str) {
-        self.lock().remove(mark);
-        remove(&self.path(mark));
+    fn strike_off(&self, record: &Record) {
+        self.lock().remove(&record.mark);
+        if record.on_disk {
+            remove(&self.path(&record.mark));
+        }
     }
 
     fn path(&self, mark: &str) -> PathBuf {
@@ -287,8 +299,8 @@ impl Entry {
     /// Blocks for one small write. A record that cannot be written must not keep a message
     /// from its handler: a crash before the child's end would leave it running, no more.
     pub(super) fn write(&self) {
-        let Record { mark, info, .. } = &self.record;
-        if let Err(error) = self.record.write(&self.children.path(mark)) {
+        let Record { mark, info, on_disk, .. } = &self.record;
+        if *on_disk && let Err(error) = self.record.write(&self.children.path(mark)) {
             tracing::warn!(handler = info.handler, task = info.task.0, %error, code = "child_record",
                 "a child runs without a record; after a crash it has to be ended by hand");
         }
@@ -300,7 +312,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.children.sweep();
         if self.group().is_none_or(|group| group.removed_soon()) {
-            self.children.strike_off(&self.record.mark);
+            self.children.strike_off(&self.record);
         } else {
             // What holds it was killed, and may be gone when somebody looks next. Until then
             // the record stays, for the next boot.

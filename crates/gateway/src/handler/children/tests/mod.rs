@@ -139,3 +139,17 @@ fn alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
+
+#[tokio::test]
+async fn a_child_that_must_not_wait_for_the_disk_runs_and_ends_without_a_record() {
+    let nursery = Nursery::new(Isolating::Auto);
+    for (children, records) in
+        [(nursery.children.clone(), "1\n"), (nursery.children.unrecorded(), "0\n")]
+    {
+        let job = nursery.job(&["sh", "-c", "ls state/children | wc -l"]);
+        let outcome = within(children.run(job, &CancellationToken::new())).await.unwrap();
+        assert!(well(outcome.end), "{outcome:?}");
+        assert_eq!(String::from_utf8_lossy(&outcome.output).trim_start(), records);
+        until(|| children.running().is_empty() && nursery.records() == 0).await;
+    }
+}
