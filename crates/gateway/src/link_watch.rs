@@ -8,7 +8,6 @@ use larkline_client::Reach;
 use larkline_client::link::{LinkStatus, Stage};
 
 use crate::clock::now_ms;
-use crate::metrics::CauseLabel;
 use crate::shared::{AppRuntime, Shared};
 
 /// How long plain HTTPS may take to answer before an alarm is raised without it.
@@ -95,10 +94,6 @@ impl LinkWatch {
         let wait_ms = status.next_retry_ms.map_or(0, |at| at - now_ms());
         let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
         self.shared.metrics.reconnect_wait_seconds.observe(wait.as_secs_f64());
-        if let Some(fault) = &status.last_fault {
-            let label = CauseLabel { app: self.app.name.clone(), cause: fault.code };
-            self.shared.metrics.link_reconnects.get_or_create(&label).inc();
-        }
     }
 }
 

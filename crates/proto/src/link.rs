@@ -290,6 +290,7 @@ impl Link {
         let asked = retry_after.unwrap_or_default().min(self.backoff.config().max);
         let wait = wait.max(asked);
         self.enter(now, State::Backoff, wait);
+        *self.counters.waits.entry(cause).or_default() += 1;
         let attempt = self.attempt.saturating_add(1);
         self.note(Note::Reconnecting { cause, wait, attempt, lifetime });
     }

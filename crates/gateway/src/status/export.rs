@@ -2,11 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use larkline_proto::link::Cause;
+
 use super::{AppStatus, Status};
 use crate::alert::Rule;
 use crate::clock::ms;
 use crate::metrics::{
-    AppLabel, EndpointLabel, Metrics, ProofLabel, QueueLabel, RuleLabel, VerdictLabel,
+    AppLabel, CauseLabel, EndpointLabel, Metrics, ProofLabel, QueueLabel, RuleLabel, VerdictLabel,
 };
 use crate::proof::Standing;
 use crate::shared::Shared;
@@ -48,6 +50,7 @@ impl Status {
                 let age = at.map_or(-1, |at| (self.at_ms - at) / 1000);
                 gauge.get_or_create(&label).set(age);
             }
+            app.export_reconnects(m);
             app.export_hearing(m);
             app.export_calls(m);
         }
@@ -73,6 +76,16 @@ impl Status {
 }
 
 impl AppStatus {
+    /// Counted by the link itself: whoever watches it sees the last of several states.
+    fn export_reconnects(&self, m: &Metrics) {
+        for (code, count) in &self.link.reconnects {
+            let Some(cause) = Cause::of_code(code) else { continue };
+            let label = CauseLabel { app: self.name.clone(), cause: cause.code() };
+            let counter = m.link_reconnects.get_or_create(&label);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+
     fn export_hearing(&self, m: &Metrics) {
         for proof in &self.proofs {
             let label = ProofLabel { app: self.name.clone(), proof: proof.name.clone() };

@@ -172,6 +172,8 @@ pub struct Counters {
     /// Closes by the peer, by code; 0 stands for no code, and for any beyond the 32 codes
     /// that are told apart.
     pub closes: BTreeMap<u16, u64>,
+    /// Waits to reconnect, by the code of the [`Cause`] before.
+    pub waits: BTreeMap<&'static str, u64>,
     /// Times the machine or the process was found to have slept.
     pub clock_jumps: u64,
 }

@@ -284,6 +284,7 @@ fn a_close_code_is_counted_and_named() {
     );
     assert!(fault.message.contains("1011") && fault.message.contains("internalerror"));
     assert_eq!(rig.link.counters().closes[&1011], 1);
+    assert_eq!(rig.link.counters().waits, [("closed", 1)].into());
 }
 
 #[test]
