@@ -21,7 +21,7 @@ pub fn said(lang: Lang, code: &str, number: Option<i64>, english: &str) -> Strin
 /// A fault for somebody who sees nothing else of it: what it means, with the words of whoever met it.
 pub fn in_full(fault: &Fault) -> Both {
     let english = fault.to_string();
-    Both::each(|lang| with_words(lang, fault.code, fault.platform_code, &english))
+    Both::each(|lang| with_words(lang, fault.cause.code(), fault.platform_code, &english))
 }
 
 fn with_words(lang: Lang, code: &str, number: Option<i64>, english: &str) -> String {

@@ -197,7 +197,7 @@ impl Groups {
     }
 }
 
-/// Remembers whether the last write reached the disk, and says aloud when that changes.
+/// Remembers whether the store takes writes, answers and can be read, and says aloud when that changes.
 #[derive(Debug, Default)]
 pub struct StoreHealth {
     ill: AtomicBool,

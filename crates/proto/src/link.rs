@@ -284,7 +284,7 @@ impl Link {
         }
         self.counters.failures += 1;
         let lifetime = self.hangup(now, None);
-        let cause = fault.code;
+        let cause = fault.cause;
         self.note(Note::Closed { fault, lifetime });
         let wait = self.backoff.next(&mut self.rng, lifetime.is_some(), self.settings.pace);
         let asked = retry_after.unwrap_or_default().min(self.backoff.config().max);

@@ -60,6 +60,7 @@ pub(super) fn note(note: &Note, status: &LinkStatus) {
         Note::Reconnecting { cause, wait, attempt, lifetime } => {
             let was_routine = status.last_fault.as_ref().is_some_and(Fault::is_routine);
             let (wait_ms, lifetime_ms) = (millis(*wait), lifetime.map(millis));
+            let cause = cause.code();
             let event = "reconnecting";
             if was_routine && *attempt <= 1 {
                 tracing::debug!(event, cause, wait_ms, attempt, lifetime_ms, "reconnecting");
@@ -82,7 +83,7 @@ fn verified(elapsed: Duration, status: &LinkStatus) {
         conn_id = status.conn_id,
         service_id = status.service_id,
         elapsed_ms = millis(elapsed),
-        after = again.map(|fault| fault.code),
+        after = again.map(|fault| fault.cause.code()),
         recovery_ms = again.and(status.recovery_ms),
         "connected and verified"
     );
@@ -146,7 +147,8 @@ fn malformed(code: &str, detail: &str, count: u64) {
 }
 
 fn closed(fault: &Fault, lifetime: Option<Duration>, conn_id: &str) {
-    let (stage, code, platform_code) = (fault.stage.as_str(), fault.code, fault.platform_code);
+    let (stage, code, platform_code) =
+        (fault.stage.as_str(), fault.cause.code(), fault.platform_code);
     let lifetime_ms = lifetime.map(millis);
     if fault.is_routine() {
         tracing::debug!(

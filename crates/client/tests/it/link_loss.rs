@@ -12,7 +12,7 @@ async fn a_reset_is_classed_as_network_and_the_link_comes_back() {
     rig.fault(Fault::Rst);
     let status = rig.until(|status| status.counters.connects == 2).await;
     let fault = status.last_fault.unwrap();
-    assert_eq!((fault.stage, fault.code), (Stage::Open, "network"));
+    assert_eq!((fault.stage, fault.cause.code()), (Stage::Open, "network"));
     assert!(fault.message.contains("without a close frame"), "{fault}");
 }
 
@@ -94,7 +94,7 @@ async fn a_handshake_that_hangs_is_given_up() {
     let mut rig = Rig::start(quick(), &[Fault::HangUpgrade { times: 1 }]).await;
     let status = rig.until(LinkStatus::is_verified).await;
     let fault = status.last_fault.unwrap();
-    assert_eq!((fault.stage, fault.code), (Stage::Dial, "timeout"));
+    assert_eq!((fault.stage, fault.cause.code()), (Stage::Dial, "timeout"));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn an_upgrade_without_a_frame_is_never_called_verified() {
     let mut rig = Rig::start(quick(), &[Fault::NoPong]).await;
     let status = rig.until(|status| status.last_fault.is_some()).await;
     let fault = status.last_fault.unwrap();
-    assert_eq!((fault.stage, fault.code), (Stage::Verify, "unverified"));
+    assert_eq!((fault.stage, fault.cause.code()), (Stage::Verify, "unverified"));
     assert_eq!(status.counters.connects, 0);
 }
 
@@ -37,7 +37,7 @@ async fn a_half_open_link_is_replaced_within_15_s_with_default_settings() {
     rig.until(|status| status.counters.connects == 2 && status.is_verified()).await;
     assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
     let fault = rig.status().last_fault.unwrap();
-    assert_eq!((fault.stage, fault.code), (Stage::Open, "silent"));
+    assert_eq!((fault.stage, fault.cause.code()), (Stage::Open, "silent"));
 }
 
 #[tokio::test]
@@ -60,8 +60,10 @@ async fn a_server_without_websocket_pongs_keeps_its_link() {
 async fn the_other_answer_makes_the_same_link_unusable_when_websocket_probes_are_forced() {
     let config = LinkConfig { probe: Probe::WebSocket, ..quick() };
     let mut rig = Rig::start(config, &[Fault::NoWsPong]).await;
-    rig.until(|status| status.last_fault.as_ref().is_some_and(|fault| fault.code == "silent"))
-        .await;
+    rig.until(|status| {
+        status.last_fault.as_ref().is_some_and(|fault| fault.cause.code() == "silent")
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -69,7 +71,7 @@ async fn a_service_that_stops_answering_behind_a_live_socket_is_replaced() {
     let mut rig = Rig::verified(quick()).await;
     rig.fault(Fault::NoPong);
     let status = rig.until(|status| status.last_fault.is_some()).await;
-    assert_eq!(status.last_fault.unwrap().code, "silent");
+    assert_eq!(status.last_fault.unwrap().cause.code(), "silent");
     rig.fault(Fault::Clear);
     rig.until(|status| status.is_verified() && status.counters.connects >= 2).await;
 }

@@ -121,7 +121,7 @@ impl Seen<'_> {
             // After a restart the count begins anew, and nothing is better.
             false => unknown(Rule::ReconnectsFailing, app),
         });
-        let code = link.last_fault.as_ref().map_or("", |fault| fault.code);
+        let code = link.last_fault.as_ref().map_or("", |fault| fault.cause.code());
         let number = link.last_fault.as_ref().and_then(|fault| fault.platform_code);
         for (rule, is_it) in [
             (Rule::CertificateRefused, code.starts_with("tls_")),

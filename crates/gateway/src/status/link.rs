@@ -101,14 +101,14 @@ impl LinkView {
             recovery_ms: s.recovery_ms,
             attempt: s.attempt,
             fault: s.last_fault.as_ref().map(ToString::to_string),
-            fault_code: s.last_fault.as_ref().map(|f| (f.code.to_owned(), f.platform_code)),
+            fault_code: s.last_fault.as_ref().map(|f| (f.cause.code().to_owned(), f.platform_code)),
             next_retry_ms: s.next_retry_ms,
             connects: s.counters.connects,
             malformed: s.counters.malformed + s.counters.unknown_methods,
             shed: s.counters.shed,
             misses: s.counters.misses,
             closes: s.counters.closes.values().sum(),
-            reconnects: s.counters.waits.iter().map(|(c, n)| ((*c).to_owned(), *n)).collect(),
+            reconnects: s.counters.waits.iter().map(|(c, n)| (c.code().to_owned(), *n)).collect(),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Why a link was lost, or does not come up: the closed set of codes, for the log, metrics and the
 //! sentences that people read.
 
+use serde::{Serialize, Serializer};
+
 macro_rules! causes {
     ($($(#[$doc:meta])+ $cause:ident = $code:literal,)+) => {
         /// Why a link was lost, or did not come up. Not open: whoever tells causes to people tells each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Cause {
             $($(#[$doc])+ $cause,)+
         }
@@ -29,6 +31,12 @@ macro_rules! causes {
             }
         }
     };
+}
+
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
 }
 
 causes! {

@@ -93,8 +93,9 @@ pub struct Failure {
 pub struct Fault {
     /// At which step.
     pub stage: Stage,
-    /// The code of its [`Cause`].
-    pub code: &'static str,
+    /// Why; in JSON its code.
+    #[serde(rename = "code")]
+    pub cause: Cause,
     /// The platform's number, the HTTP status, or the WebSocket close code.
     pub platform_code: Option<i64>,
     /// What happened, and what to do next.
@@ -103,7 +104,7 @@ pub struct Fault {
 
 impl Fault {
     pub(super) fn new(stage: Stage, cause: Cause, message: impl Into<String>) -> Self {
-        Self { stage, code: cause.code(), platform_code: None, message: message.into() }
+        Self { stage, cause, platform_code: None, message: message.into() }
     }
 
     pub(super) fn refused(stage: Stage, refusal: &Refusal) -> Self {
@@ -116,11 +117,8 @@ impl Fault {
     /// True when the operator asked for it, or the peer ended the link in an orderly way:
     /// without a code, with 1000 (normal), 1001 (going away) or 1012 (restarting).
     pub fn is_routine(&self) -> bool {
-        match Cause::of_code(self.code) {
-            Some(Cause::Requested) => true,
-            Some(Cause::Closed) => matches!(self.platform_code, None | Some(1000 | 1001 | 1012)),
-            _ => false,
-        }
+        let in_order = matches!(self.platform_code, None | Some(1000 | 1001 | 1012));
+        self.cause == Cause::Requested || self.cause == Cause::Closed && in_order
     }
 }
 
@@ -172,8 +170,8 @@ pub struct Counters {
     /// Closes by the peer, by code; 0 stands for no code, and for any beyond the 32 codes
     /// that are told apart.
     pub closes: BTreeMap<u16, u64>,
-    /// Waits to reconnect, by the code of the [`Cause`] before.
-    pub waits: BTreeMap<&'static str, u64>,
+    /// Waits to reconnect, by what went wrong before.
+    pub waits: BTreeMap<Cause, u64>,
     /// Times the machine or the process was found to have slept.
     pub clock_jumps: u64,
 }
@@ -268,8 +266,8 @@ pub enum Note {
     },
     /// The next attempt is set.
     Reconnecting {
-        /// The fault's code.
-        cause: &'static str,
+        /// What went wrong before.
+        cause: Cause,
         /// The wait.
         wait: Duration,
         /// Attempts since the last verified link, this one included.

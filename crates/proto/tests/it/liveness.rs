@@ -25,7 +25,7 @@ fn replaced_after(config: LinkConfig, alive: Peer) -> Duration {
     rig.peer = SILENT;
     let died = rig.now;
     rig.pass_until(State::Resolving, secs(400));
-    assert_eq!(rig.last_fault().code, "silent");
+    assert_eq!(rig.last_fault().cause.code(), "silent");
     rig.now - died
 }
 

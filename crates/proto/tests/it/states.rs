@@ -53,18 +53,24 @@ fn a_link_that_is_never_heard_is_given_up_after_the_verify_timeout() {
     rig.peer = SILENT;
     rig.connect();
     assert_eq!(rig.pass_until(State::Backoff, secs(11)), secs(10));
-    assert_eq!((rig.last_fault().stage, rig.last_fault().code), (Stage::Verify, "unverified"));
+    assert_eq!(
+        (rig.last_fault().stage, rig.last_fault().cause.code()),
+        (Stage::Verify, "unverified")
+    );
 }
 
 #[test]
 fn discovery_and_dial_have_a_limit() {
     let mut rig = Rig::new(LinkConfig::default());
     assert_eq!(rig.pass_until(State::Backoff, secs(16)), secs(15));
-    assert_eq!((rig.last_fault().stage, rig.last_fault().code), (Stage::Discovery, "timeout"));
+    assert_eq!(
+        (rig.last_fault().stage, rig.last_fault().cause.code()),
+        (Stage::Discovery, "timeout")
+    );
     rig.pass_until(State::Resolving, secs(60));
     rig.discovered(ENDPOINT);
     assert_eq!(rig.pass_until(State::Backoff, secs(16)), secs(15));
-    assert_eq!((rig.last_fault().stage, rig.last_fault().code), (Stage::Dial, "timeout"));
+    assert_eq!((rig.last_fault().stage, rig.last_fault().cause.code()), (Stage::Dial, "timeout"));
 }
 
 #[test]
@@ -279,12 +285,12 @@ fn a_close_code_is_counted_and_named() {
     rig.feed(Input::Closed { code: Some(1011), reason: "internal\nerror".into() });
     let fault = rig.last_fault();
     assert_eq!(
-        (fault.code, fault.platform_code, fault.is_routine()),
+        (fault.cause.code(), fault.platform_code, fault.is_routine()),
         ("closed", Some(1011), false)
     );
     assert!(fault.message.contains("1011") && fault.message.contains("internalerror"));
     assert_eq!(rig.link.counters().closes[&1011], 1);
-    assert_eq!(rig.link.counters().waits, [("closed", 1)].into());
+    assert_eq!(rig.link.counters().waits, [(Cause::Closed, 1)].into());
 }
 
 #[test]

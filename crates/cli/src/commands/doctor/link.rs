@@ -13,7 +13,7 @@ use larkline_gateway::causes;
 use larkline_gateway::proof::{self, Standing};
 use larkline_gateway::status::AppStatus;
 use larkline_gateway::words::link_state;
-use larkline_proto::link::State;
+use larkline_proto::link::{Cause, State};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -246,7 +246,7 @@ fn failed(
     upgraded: impl FnOnce() -> Check,
 ) {
     let proxied = status.route != "direct";
-    let class = Class::of_link(fault.code, fault.platform_code, proxied);
+    let class = Class::of_link(fault.cause.code(), fault.platform_code, proxied);
     match fault.stage {
         Stage::Verify | Stage::Open => {
             report.add(upgraded());
@@ -261,7 +261,7 @@ fn failed(
             )));
         }
         Stage::Discovery | Stage::Dial => {
-            let hangs = fault.code == "timeout";
+            let hangs = fault.cause == Cause::Timeout;
             let what = match hangs {
                 true => say!(
                     zh: "{limit:?} 内没有对升级请求的应答",
