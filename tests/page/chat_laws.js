@@ -85,9 +85,10 @@ async function a_pressed_button_shows_its_toast_and_changes_its_card(stage) {
   const approve = card.getByRole("button", { name: "Approve" });
   await until(page, async () => {
     // On a busy machine a press may come too late; the person is told, and presses again.
-    if (await card.locator(".head-green").count()) return true;
-    await approve.click({ timeout: 2000 }).catch(() => "it has just gone");
-    return false;
+    const answered = page.waitForResponse((response) => response.url().endsWith("/press"));
+    await approve.click();
+    const { toast } = await (await answered).json();
+    return toast?.content === "Approved";
   });
   await page.locator(".toast-success", { hasText: "Approved" }).waitFor();
   await card.locator(".mention", { hasText: "owner" }).waitFor();
