@@ -17,19 +17,29 @@ struct Trap {
 }
 
 /// Dies here if this is the place, and the visit, that `LARKLINE_FAILPOINT=name:visit` names; a
-/// thread that reaches the one of `LARKLINE_STALL` does nothing any more.
+/// thread that comes to the place of `LARKLINE_STALL` at that visit or later does nothing any more.
 pub fn reached(name: &'static str) {
     static DEATH: OnceLock<Option<Trap>> = OnceLock::new();
     static STALL: OnceLock<Option<Trap>> = OnceLock::new();
     let is_here = |trap: &Option<Trap>| {
         let here = trap.as_ref().filter(|trap| trap.name == name);
-        here.is_some_and(|trap| trap.left.fetch_sub(1, Ordering::Relaxed) == 1)
+        here.is_some_and(Trap::springs)
     };
     if is_here(DEATH.get_or_init(|| trap("LARKLINE_FAILPOINT"))) {
         die(&format!("failpoint {name}"));
     }
     if is_here(STALL.get_or_init(|| trap("LARKLINE_STALL"))) {
         stand_still();
+    }
+}
+
+impl Trap {
+    /// Counts a visit; true from the one on that was ordered.
+    fn springs(&self) -> bool {
+        let left = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        !left.is_ok_and(|left| left > 1)
     }
 }
 

@@ -23,6 +23,7 @@ pub const POINTS: &[Point] = &[
     point("migration_begun", "the schema is written and not committed"),
     point("migrated", "the schema is committed, nothing else is"),
     point("booted", "this run is on record, no worker has started"),
+    point("query_begins", "a question to the store is about to be answered"),
     point("event_taken", "an event is off the socket and not in the journal"),
     point("commit_begins", "a transaction is written and not committed"),
     point("committed", "a transaction is on disk and nobody has been told"),

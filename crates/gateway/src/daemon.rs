@@ -90,6 +90,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         overfull: std::sync::atomic::AtomicBool::new(false),
         crowd: std::sync::atomic::AtomicU64::new(0),
         store_health: crate::shared::StoreHealth::default(),
+        figures: crate::status::Figures::default(),
         callbacks: crate::callback::Callbacks::default(),
         turns: Arc::default(),
         acks: crate::ack::Acks::default(),

@@ -212,6 +212,8 @@ pub struct Metrics {
     pub start_time_seconds: Gauge,
     /// 1 while the store takes writes.
     pub store_writable: Gauge,
+    /// Seconds since the store told its figures.
+    pub figures_age_seconds: Gauge,
     /// Workers started over after a failure.
     pub worker_restarts: Gauge,
 }
@@ -263,6 +265,7 @@ impl Default for Metrics {
             boots: Gauge::default(),
             start_time_seconds: Gauge::default(),
             store_writable: Gauge::default(),
+            figures_age_seconds: Gauge::default(),
             worker_restarts: Gauge::default(),
         };
         m.register();
@@ -315,6 +318,11 @@ impl Metrics {
             self.session_resumes.clone(),
         );
         r.register("store_writable", "1 while the store takes writes", self.store_writable.clone());
+        r.register(
+            "figures_age_seconds",
+            "Since events and queue_items were read, while the store does not answer",
+            self.figures_age_seconds.clone(),
+        );
         r.register(
             "worker_restarts",
             "Workers started over after a failure",

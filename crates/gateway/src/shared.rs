@@ -30,6 +30,7 @@ use crate::probe::Probes;
 use crate::proof::Proofs;
 use crate::pulse::Pulse;
 use crate::quota::Quota;
+use crate::status::Figures;
 use crate::turns::Turns;
 use crate::unanswered::Unanswered;
 
@@ -51,6 +52,8 @@ pub struct Shared {
     pub restarts: Arc<AtomicU64>,
     /// Whether the store takes writes.
     pub store_health: StoreHealth,
+    /// What reports read from it.
+    pub figures: Figures,
     /// Children of handlers.
     pub children: Children,
     /// Tasks that handlers work on now.

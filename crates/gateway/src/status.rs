@@ -1,12 +1,13 @@
 //! Is it well? One report for `status`, `/ready` and the metrics.
 
 mod export;
+mod figures;
 mod link;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use larkline_store::StoreError;
+pub use figures::Figures;
 use larkline_store::record::{BootRecord, Depths, LastHandled, Tally};
 pub use link::LinkView;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,10 @@ pub struct Status {
     pub depths: Depths,
     /// Whether the store takes writes, answers, and can be read.
     pub store_writable: bool,
+    /// When the tally, the depths and what was handled last were read, Unix ms, if the store did not
+    /// answer this report; 0 if they never were.
+    #[serde(default)]
+    pub figures_of_ms: Option<i64>,
     /// Running children of handlers.
     pub children: Vec<ChildInfo>,
     /// What they use, each with all it started.
@@ -137,14 +142,12 @@ pub struct AppStatus {
 }
 
 impl Status {
-    /// Takes the report.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read.
-    pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Result<Self, StoreError> {
+    /// Takes the report; a store that hangs or cannot be read does not hold it up.
+    pub async fn take(shared: &Shared, apps: &[Arc<AppRuntime>]) -> Self {
+        let (figures, figures_of_ms) = shared.figures.read(&shared.store).await;
         let apps = AppStatus::take_all(shared, apps);
         let not_ready = Unready::of(shared, &apps).reasons(Lang::En);
-        Ok(Self {
+        Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             boot_id: shared.boot_id.clone(),
@@ -154,13 +157,14 @@ impl Status {
             not_ready,
             overfull: shared.overfull.load(Ordering::Relaxed),
             apps,
-            tally: shared.store.tally().await?,
-            depths: shared.store.depths().await?,
+            tally: figures.tally,
+            depths: figures.depths,
+            last_handled: figures.last_handled,
+            figures_of_ms,
             store_writable: shared.store_health.is_well(),
             usage: usage(shared).await,
             isolation: shared.children.isolation().clone(),
             children: shared.children.running(),
-            last_handled: shared.store.last_handled().await?,
             unanswered: shared.unanswered.list(),
             alerts: shared.alerts.firing(),
             descriptors: Descriptors::count(),
@@ -169,7 +173,7 @@ impl Status {
             boots: shared.boot.count,
             schema: larkline_store::SCHEMA,
             previous: Previous::of(&shared.boot),
-        })
+        }
     }
 
     /// The report for programs: without the Chinese that a client of the socket reads.

@@ -139,6 +139,14 @@ fn store_lines(s: &Status, out: &mut Vec<String>) {
         dead = d.dead, oldest = oldest.unwrap_or_default()
     );
     out.push(labelled("等待", "waiting", &waiting));
+    out.extend(s.figures_of_ms.map(|of_ms| labelled("数据", "figures", &figures(of_ms))));
+}
+
+/// Of when the figures are that the store did not tell this time.
+fn figures(of_ms: i64) -> String {
+    let at = Some(of_ms).filter(|of_ms| *of_ms > 0).map(local_time);
+    let at = at.unwrap_or_else(|| either("启动时", "the start").to_owned());
+    say!(zh: "截至 {at}：此后存储没有响应", en: "of {at}: the store has not answered since")
 }
 
 /// An alert that fires; `larkline alerts` says more.

@@ -229,22 +229,22 @@ async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
     Err(Refusal::of_program(StatusCode::SERVICE_UNAVAILABLE, why.join("; ")))
 }
 
-async fn status(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
-    Ok(Json(Status::take(&admin.shared, &admin.apps).await?))
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    Json(Status::take(&admin.shared, &admin.apps).await)
 }
 
 /// The same for programs, which read one language.
-async fn status_in_english(State(admin): State<Admin>) -> Result<Json<Status>, Refusal> {
-    let mut status = Status::take(&admin.shared, &admin.apps).await?;
+async fn status_in_english(State(admin): State<Admin>) -> Json<Status> {
+    let mut status = Status::take(&admin.shared, &admin.apps).await;
     status.in_english();
-    Ok(Json(status))
+    Json(status)
 }
 
-async fn metrics(State(admin): State<Admin>) -> Result<Response, Refusal> {
-    let status = Status::take(&admin.shared, &admin.apps).await?;
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let status = Status::take(&admin.shared, &admin.apps).await;
     let page = admin.shared.metrics.page(|_| status.export(&admin.shared));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], page).into_response())
+    ([(header::CONTENT_TYPE, kind)], page).into_response()
 }
 
 async fn reload(State(admin): State<Admin>) -> Result<Json<serde_json::Value>, Refusal> {

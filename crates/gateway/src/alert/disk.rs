@@ -8,13 +8,13 @@ use larkline_store::StoreError;
 use larkline_store::record::Depths;
 
 use super::engine::Reading;
-use super::question::Question;
 use super::rule::Rule;
 use super::sources::{GATEWAY, bad, unknown};
 use crate::both::Both;
 use crate::causes;
 use crate::clock::ms;
 use crate::config::Config;
+use crate::question::Question;
 use crate::say_in;
 use crate::shared::Shared;
 

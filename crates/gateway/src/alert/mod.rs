@@ -14,7 +14,6 @@ mod heartbeat;
 mod keep;
 mod last_words;
 mod post;
-mod question;
 mod rule;
 mod sources;
 mod storm;

@@ -70,8 +70,7 @@ impl Feed {
     }
 
     async fn news(&mut self) -> Option<Event> {
-        // A store that cannot be read is told by the next look that can.
-        let look = self.dashboard.looks.take(&self.dashboard.admin).await.ok()?;
+        let look = self.dashboard.looks.take(&self.dashboard.admin).await;
         let parts = page::parts(&self.dashboard, &look, self.lang);
         let news: serde_json::Map<_, _> = parts
             .iter()

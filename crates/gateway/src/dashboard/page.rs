@@ -142,7 +142,7 @@ pub(super) async fn whole(
     State(dashboard): State<Dashboard>,
     Query(query): Query<LangQuery>,
 ) -> Result<Response, Refusal> {
-    let look = dashboard.looks.take(&dashboard.admin).await?;
+    let look = dashboard.looks.take(&dashboard.admin).await;
     let lang = query.lang(&look.config);
     let mut frame = Frame::of(&dashboard, &look.config, lang);
     frame.now = look.status.at_ms;

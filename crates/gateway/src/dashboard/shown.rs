@@ -189,8 +189,9 @@ impl<'l> Shown<'l> {
             alerts: look.alerts.firing.iter().map(|alert| Alert::of(alert, lang)).collect(),
             told: look.told(words, lang),
             messages: look.messages(lang),
-            dead: look.dead.iter().map(|letter| look.letter(letter, lang)).collect(),
+            dead: look.lists.dead.iter().map(|letter| look.letter(letter, lang)).collect(),
             sessions: look
+                .lists
                 .sessions
                 .iter()
                 .map(|s| Conversation { s, state: said::session_state(lang, s.state) })
@@ -202,12 +203,12 @@ impl<'l> Shown<'l> {
 impl Look {
     /// The name of a chat where it is known, else its id.
     fn chat(&self, lang: Lang, id: &str) -> String {
-        self.chats.get(id).map_or_else(|| id.to_owned(), |name| name_said(lang, name))
+        self.lists.chats.get(id).map_or_else(|| id.to_owned(), |name| name_said(lang, name))
     }
 
     /// What came in from people, or would be missed.
     fn messages(&self, lang: Lang) -> Vec<Message<'_>> {
-        let came = self.records.iter().filter(|record| record.direction == "in");
+        let came = self.lists.records.iter().filter(|record| record.direction == "in");
         came.take(MESSAGES_MAX)
             .map(|r| Message {
                 r,
@@ -312,7 +313,8 @@ fn queues(s: &Status, words: &Words) -> Vec<Queue> {
 
 /// All handlers that are configured, and those for which something waits all the same.
 fn lanes(look: &Look) -> Vec<Lane> {
-    let waiting: BTreeMap<&str, u64> = look.waiting.iter().map(|(h, n)| (h.as_str(), *n)).collect();
+    let waiting: BTreeMap<&str, u64> =
+        look.lists.waiting.iter().map(|(h, n)| (h.as_str(), *n)).collect();
     let handlers = &look.config.handlers;
     let configured = handlers.iter().map(|(name, handler)| Lane {
         handler: name.clone(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::look::Look;
 use super::words::Words;
 use crate::alert::Rule;
+use crate::clock::local_exact;
 use crate::say_in;
 use crate::words::Lang;
 
@@ -75,6 +76,9 @@ impl Look {
         let (late, dead) = (self.status.unanswered.len(), self.status.depths.dead);
         let either = |zh: &str, en: &str| lang.either(zh, en).to_owned();
         let mut cares = Vec::new();
+        if let Some(stale_ms) = self.stale_ms {
+            cares.push(stale(lang, stale_ms));
+        }
         match late {
             0 => {}
             1 => cares.push(either(
@@ -109,6 +113,22 @@ impl Look {
         }));
         cares
     }
+}
+
+/// What is shown of the store is not of now.
+fn stale(lang: Lang, stale_ms: i64) -> String {
+    if stale_ms == 0 {
+        let (zh, en) = (
+            "存储没有响应：还没有读到任何消息",
+            "the store does not answer: no message was read yet",
+        );
+        return lang.either(zh, en).to_owned();
+    }
+    let at = local_exact(stale_ms);
+    say_in!(lang,
+        zh: "存储没有响应：所显示的消息和数字截至 {at}",
+        en: "the store does not answer: messages and figures are those of {at}"
+    )
 }
 
 /// Alerts about what the verdict says already, or will say again by itself.

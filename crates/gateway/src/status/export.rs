@@ -71,6 +71,8 @@ impl Status {
         m.host_load.set(self.host.load[0]);
         m.host_memory_available_bytes.set(self.host.memory_available_bytes.cast_signed());
         m.store_writable.set(i64::from(self.store_writable));
+        let age_ms = self.figures_of_ms.map_or(0, |of| self.at_ms - of.max(self.started_ms));
+        m.figures_age_seconds.set(age_ms / 1000);
         m.worker_restarts.set(shared.restarts.load(Ordering::Relaxed).cast_signed());
     }
 }

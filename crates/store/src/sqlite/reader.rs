@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use larkline_failpoint::failpoint;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -97,6 +98,7 @@ impl Reader {
 
 /// Answers one query; hands the connection back unless it failed.
 fn answer(path: &Path, conn: Option<Connection>, query: Box<dyn Query>) -> Option<Connection> {
+    failpoint!("query_begins");
     let conn = match conn.map_or_else(|| open::reader(path), Ok) {
         Ok(conn) => conn,
         Err(error) => {

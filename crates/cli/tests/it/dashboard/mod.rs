@@ -1,6 +1,7 @@
 //! The dashboard from outside: what it shows, whom it lets in, and what does not move it.
 
 mod hostile;
+mod hung;
 mod login;
 mod month;
 mod page;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 /// A question that is asked again and again.
 #[derive(Debug)]
-pub(super) struct Question<T> {
+pub(crate) struct Question<T> {
     /// At most one.
     asked: JoinSet<T>,
     since: Option<Instant>,
@@ -18,7 +18,7 @@ pub(super) struct Question<T> {
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// The answer, of this question or of the one that was under way.
     Told(T),
     /// None yet, for so long.
@@ -32,9 +32,14 @@ impl<T> Default for Question<T> {
 }
 
 impl<T: Send + 'static> Question<T> {
+    /// Whether somebody asked before and has no answer.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// Asks, unless that is under way already, and waits for the answer so long. `put` starts what
     /// answers: a task, or a thread for what blocks.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         patience: Duration,
         put: impl FnOnce(&mut JoinSet<T>),
@@ -57,7 +62,7 @@ impl<T: Send + 'static> Question<T> {
 
 impl<T> Answer<T> {
     /// The answer, if there is one.
-    pub(super) fn told(self) -> Option<T> {
+    pub(crate) fn told(self) -> Option<T> {
         match self {
             Self::Told(told) => Some(told),
             Self::Silent(_) => None,
@@ -65,7 +70,7 @@ impl<T> Answer<T> {
     }
 
     /// For how long there was none.
-    pub(super) fn silence(&self) -> Duration {
+    pub(crate) fn silence(&self) -> Duration {
         match self {
             Self::Told(_) => Duration::ZERO,
             Self::Silent(silence) => *silence,
