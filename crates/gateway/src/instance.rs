@@ -95,12 +95,32 @@ pub(crate) fn no_state_directory(path: &Path) -> String {
     format!("无法使用状态目录 {}；请把 `store.path` 设为可写的目录", path.display())
 }
 
+/// Where the machine's services have their locks: the one place that such a service, whose temporary
+/// directory is its own, and its user's commands both see.
+const OF_SERVICES: &str = "/run/larkline";
+
+/// The lock directory of the services of a user; systemd makes it.
+pub fn service_lock_dir(uid: u32) -> PathBuf {
+    Path::new(OF_SERVICES).join(uid.to_string())
+}
+
 /// The default directory of lock files: per user, gone after a reboot.
 pub fn lock_dir(env: impl Fn(&str) -> Option<String>) -> PathBuf {
-    let uid = rustix::process::getuid().as_raw();
-    match env("LARKLINE_LOCK_DIR").or_else(|| env("XDG_RUNTIME_DIR").map(|d| d + "/larkline")) {
-        Some(dir) if !dir.is_empty() => dir.into(),
-        _ => std::env::temp_dir().join(format!("larkline-{uid}")),
+    lock_dir_beside(&service_lock_dir(rustix::process::geteuid().as_raw()), env)
+}
+
+fn lock_dir_beside(services: &Path, env: impl Fn(&str) -> Option<String>) -> PathBuf {
+    let set = |name| env(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    if let Some(dir) = set("LARKLINE_LOCK_DIR") {
+        return dir;
+    }
+    let uid = rustix::process::geteuid().as_raw();
+    if std::fs::metadata(services).is_ok_and(|found| found.is_dir() && found.uid() == uid) {
+        return services.to_owned();
+    }
+    match set("XDG_RUNTIME_DIR") {
+        Some(dir) => dir.join("larkline"),
+        None => std::env::temp_dir().join(format!("larkline-{uid}")),
     }
 }
 
@@ -260,6 +280,22 @@ mod tests {
         assert_eq!((seen[1].what.text(Lang::En), &seen[1].holder), ("app cli_1", &me));
         drop(lock);
         assert_eq!(claimed(claims).unwrap(), []);
+    }
+
+    #[test]
+    fn locks_are_where_a_service_of_this_user_has_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let services = dir.path().join("1000");
+        let found = |named: Option<&str>| {
+            lock_dir_beside(&services, |name| match name {
+                "LARKLINE_LOCK_DIR" => named.map(str::to_owned),
+                _ => Some("/run/user/1000".to_owned()),
+            })
+        };
+        assert_eq!(found(None), Path::new("/run/user/1000/larkline"), "no service has run");
+        std::fs::create_dir(&services).unwrap();
+        assert_eq!(found(None), services);
+        assert_eq!(found(Some("/named")), Path::new("/named"));
     }
 
     #[test]

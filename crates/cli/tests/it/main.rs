@@ -49,6 +49,7 @@ mod scripted_agent;
 mod scripts;
 mod service;
 mod service_manager;
+mod service_state;
 mod sessions;
 mod signs;
 mod start;

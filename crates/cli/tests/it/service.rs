@@ -78,8 +78,9 @@ async fn install_writes_a_unit_that_restarts_bounds_memory_waits_and_is_enabled(
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "WantedBy=multi-user.target",
-        "RuntimeDirectory=larkline",
-        "Environment=\"LARKLINE_LOCK_DIR=/run/larkline\"",
+        "RuntimeDirectory=larkline/0",
+        "RuntimeDirectoryPreserve=yes",
+        "Environment=\"LARKLINE_LOCK_DIR=/run/larkline/0\"",
     ] {
         assert!(has(&unit, line), "{line} is missing in\n{unit}");
     }

@@ -34,6 +34,11 @@ impl Account {
         find(&owner.unwrap_or(0).to_string()).await
     }
 
+    /// Whether it is whoever installs.
+    pub(super) fn is_own(&self) -> bool {
+        self.uid == rustix::process::geteuid().as_raw()
+    }
+
     pub(super) fn is_root(&self) -> bool {
         self.uid == 0
     }

@@ -8,6 +8,7 @@ mod accounts;
 mod launchd;
 mod place;
 mod plan;
+mod state;
 mod systemd;
 pub(crate) mod tools;
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use larkline_gateway::config::{Config, Handler, Sources};
-use larkline_gateway::drain;
+use larkline_gateway::{drain, instance};
 
 use super::accounts::Account;
 use super::place::{Kind, Place};
+use super::state;
 use crate::args::InstallArgs;
 use crate::commands::config;
 use crate::exit::Yours;
@@ -37,6 +38,8 @@ const CARRIED: [&str; 13] = [
     "all_proxy",
     "no_proxy",
 ];
+/// The variable that says where the locks of apps are.
+const LOCKS: &str = "LARKLINE_LOCK_DIR";
 /// What `ProtectHome=` hides,
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 /// and what a service with `PrivateTmp=` has for itself.
@@ -88,7 +91,8 @@ impl Plan {
         };
         let (env, mut notes) = environment(&account, place, &sources.env);
         let cwd = sources.cwd.clone();
-        let config = as_the_service(sources, env.clone())?;
+        let config = as_the_service(&sources, env.clone())?;
+        state::check(&sources, &config, &account, place)?;
         let at = config.file.as_deref().and_then(Path::parent).unwrap_or(&cwd).to_owned();
         readable(&account, config.file.as_deref(), &at)?;
         let binary = std::env::current_exe().context("cannot find this binary")?;
@@ -160,12 +164,11 @@ fn environment(
     place: &Place,
     shell: &BTreeMap<String, String>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
-    let mut env = BTreeMap::from([("HOME".to_owned(), account.home.display().to_string())]);
-    if place.kind == Kind::Systemd && place.system {
-        env.insert("LARKLINE_LOCK_DIR".to_owned(), format!("/run/{}", place.name));
-    }
+    let mut env = BTreeMap::new();
     let mut notes = Vec::new();
-    for name in CARRIED {
+    // Commands of the same user find state and locks where the service has them.
+    let own = state::OF_A_USER.into_iter().chain([LOCKS]).filter(|_| account.is_own());
+    for name in CARRIED.into_iter().chain(own) {
         let Some(value) = shell.get(name).filter(|value| !value.is_empty()) else { continue };
         // A unit can be read by everybody.
         if name.to_ascii_lowercase().ends_with("_proxy") && value.contains('@') {
@@ -177,19 +180,24 @@ fn environment(
         }
         env.insert(name.to_owned(), value.clone());
     }
+    env.insert("HOME".to_owned(), account.home.display().to_string());
+    if place.kind == Kind::Systemd && place.system {
+        // The temporary directory, where they are by default, is the service's own.
+        let locks = instance::service_lock_dir(account.uid);
+        env.insert(LOCKS.to_owned(), locks.display().to_string());
+    }
     (env, notes)
 }
 
 /// The configuration as the service will find it.
-fn as_the_service(sources: Sources, env: BTreeMap<String, String>) -> Result<Config> {
-    let shell = sources.clone();
-    match Config::load(&Sources { env, ..sources }) {
+fn as_the_service(shell: &Sources, env: BTreeMap<String, String>) -> Result<Config> {
+    match Config::load(&Sources { env, ..shell.clone() }) {
         Ok(config) => {
             lang::refine(&config);
             Ok(config)
         }
         Err(errors) => {
-            if Config::load(&shell).is_ok() {
+            if Config::load(shell).is_ok() {
                 output::note(either(
                     "在这个 shell 中配置有效，但服务没有它的环境变量；请把它们写进配置旁的 .env（chmod 600），或写成 { file = \"…\" }",
                     "in this shell the configuration is fine, but a service has none of its variables; put them into .env beside the configuration (chmod 600), or write { file = \"…\" }",

@@ -6,6 +6,7 @@ use larkline_gateway::config::credential_name;
 
 use super::place::{LOG, MARK, SOCKET};
 use super::plan::Plan;
+use super::state;
 
 /// Starts in five minutes after which systemd gives up; `alerts.boots` speaks before that.
 const STARTS: u32 = 10;
@@ -70,10 +71,14 @@ fn service(plan: &Plan) -> String {
         cwd = setting(&plan.cwd.display().to_string()),
     );
     if plan.system {
-        text += &format!("User={}\nRuntimeDirectory={}\n", plan.account.name, plan.name);
-        if let Ok(below) = plan.state.strip_prefix("/var/lib")
-            && below.components().count() > 0
-        {
+        let account = &plan.account;
+        text += &format!(
+            "User={}\n\
+             # For the locks of apps, which commands of this user use as well: it stays over a restart.\n\
+             RuntimeDirectory=larkline/{}\nRuntimeDirectoryPreserve=yes\n",
+            account.name, account.uid
+        );
+        if let Some(below) = state::by_systemd(&plan.state) {
             let below = setting(&below.display().to_string());
             text += &format!("StateDirectory={below}\nStateDirectoryMode=0700\n");
         }
