@@ -1,5 +1,7 @@
 //! `[app.<name>]`: one app of the platform.
 
+use std::collections::BTreeMap;
+
 use larkline_client::Secret;
 use larkline_proto::id::{AppId, OpenId};
 use serde_json::{Value as Json, json};
@@ -94,8 +96,12 @@ impl Field for Domain {
     }
 }
 
-/// Reads one app; `None` after problems were noted.
-pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
+/// Reads one app; `None` after problems were noted. `ids` are those of the apps before it.
+pub(super) fn read(
+    name: String,
+    mut section: Section<'_>,
+    ids: &mut BTreeMap<AppId, String>,
+) -> Option<App> {
     // The two variables fill this app and no other.
     let hint = |main, other| if name == MAIN_APP { main } else { other };
     let app_id = section
@@ -136,7 +142,29 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<App> {
         .within(QUOTA, 0..=1_000_000_000);
     let quota = Some(quota).filter(|quota| *quota > 0);
     check_transport(&mut section, transport);
+    check_id(&section, &name, app_id.as_ref(), ids);
     Some(App { name, app_id: app_id?, app_secret: app_secret?, domain, transport, owners, quota })
+}
+
+/// Two links of one app would take each other's events, and the lock of the app refuses the second one.
+fn check_id(
+    section: &Section<'_>,
+    name: &str,
+    app_id: Option<&AppId>,
+    ids: &mut BTreeMap<AppId, String>,
+) {
+    let Some(app_id) = app_id else { return };
+    let first = ids.entry(app_id.clone()).or_insert_with(|| name.to_owned());
+    if first != name {
+        section.refuse(
+            "app_id",
+            both!(zh: "`app.{first}` 已经是这个应用", en: "`app.{first}` has this id already"),
+            Both::of(
+                "每个应用只写一个 [app.<名称>]：改正 app_id，或删除这一节（其路由改用前一个名称）",
+                "an app is one section: correct the app_id, or remove this section and name the other one in its routes",
+            ),
+        );
+    }
 }
 
 /// The two keys of webhooks are needed there, and useless leftovers on a long connection.

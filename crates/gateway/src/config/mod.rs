@@ -261,8 +261,9 @@ fn fill_main_app(tree: &mut Node, surroundings: &Surroundings) {
 fn decode(decoder: &Decoder, mut root: Section<'_>, file: Option<PathBuf>) -> Config {
     let named_apps = root.named("app");
     let app_names: Vec<String> = named_apps.iter().map(|(name, _)| name.clone()).collect();
-    let apps: Vec<App> =
-        named_apps.into_iter().filter_map(|(name, section)| app::read(name, section)).collect();
+    let mut ids = BTreeMap::new();
+    let read = |(name, section)| app::read(name, section, &mut ids);
+    let apps: Vec<App> = named_apps.into_iter().filter_map(read).collect();
     if app_names.is_empty() {
         let hint = Both::of(
             "运行 `larkline init`，在 larkline.toml 中加入带 app_id 和 app_secret 的 [app.main]，\

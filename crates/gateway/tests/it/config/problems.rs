@@ -302,3 +302,18 @@ fn an_unknown_agent_makes_no_other_key_unknown() {
     assert!(problems.contains("handler.claude.agent: unknown value `cloud`"), "{problems}");
     assert!(problems.contains("handler.claude.busy: unknown value `mergee`"), "{problems}");
 }
+
+#[test]
+fn apps_with_one_id_are_named_with_the_line() {
+    let twins = "[app.two]\napp_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = { env = \"SECRET\" }\n";
+    let problems = Case::with_app(twins).problems();
+    let told = "error: app.two.app_id: `app.main` has this id already\n --> larkline.toml:6:10\n";
+    assert!(problems.contains(told) && problems.contains("= help: "), "{problems}");
+    // The variable may make the second one.
+    let by_variable = "[app.main]\napp_secret = { env = \"SECRET\" }\n[app.two]\n\
+        app_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = { env = \"SECRET\" }\n";
+    let titles = Case::new(by_variable).env("FEISHU_APP_ID", "cli_a1b2c3d4e5f60718").titles();
+    assert!(titles.contains("app.two.app_id: `app.main` has this id already"), "{titles}");
+    let other = twins.replace("0718", "0719");
+    Case::with_app(&other).config();
+}
