@@ -42,10 +42,10 @@ pub struct InstanceLock {
 #[non_exhaustive]
 pub enum LockError {
     /// Another instance runs.
-    #[error("{} is in use by process {} on this host; stop it, or start with --takeover", what.en, holder.pid)]
+    #[error("{} is in use by process {} on this host; {}", what.said(Lang::En), holder.pid, what.way_out().en)]
     Held {
-        /// An app, or the state directory.
-        what: Both,
+        /// What both claim.
+        what: Claim,
         /// By whom.
         holder: Holder,
     },
@@ -75,10 +75,10 @@ impl LockError {
     pub fn said(&self, lang: Lang) -> String {
         match (lang, self) {
             (Lang::En, error) => error.to_string(),
-            (Lang::Zh, Self::Held { what, holder }) => format!(
-                "{} 正被本机的进程 {} 使用；请停止它，或用 --takeover 启动",
-                what.zh, holder.pid
-            ),
+            (Lang::Zh, Self::Held { what, holder }) => {
+                let (claim, pid, way_out) = (what.said(lang), holder.pid, what.way_out().zh);
+                format!("{claim} 正被本机的进程 {pid} 使用；{way_out}")
+            }
             (Lang::Zh, Self::ForeignDirectory(path)) => {
                 format!("{} 属于其他用户；请把 LARKLINE_LOCK_DIR 设为自己的目录", path.display())
             }
@@ -155,29 +155,59 @@ impl InstanceLock {
 }
 
 impl Claims<'_> {
-    /// The lock file of each claim, and what the claim is.
-    fn files(&self) -> Vec<(PathBuf, Both)> {
-        let state = both!(
-            zh: "状态目录 {path}", en: "the state directory {path}", path = self.state.display()
-        );
+    /// The lock file of each claim.
+    fn files(&self) -> Vec<(PathBuf, Claim)> {
         let of_app = |app_id: &AppId| {
             let safe = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
             let name: String = app_id.as_str().chars().filter(safe).collect();
-            (
-                self.locks.join(format!("{name}.lock")),
-                both!(zh: "应用 {app_id}", en: "app {app_id}"),
-            )
+            (self.locks.join(format!("{name}.lock")), Claim::App(app_id.clone()))
         };
-        let own = (self.state.join("larkline.lock"), state);
+        let own = (self.state.join("larkline.lock"), Claim::State(self.state.to_owned()));
         std::iter::once(own).chain(self.apps.iter().map(of_app)).collect()
+    }
+}
+
+/// What one process may have at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The state directory.
+    State(PathBuf),
+    /// An app.
+    App(AppId),
+}
+
+impl Claim {
+    /// Its name in a sentence.
+    pub fn said(&self, lang: Lang) -> String {
+        let text = match self {
+            Self::State(path) => {
+                both!(zh: "状态目录 {path}", en: "the state directory {path}", path = path.display())
+            }
+            Self::App(app_id) => both!(zh: "应用 {app_id}", en: "app {app_id}"),
+        };
+        text.text(lang).to_owned()
+    }
+
+    /// What to do when another process has it. Of a directory that is another bot's by accident (it is the
+    /// default of both), a takeover would be the wrong end.
+    fn way_out(&self) -> Both {
+        match self {
+            Self::State(_) => Both::of(
+                "请停止它，或用 --takeover 启动；若那是另一个机器人，则为这份配置单独设置 `store.path`",
+                "stop it, or start with --takeover, or, if that is another bot, give this configuration a `store.path` of its own",
+            ),
+            Self::App(_) => {
+                Both::of("请停止它，或用 --takeover 启动", "stop it, or start with --takeover")
+            }
+        }
     }
 }
 
 /// A claim that some process has now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// An app, or the state directory.
-    pub what: Both,
+    /// What it has.
+    pub what: Claim,
     /// By whom, as far as it is known.
     pub holder: Holder,
 }
@@ -232,7 +262,7 @@ fn make_dir(dir: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-fn lock(path: PathBuf, what: Both, me: &Holder) -> Result<File, LockError> {
+fn lock(path: PathBuf, what: Claim, me: &Holder) -> Result<File, LockError> {
     let mut options = File::options();
     let options = options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(&path).map_err(io(&path))?;
@@ -277,7 +307,7 @@ mod tests {
         let lock = InstanceLock::acquire(claims, &me).unwrap();
         let seen = claimed(claims).unwrap();
         assert_eq!(seen.len(), 2);
-        assert_eq!((seen[1].what.text(Lang::En), &seen[1].holder), ("app cli_1", &me));
+        assert_eq!((seen[1].what.said(Lang::En).as_str(), &seen[1].holder), ("app cli_1", &me));
         drop(lock);
         assert_eq!(claimed(claims).unwrap(), []);
     }

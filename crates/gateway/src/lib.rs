@@ -13,6 +13,7 @@ pub mod cards;
 pub mod causes;
 pub mod chat_watch;
 pub mod clock;
+pub mod closed;
 pub mod commands;
 pub mod config;
 pub mod connect;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use http::Method;
 use larkline_gateway::admin::TestRequest;
-use larkline_gateway::admin::client::{Payload, Peer};
+use larkline_gateway::admin::client::Payload;
 use larkline_gateway::alert::words::severity;
 use larkline_gateway::alert::{AlertsView, DestinationView, FiringAlert, HeartbeatView, Tried};
 use larkline_gateway::both::told;
@@ -29,16 +29,16 @@ pub(crate) async fn run(
     format: Format,
     action: Option<AlertsAction>,
 ) -> Result<ExitStatus> {
-    let config = ask::load(file)?;
+    let gateway = Gateway::of(&ask::load(file)?);
     let Some(AlertsAction::Test { destination }) = action else {
-        let mut view: AlertsView = Gateway::of(&config).call(Method::GET, "/v1/alerts").await?;
+        let mut view: AlertsView = gateway.call(Method::GET, "/v1/alerts").await?;
         if format == Format::Json {
             view.in_english();
         }
         output::show(format, &view, human)?;
         return Ok(ExitStatus::Ok);
     };
-    let peer = Peer::operator(&config.server.socket).patient(TEST_PATIENCE);
+    let peer = gateway.peer().patient(TEST_PATIENCE);
     let request = Payload::json(&TestRequest { destination })?;
     let mut tried: Vec<Tried> = peer.call(Method::POST, "/v1/alerts/test", request).await?;
     if format == Format::Json {

@@ -1,12 +1,14 @@
 //! Where answers come from: the running gateway by its socket, or the store it left behind.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::Method;
-use larkline_gateway::admin::client::{self, ClientError, Payload, Peer};
+use larkline_gateway::admin::client::{ClientError, Payload, Peer};
+use larkline_gateway::closed::Closed;
 use larkline_gateway::config::Config;
 use larkline_store::SqliteStore;
 use larkline_store::Store;
@@ -29,18 +31,23 @@ pub(crate) fn load(file: Option<PathBuf>) -> Result<Config> {
 
 /// A running gateway.
 pub(crate) struct Gateway {
-    socket: PathBuf,
+    peer: Peer,
 }
 
 impl Gateway {
-    /// The gateway of this configuration.
+    /// The gateway of this configuration, and of no other.
     pub(crate) fn of(config: &Config) -> Self {
-        Self { socket: config.server.socket.clone() }
+        Self { peer: Peer::of(config) }
     }
 
     /// The gateway that listens there.
-    pub(crate) fn at(socket: PathBuf) -> Self {
-        Self { socket }
+    pub(crate) fn at(socket: &Path) -> Self {
+        Self { peer: Peer::operator(socket) }
+    }
+
+    /// The same for calls of another kind.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Asks with a query.
@@ -60,7 +67,7 @@ impl Gateway {
     /// # Errors
     /// [`ClientError`] when nothing listens or it refuses.
     pub(crate) async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: Bytes) -> Result<T> {
-        let peer = Peer::operator(&self.socket).patient(super::task::UPLOAD);
+        let peer = self.peer.patient(super::task::UPLOAD);
         Ok(peer.call(Method::POST, path, Payload::Bytes(bytes)).await?)
     }
 
@@ -69,7 +76,7 @@ impl Gateway {
     /// # Errors
     /// [`ClientError`] when nothing listens or it refuses.
     pub(crate) async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
-        Ok(client::call(&self.socket, method, path, None::<&()>).await?)
+        Ok(self.peer.call(method, path, Payload::None).await?)
     }
 
     /// Asks with a body.
@@ -81,7 +88,7 @@ impl Gateway {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T> {
-        Ok(client::call(&self.socket, Method::POST, path, Some(body)).await?)
+        Ok(self.peer.call(Method::POST, path, Payload::json(body)?).await?)
     }
 }
 
@@ -131,7 +138,11 @@ impl Source {
             Ok(_) => Ok(Self::Gateway(gateway)),
             Err(error) if matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. })) => {
                 let path = config.store.database();
-                if !path.exists() {
+                let there = path.try_exists();
+                if there.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+                    return Err(ClientError::Closed(Closed::on_the_way_to(&path)).into());
+                }
+                if !there.unwrap_or(false) {
                     let text = say!(
                         zh: "没有网关在运行，{path} 处也没有存储；请用 `larkline run` 启动",
                         en: "no gateway runs and there is no store at {path}; start one with `larkline run`",

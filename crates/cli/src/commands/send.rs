@@ -128,7 +128,7 @@ fn text(given: Option<String>, has_file: bool) -> Result<Option<String>> {
 /// `larkline reload`
 pub(crate) async fn reload(file: Option<PathBuf>, socket: Option<PathBuf>) -> Result<ExitStatus> {
     let gateway = match socket {
-        Some(socket) => Gateway::at(socket),
+        Some(socket) => Gateway::at(&socket),
         None => Gateway::of(&ask::load(file)?),
     };
     let answer: Value = gateway.call(Method::POST, "/v1/reload").await?;

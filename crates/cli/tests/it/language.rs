@@ -367,7 +367,11 @@ async fn a_second_instance_and_what_the_gateway_refuses_are_told_in_chinese() {
     let told = in_chinese(&rig, &["run"]).await;
     let (log, error): (Vec<&str>, Vec<&str>) = told.lines().partition(|l| !l.starts_with("错误："));
     assert!(error.len() == 1 && error[0].contains(" 正被本机的进程 "), "{told}");
-    assert!(error[0].ends_with("请停止它，或用 --takeover 启动"), "{told}");
+    assert!(
+        error[0].contains("；请停止它，或用 --takeover 启动；")
+            && error[0].contains("`store.path`"),
+        "{told}"
+    );
     assert!(log.iter().all(|line| !is_chinese(line)), "{told}");
     assert!(log.iter().any(|line| line.contains("is in use by process")), "{told}");
     for (args, wanted) in [

@@ -61,4 +61,5 @@ mod verdicts;
 mod waiting;
 mod watch;
 mod ways;
+mod whose;
 mod wrong_usage;

@@ -104,6 +104,10 @@ async fn what_root_asks_is_answered_by_the_service_of_another_account() {
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains(&format!("process {pid}")), "{}", text(&second.stderr));
     service.kill().await.unwrap();
+    // What root started there would be closed to the service afterwards.
+    let without = text(&rig.cli(&["status"]).await.stderr);
+    let hint = format!("whose directory is {ACCOUNT}'s; start its service");
+    assert!(without.contains(&hint), "{without}");
 }
 
 #[tokio::test]

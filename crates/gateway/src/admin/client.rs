@@ -1,9 +1,13 @@
 //! The other end of the socket, for the command line.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::whose;
 use crate::both::{Both, both};
+use crate::closed::{self, Closed};
+use crate::config::Config;
 use crate::words::Lang;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -26,11 +30,19 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[non_exhaustive]
 pub enum ClientError {
     /// Nothing listens: the gateway does not run, or uses another state directory.
-    #[error("no gateway listens on {path}; start one with `larkline run`")]
+    #[error("{}", nobody(path, owner.as_deref()).en)]
     NotRunning {
         /// The socket.
-        path: String,
+        path: PathBuf,
+        /// Whose directory it would be in, when not ours.
+        owner: Option<String>,
     },
+    /// The socket may not be reached, so nothing is known of a gateway.
+    #[error("{}", .0.told().en)]
+    Closed(Closed),
+    /// It is the gateway of another configuration.
+    #[error("{}", .0.en)]
+    Anothers(Both),
     /// It answered with a refusal.
     #[error("{}", message.en)]
     Refused {
@@ -47,14 +59,53 @@ pub enum ClientError {
 impl ClientError {
     /// The same in a language.
     pub fn said(&self, lang: Lang) -> String {
-        match (lang, self) {
-            (_, Self::Refused { message, .. }) => message.text(lang).to_owned(),
-            (Lang::En, error) => error.to_string(),
-            (Lang::Zh, Self::NotRunning { path }) => {
-                format!("没有网关在 {path} 监听；请用 `larkline run` 启动")
+        let text = match self {
+            Self::NotRunning { path, owner } => nobody(path, owner.as_deref()),
+            Self::Closed(closed) => closed.told(),
+            Self::Anothers(message) | Self::Refused { message, .. } => message.clone(),
+            Self::Broken(why) => {
+                both!(zh: "网关没有应答：{why}", en: "the gateway did not answer: {why}")
             }
-            (Lang::Zh, Self::Broken(why)) => format!("网关没有应答：{why}"),
+        };
+        text.text(lang).to_owned()
+    }
+
+    /// Whether what is there is another user's or another bot's: no matter of starting or of waiting.
+    pub fn is_somebody_elses(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::Anothers(_))
+    }
+
+    fn of_connect(socket: &Path, error: &io::Error) -> Self {
+        let kind = error.kind();
+        if kind == ErrorKind::PermissionDenied {
+            return Self::Closed(Closed::on_the_way_to(socket));
         }
+        let nobody = matches!(
+            kind,
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused
+        );
+        match nobody {
+            true => Self::NotRunning {
+                path: socket.to_owned(),
+                owner: closed::owner_beside_root(socket),
+            },
+            false => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+/// What root starts in another user's directory is root's afterwards, and closed to that user.
+fn nobody(path: &Path, owner: Option<&str>) -> Both {
+    let path = path.display();
+    match owner {
+        None => both!(
+            zh: "没有网关在 {path} 监听；请用 `larkline run` 启动",
+            en: "no gateway listens on {path}; start one with `larkline run`"
+        ),
+        Some(owner) => both!(
+            zh: "没有网关在 {path} 监听，该目录属于用户 {owner}；请启动它的服务，或以该用户运行 `larkline run`",
+            en: "no gateway listens on {path}, whose directory is {owner}'s; start its service, or `larkline run` as that user"
+        ),
     }
 }
 
@@ -63,6 +114,7 @@ impl ClientError {
 pub struct Peer {
     socket: PathBuf,
     token: Option<Secret>,
+    apps: Option<String>,
     patience: Duration,
 }
 
@@ -114,9 +166,15 @@ impl Payload {
 }
 
 impl Peer {
-    /// The operator's socket.
+    /// The operator's socket of a configuration; a gateway of another one refuses.
+    pub fn of(config: &Config) -> Self {
+        let apps = whose::header(config.apps.iter().map(|app| &app.app_id));
+        Self { apps, ..Self::operator(&config.server.socket) }
+    }
+
+    /// The operator's socket, whoever has it.
     pub fn operator(socket: &Path) -> Self {
-        Self { socket: socket.to_owned(), token: None, patience: CALL_TIMEOUT }
+        Self { socket: socket.to_owned(), token: None, apps: None, patience: CALL_TIMEOUT }
     }
 
     /// The socket for tasks, with the token of one.
@@ -173,7 +231,7 @@ impl Peer {
         let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
         let stream = UnixStream::connect(&self.socket)
             .await
-            .map_err(|_| ClientError::NotRunning { path: self.socket.display().to_string() })?;
+            .map_err(|error| ClientError::of_connect(&self.socket, &error))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| broken(&e))?;
@@ -185,6 +243,9 @@ impl Peer {
             .header("content-type", kind);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.expose()));
+        }
+        if let Some(apps) = &self.apps {
+            request = request.header(whose::APPS, apps);
         }
         let request = request.body(Full::new(bytes)).map_err(|e| broken(&e))?;
         // Owns the sender: when it is done the connection has nothing left to do and ends.
@@ -204,7 +265,10 @@ impl Peer {
         let message = refusal(&bytes).unwrap_or_else(
             || both!(zh: "网关的应答是 {status}", en: "the gateway answered {status}"),
         );
-        Err(ClientError::Refused { status, message })
+        Err(match status {
+            whose::ANOTHERS => ClientError::Anothers(message),
+            _ => ClientError::Refused { status, message },
+        })
     }
 }
 

@@ -22,8 +22,8 @@
 //!
 //! Running tasks have a socket of their own, [`crate::task_api`].
 //!
-//! The socket is mode 0600: whoever may open it is the operator. Bodies are bounded, unknown
-//! fields refused. Over TCP, `[server] token` guards everything but liveness and replies.
+//! The socket is mode 0600: whoever may open it is the operator; whether of this bot, `whose` looks.
+//! Bodies are bounded, unknown fields refused. Over TCP, `[server] token` guards everything but liveness and replies.
 
 mod alerts;
 pub mod client;
@@ -34,6 +34,7 @@ mod replies;
 mod send;
 mod server;
 mod sessions;
+mod whose;
 
 pub use alerts::TestRequest;
 pub(crate) use lists::parse_item;

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{alerts, jobs, lists, probe, replies, send, sessions};
+use super::{alerts, jobs, lists, probe, replies, send, sessions, whose};
 use crate::alert::Post;
 use crate::both::{Both, both};
 use crate::dashboard;
@@ -171,7 +171,8 @@ pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
 
 /// Serves the operator's API until cancelled.
 pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: CancellationToken) {
-    let app = operator().layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
+    let own = middleware::from_fn_with_state(admin.clone(), whose::own);
+    let app = operator().layer(own).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
     let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!("the admin socket failed: {error}");

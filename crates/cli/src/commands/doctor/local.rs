@@ -3,24 +3,23 @@
 //! Everything is read from the system itself; no other program is asked, and nothing is left
 //! behind.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use http::Method;
-use larkline_gateway::admin::client::ClientError;
+use larkline_gateway::closed::Closed;
 use larkline_gateway::config::{Config, ConfigErrors, Problem};
 use larkline_gateway::handler::children;
-use larkline_gateway::instance::{self, Claimed, Claims};
 use larkline_gateway::status::Status;
 use larkline_gateway::unanswered::UnansweredMessage;
 use rustix::process::{Resource, getrlimit};
 
+use super::instance;
 use super::report::{Check, Report};
-use crate::commands::ask::{self, Gateway};
+use crate::commands::ask;
 use crate::exit::Class;
 use crate::lang::{either, lang};
-use crate::output::{self, age};
+use crate::output;
 
 /// Below this a store cannot work for long: its log alone grows to some megabytes.
 const SPACE_MIN: u64 = 16 << 20;
@@ -111,7 +110,7 @@ fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
 pub(super) async fn machine(report: &mut Report, config: &Config) -> Option<Status> {
     report.add(state_directory(&config.store.path));
     report.add(disk(&config.store.path));
-    let live = running(report, config).await;
+    let live = instance::running(report, config).await;
     report.add(leftovers(&config.store.path));
     report.add(descriptors(live.as_ref()));
     if let Some(status) = &live {
@@ -129,6 +128,11 @@ fn state_directory(dir: &Path) -> Check {
     );
     let at = existing(dir);
     if let Err(error) = trial_write(at) {
+        let closed = Closed::on_the_way_to(dir);
+        let there = !matches!(dir.try_exists(), Ok(false));
+        if error.kind() == ErrorKind::PermissionDenied && there && closed.is_anothers() {
+            return Check::fail_as(NAME, Class::LocalFault, closed.told().text(lang()));
+        }
         let at = at.display();
         let what = say!(zh: "无法写入 {at}：{error}", en: "cannot write into {at}: {error}");
         return Check::fail(NAME, Class::LocalFault, what).next(next);
@@ -202,76 +206,6 @@ fn disk(dir: &Path) -> Check {
         return Check::fail(NAME, Class::LocalFault, what).next(next);
     }
     if free < SPACE_LOW { Check::warn(NAME, found).next(next) } else { Check::pass(NAME, found) }
-}
-
-/// Whether a gateway runs: this configuration's own, or another with a claim of ours.
-async fn running(report: &mut Report, config: &Config) -> Option<Status> {
-    const NAME: &str = "instance";
-    let gateway = Gateway::of(config);
-    let asked = gateway.call::<Status>(Method::GET, "/v1/status").await;
-    let error = match asked {
-        Ok(status) => {
-            let since = age(status.started_ms, status.at_ms);
-            report.add(Check::pass(
-                NAME,
-                say!(
-                    zh: "pid {pid} 已运行 {since}，版本 {version}",
-                    en: "pid {pid} runs since {since}, version {version}",
-                    pid = status.pid, version = status.version
-                ),
-            ));
-            return Some(status);
-        }
-        Err(error) => error,
-    };
-    let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
-    let locks = instance::lock_dir(|name| std::env::var(name).ok());
-    let claims = Claims { state: &config.store.path, locks: &locks, apps: &apps };
-    let silent = !matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. }));
-    report.add(match instance::claimed(claims) {
-        Ok(claimed) => claimed.first().map_or_else(
-            || {
-                let what = "no gateway runs with this configuration";
-                Check::pass(NAME, either("没有使用此配置的网关在运行", what))
-            },
-            |claimed| held(claimed, &config.server.socket, silent, &output::said(error.as_ref())),
-        ),
-        Err(error) => Check::skip(
-            NAME,
-            say!(zh: "无法读取 /proc/locks：{error}", en: "/proc/locks cannot be read: {error}"),
-        ),
-    });
-    None
-}
-
-fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
-    const NAME: &str = "instance";
-    let Claimed { what, holder } = claimed;
-    let (what, pid) = (what.text(lang()), holder.pid);
-    if holder.socket == socket {
-        let why = if silent {
-            error
-        } else {
-            either("它的套接字不存在", "its socket is not there")
-        };
-        let what = say!(
-            zh: "进程 {pid} 占有 {what} 而不应答：{why}",
-            en: "process {pid} holds {what} and does not answer: {why}"
-        );
-        return Check::fail(NAME, Class::LocalFault, what).next(either(
-            "请查看它的日志；若已卡死可 `kill -9`，它的数据都在磁盘上",
-            "look into its log; `kill -9` it if it hangs, what it had is on disk",
-        ));
-    }
-    let what = say!(
-        zh: "进程 {pid} 占有 {what}，在 {socket} 应答",
-        en: "process {pid} holds {what}, and answers at {socket}",
-        socket = holder.socket.display()
-    );
-    Check::fail(NAME, Class::OtherInstance, what).next(either(
-        "请停止它，或用它的配置运行此命令",
-        "stop it, or run this command with its configuration",
-    ))
 }
 
 pub(super) fn leftovers(state: &Path) -> Check {

@@ -10,6 +10,7 @@
 mod bundle;
 mod console;
 mod fix;
+mod instance;
 mod link;
 mod local;
 mod network;
@@ -100,7 +101,8 @@ async fn look(report: &mut Report, file: Option<PathBuf>, args: &DoctorArgs) -> 
     ));
     for app in &config.apps {
         let patient = Patient::new(&config, app, dialer.clone(), args.timeout);
-        let running = live.as_ref().and_then(|s| s.apps.iter().find(|a| a.name == app.name));
+        let running =
+            live.as_ref().and_then(|s| s.apps.iter().find(|a| a.app_id == app.app_id.as_str()));
         let found = examine(report, &patient, live.as_ref(), running, args.no_link).await;
         // What a broken configuration needs is not known.
         gaps.extend(found.filter(|_| whole).and_then(|findings| Gap::of(&patient, findings)));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::Config;
 use larkline_gateway::status::Status;
 use larkline_store::SCHEMA;
@@ -31,6 +32,9 @@ pub(super) async fn check(report: &mut Report, config: &Config, patience: Durati
         Ok(status) => status,
         Err(error) => {
             let what = output::said(error.as_ref());
+            if is_somebody_elses(&error) {
+                return report.add(Check::fail_as("instance", Class::LocalFault, &what));
+            }
             let check = Check::fail("instance", Class::LocalFault, what);
             report.add(check.next(either(
                 "请启动网关；若它拒绝启动，`larkline service logs` 显示原因",
@@ -57,11 +61,16 @@ async fn settled(gateway: &Gateway, patience: Duration) -> anyhow::Result<Status
     loop {
         let answer = gateway.call::<Status>(Method::GET, "/v1/status").await;
         let verified = |status: &Status| status.apps.iter().all(|app| app.link.verified);
-        if Instant::now() >= deadline || answer.as_ref().is_ok_and(verified) {
+        let settled = answer.as_ref().map_or_else(is_somebody_elses, verified);
+        if settled || Instant::now() >= deadline {
             return answer;
         }
         sleep(LOOK_EVERY).await;
     }
+}
+
+fn is_somebody_elses(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(ClientError::is_somebody_elses)
 }
 
 fn version(status: &Status) -> Check {

@@ -224,6 +224,32 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         codes: &[],
+        texts: &["a gateway of another configuration"],
+        zh: Words {
+            meaning: "在这个套接字上应答的是另一个机器人的网关：两份配置用了同一个状态目录",
+            remedy: "为这份配置单独设置 `store.path`；若只是改了 app_id，则停止那个进程后重新启动",
+        },
+        en: Words {
+            meaning: "another bot's gateway answers at this socket: two configurations have one state directory",
+            remedy: "give this configuration a `store.path` of its own; if only its app_id was changed, stop that process and start it again",
+        },
+        page: "process.md",
+    },
+    Entry {
+        codes: &[],
+        texts: &["is closed to this user"],
+        zh: Words {
+            meaning: "目录属于另一个用户，因此不知道其中是否有网关在运行",
+            remedy: "以该用户或 root 运行此命令",
+        },
+        en: Words {
+            meaning: "the directory is another user's, so whether a gateway runs there is not known",
+            remedy: "run the command as that user, or as root",
+        },
+        page: "process.md",
+    },
+    Entry {
+        codes: &[],
         texts: &["the gateway did not answer"],
         zh: Words {
             meaning: "网关的套接字有人监听，但没有应答",
@@ -290,12 +316,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         codes: &[],
         texts: &["is in use by process", "another instance of the app", "is already running"],
         zh: Words {
-            meaning: "同一个应用的另一个实例在运行",
-            remedy: "停止它，或用 `larkline run --takeover` 接替",
+            meaning: "另一个进程占有这个应用，或占有这个状态目录",
+            remedy: "停止它，或用 `larkline run --takeover` 接替；若它是另一个机器人，请给每个机器人各自的 `store.path`",
         },
         en: Words {
-            meaning: "another instance of the same app runs",
-            remedy: "stop it, or replace it with `larkline run --takeover`",
+            meaning: "another process has the app, or the state directory",
+            remedy: "stop it, or replace it with `larkline run --takeover`; if it is another bot, give each a `store.path` of its own",
         },
         page: "process.md",
     },

@@ -6,6 +6,7 @@ mod journal;
 mod live;
 mod platform;
 mod table;
+mod whose;
 
 use serde_json::Value;
 use tokio::process::Command;

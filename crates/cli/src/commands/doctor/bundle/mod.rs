@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use http::Method;
-use larkline_gateway::admin::client::Peer;
 use larkline_gateway::config::{Config, ConfigErrors};
 use larkline_gateway::log::support::Scrubber;
 use larkline_gateway::status::IN_CHINESE;
@@ -170,7 +169,7 @@ fn in_english(value: &mut Value) {
 
 async fn metrics(config: Option<&Config>) -> String {
     let Some(config) = config else { return String::new() };
-    match Peer::operator(&config.server.socket).page("/metrics").await {
+    match Gateway::of(config).peer().page("/metrics").await {
         Ok(page) => page,
         Err(error) => format!("# unavailable: {error}"),
     }

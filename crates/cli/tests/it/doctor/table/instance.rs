@@ -5,6 +5,7 @@ use larkline_sim::{Answer, Fault};
 use super::{By, Own, Row, is, row};
 use crate::doctor::Diagnosis;
 use crate::rig::{ECHO, Rig};
+use crate::whose::other_folder;
 
 pub(super) fn rows() -> Vec<Row> {
     let other = |check, says| is("other instance", check, says);
@@ -53,7 +54,21 @@ pub(super) fn rows() -> Vec<Row> {
             By::Own("a gateway", elsewhere),
             other("instance", "run this command with its configuration"),
         ),
+        row(
+            "another bot's gateway has the state directory",
+            "状态目录被另一个机器人的网关使用",
+            By::Own("a gateway", another_bot),
+            is("local fault", "instance", "a `store.path` of its own"),
+        ),
     ]
+}
+
+fn another_bot() -> Own {
+    Box::pin(async {
+        let rig = Rig::start(ECHO).await;
+        let other = other_folder(&rig);
+        Some(Diagnosis::with(&rig, &[("LARKLINE_CONFIG", &other)], &["--no-link"]).await)
+    })
 }
 
 fn elsewhere() -> Own {
