@@ -3,31 +3,27 @@
 //! Everything is read from the system itself; no other program is asked, and nothing is left
 //! behind.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use http::Method;
-use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::{Config, ConfigErrors, Problem};
 use larkline_gateway::handler::children;
-use larkline_gateway::instance::{self, Claimed, Claims};
 use larkline_gateway::status::Status;
 use larkline_gateway::unanswered::UnansweredMessage;
 use rustix::process::{Resource, getrlimit};
 
+use super::instance::{self, Instance};
 use super::report::{Check, Report};
-use crate::commands::ask::{self, Gateway};
+use super::start::{self, existing, trial_write};
+use crate::commands::ask;
 use crate::exit::Class;
 use crate::lang::{either, lang};
-use crate::output::{self, age};
+use crate::output;
 
 /// Below this a store cannot work for long: its log alone grows to some megabytes.
 const SPACE_MIN: u64 = 16 << 20;
 /// Below this somebody should look soon.
 const SPACE_LOW: u64 = 500 << 20;
-/// What a trial write writes: more than a page, so that quotas and full disks show.
-const TRIAL_BYTES: usize = 64 << 10;
 /// Descriptors below which a busy gateway runs out: handlers take three each.
 const DESCRIPTORS_LOW: u64 = 1024;
 
@@ -111,7 +107,14 @@ fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
 pub(super) async fn machine(report: &mut Report, config: &Config) -> Option<Status> {
     report.add(state_directory(&config.store.path));
     report.add(disk(&config.store.path));
-    let live = running(report, config).await;
+    let live = match instance::running(report, config).await {
+        Instance::Runs(status) => Some(*status),
+        Instance::Held => None,
+        Instance::None => {
+            start::check(report, config).await;
+            None
+        }
+    };
     report.add(leftovers(&config.store.path));
     report.add(descriptors(live.as_ref()));
     if let Some(status) = &live {
@@ -163,17 +166,6 @@ fn state_directory(dir: &Path) -> Check {
     ))
 }
 
-/// The nearest directory above that is there.
-fn existing(dir: &Path) -> &Path {
-    dir.ancestors().find(|dir| dir.exists()).unwrap_or(dir)
-}
-
-fn trial_write(dir: &Path) -> std::io::Result<()> {
-    let mut trial = tempfile::tempfile_in(dir)?;
-    trial.write_all(&[0; TRIAL_BYTES])?;
-    trial.sync_all()
-}
-
 fn disk(dir: &Path) -> Check {
     const NAME: &str = "disk";
     let at = existing(dir);
@@ -202,76 +194,6 @@ fn disk(dir: &Path) -> Check {
         return Check::fail(NAME, Class::LocalFault, what).next(next);
     }
     if free < SPACE_LOW { Check::warn(NAME, found).next(next) } else { Check::pass(NAME, found) }
-}
-
-/// Whether a gateway runs: this configuration's own, or another with a claim of ours.
-async fn running(report: &mut Report, config: &Config) -> Option<Status> {
-    const NAME: &str = "instance";
-    let gateway = Gateway::of(config);
-    let asked = gateway.call::<Status>(Method::GET, "/v1/status").await;
-    let error = match asked {
-        Ok(status) => {
-            let since = age(status.started_ms, status.at_ms);
-            report.add(Check::pass(
-                NAME,
-                say!(
-                    zh: "pid {pid} 已运行 {since}，版本 {version}",
-                    en: "pid {pid} runs since {since}, version {version}",
-                    pid = status.pid, version = status.version
-                ),
-            ));
-            return Some(status);
-        }
-        Err(error) => error,
-    };
-    let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
-    let locks = instance::lock_dir(|name| std::env::var(name).ok());
-    let claims = Claims { state: &config.store.path, locks: &locks, apps: &apps };
-    let silent = !matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. }));
-    report.add(match instance::claimed(claims) {
-        Ok(claimed) => claimed.first().map_or_else(
-            || {
-                let what = "no gateway runs with this configuration";
-                Check::pass(NAME, either("没有使用此配置的网关在运行", what))
-            },
-            |claimed| held(claimed, &config.server.socket, silent, &output::said(error.as_ref())),
-        ),
-        Err(error) => Check::skip(
-            NAME,
-            say!(zh: "无法读取 /proc/locks：{error}", en: "/proc/locks cannot be read: {error}"),
-        ),
-    });
-    None
-}
-
-fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
-    const NAME: &str = "instance";
-    let Claimed { what, holder } = claimed;
-    let (what, pid) = (what.text(lang()), holder.pid);
-    if holder.socket == socket {
-        let why = if silent {
-            error
-        } else {
-            either("它的套接字不存在", "its socket is not there")
-        };
-        let what = say!(
-            zh: "进程 {pid} 占有 {what} 而不应答：{why}",
-            en: "process {pid} holds {what} and does not answer: {why}"
-        );
-        return Check::fail(NAME, Class::LocalFault, what).next(either(
-            "请查看它的日志；若已卡死可 `kill -9`，它的数据都在磁盘上",
-            "look into its log; `kill -9` it if it hangs, what it had is on disk",
-        ));
-    }
-    let what = say!(
-        zh: "进程 {pid} 占有 {what}，在 {socket} 应答",
-        en: "process {pid} holds {what}, and answers at {socket}",
-        socket = holder.socket.display()
-    );
-    Check::fail(NAME, Class::OtherInstance, what).next(either(
-        "请停止它，或用它的配置运行此命令",
-        "stop it, or run this command with its configuration",
-    ))
 }
 
 pub(super) fn leftovers(state: &Path) -> Check {

@@ -10,11 +10,13 @@
 mod bundle;
 mod console;
 mod fix;
+mod instance;
 mod link;
 mod local;
 mod network;
 mod platform;
 mod report;
+mod start;
 mod upgrade;
 mod verdict;
 
