@@ -354,10 +354,19 @@ fn time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| say!(zh: "时间写作 90s、10m 或 2h", en: "write a time as 90s, 10m or 2h"))
 }
 
-/// A size as the configuration has them, in bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let bytes = config::parse_size(text).map(|bytes| bytes.0);
-    bytes.ok_or_else(|| say!(zh: "大小写作 512M 或 2G", en: "write a size as 512M or 2G"))
+/// The least memory that a program can be given, as in the configuration: less is a forgotten unit.
+const MEMORY_MIN: u64 = 4 << 20;
+
+/// A size of memory as the configuration has them, in bytes.
+fn memory(text: &str) -> Result<u64, String> {
+    match config::parse_size(text).map(|bytes| bytes.0) {
+        Some(bytes) if bytes >= MEMORY_MIN => Ok(bytes),
+        Some(_) => Err(say!(
+            zh: "少于 4M；大小写作 512M 或 2G",
+            en: "less than 4M; write a size as 512M or 2G"
+        )),
+        None => Err(say!(zh: "大小写作 512M 或 2G", en: "write a size as 512M or 2G")),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,9 @@
 
 use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::config::ConfigErrors;
+use larkline_gateway::log::LogError;
 use larkline_gateway::run_error::RunError;
+use larkline_store::StoreError;
 use serde::Serialize;
 
 /// How a command ended.
@@ -51,9 +53,13 @@ impl ExitStatus {
         if let Some(Failed { class, .. }) = error.downcast_ref() {
             return Self::Found(*class);
         }
+        let log = error.downcast_ref::<LogError>();
         let yours = error.is::<RunError>()
             || error.is::<ClientError>()
             || error.is::<ConfigErrors>()
+            || log.is_some_and(|error| !matches!(error, LogError::AlreadySet))
+            // A file that cannot be opened, also where no gateway opens it.
+            || error.downcast_ref::<StoreError>().is_some_and(|error| !error.is_refusal())
             || error.is::<Yours>();
         if yours { Self::Yours } else { Self::Ours }
     }

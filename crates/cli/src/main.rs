@@ -53,5 +53,6 @@ fn main() -> std::process::ExitCode {
     });
     // Reads of stdin cannot be cancelled; a process that ends need not wait for them.
     runtime.shutdown_background();
-    status.into()
+    // A command is not done whose answer is lost.
+    if output::is_complete() { status.into() } else { ExitStatus::Yours.into() }
 }

@@ -1,7 +1,8 @@
 //! Words on the screen: data to stdout, everything else to stderr, both without panics when
 //! the other end of a pipe has gone.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table};
@@ -22,26 +23,48 @@ use crate::exit::Failed;
 use crate::explain;
 use crate::lang::{choose, either, lang};
 
+/// Why data did not come to where it goes: the first error, told at the end.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
 /// Writes data.
 pub(crate) fn data(text: &str) {
-    // A reader that has seen enough (`| head`) is no error of ours.
-    drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')));
+    data_is_read(text);
 }
 
 /// Writes data, to whoever still reads it; `false` when nobody does.
 pub(crate) fn data_is_read(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).is_ok()
+    let mut out = io::stdout().lock();
+    let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+    written.map_err(lost).is_ok()
+}
+
+/// Notes that data could not be written. A reader that has seen enough (`| head`) is no error.
+pub(crate) fn lost(error: io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Whether all data came to where it goes; says what did not. Called at the end.
+pub(crate) fn is_complete() -> bool {
+    let Some(error) = LOST.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        return true;
+    };
+    note(&say!(
+        zh: "错误：输出没有写全：{error}；请腾出空间或换个地方，再运行一次",
+        en: "error: the output is not complete: {error}; make room or write it elsewhere, and run it again"
+    ));
+    false
 }
 
 /// Writes a word to the person.
 pub(crate) fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
 /// Writes over the last line of progress; only where somebody watches. An empty text wipes it.
 pub(crate) fn progress(text: &str) {
-    let mut stderr = std::io::stderr().lock();
+    let mut stderr = io::stderr().lock();
     if stderr.is_terminal() {
         drop(write!(stderr, "\r\u{1b}[2K{text}").and_then(|()| stderr.flush()));
     }

@@ -12,6 +12,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 use larkline_gateway::words::Lang;
 
+use crate::exit::ExitStatus;
 use crate::lang::lang;
 use crate::{help, output};
 
@@ -21,10 +22,16 @@ const USAGE: &str = "Usage: ";
 /// Tells what is wrong, or prints the help that was asked for; the exit code is clap's.
 pub(crate) fn told(error: &Error) -> ExitCode {
     if lang() == Lang::En || is_asked_for(error.kind()) {
-        // A reader that has gone is no error of ours.
-        drop(error.print());
+        let printed = error.print();
+        // The other words go to stderr, where nobody waits for data.
+        if let Some(error) = printed.err().filter(|_| is_asked_for(error.kind())) {
+            output::lost(error);
+        }
     } else {
         output::note(&in_chinese(error));
+    }
+    if !output::is_complete() {
+        return ExitStatus::Yours.into();
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

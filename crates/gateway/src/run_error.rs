@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::admin::SocketError;
 use crate::instance::{LockError, no_state_directory};
 use crate::words::Lang;
 
@@ -102,6 +103,9 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// A socket of ours could not be bound.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The platform refuses the app's credentials.
     #[error(
         "the platform refuses app {app}: {detail}; check app_id and app_secret in the developer console"
@@ -136,6 +140,7 @@ impl RunError {
         match self {
             Self::Credentials { app, .. } => Some(Obstacle::Credentials(app.clone())),
             Self::Listen { address, .. } => Some(Obstacle::Listen(address.clone())),
+            Self::Socket(error) => Some(Obstacle::Listen(error.path().display().to_string())),
             Self::Handler { name, .. } => Some(Obstacle::Handler(name.clone())),
             Self::NotVerified { .. } => Some(Obstacle::NotVerified),
             Self::Governor(_) => Some(Obstacle::Governor),
@@ -164,6 +169,7 @@ impl RunError {
     fn said_in_chinese(&self) -> String {
         match self {
             Self::Lock(error) => error.said(Lang::Zh),
+            Self::Socket(error) => error.said(Lang::Zh),
             Self::Store { path, .. } => format!("无法打开存储 {}", path.display()),
             Self::StateDirectory { path, .. } => no_state_directory(path),
             Self::Network(_) => "无法使用网络设置".to_owned(),

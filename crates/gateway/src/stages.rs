@@ -318,16 +318,14 @@ impl Stages {
             state_dir: self.resources.state_dir.clone(),
             post: Arc::new(self.post(shared)),
         };
-        let socket = admin::bind_socket(&config.server.socket).map_err(|source| {
-            RunError::Listen { address: config.server.socket.display().to_string(), source }
-        })?;
+        let socket = admin::bind_socket(&config.server.socket).await?;
         let cancel = self.service.cancel_token();
         self.service.spawn_vital(
             "admin",
             self.vital.clone(),
             admin::serve_socket(state.clone(), socket, cancel),
         );
-        self.start_task_api(shared)?;
+        self.start_task_api(shared).await?;
         if let Some(address) = config.server.http {
             let listener = admin::bind_http(address)
                 .await
@@ -364,10 +362,9 @@ async fn unless_it_hangs(otherwise: &str, work: impl Future<Output = ()>) {
 
 impl Stages {
     /// The socket for tasks; it goes with the last stage, as tasks end before.
-    fn start_task_api(&mut self, shared: &Arc<Shared>) -> Result<(), RunError> {
+    async fn start_task_api(&mut self, shared: &Arc<Shared>) -> Result<(), RunError> {
         let path = shared.grants.socket();
-        let socket = admin::bind_socket(path)
-            .map_err(|source| RunError::Listen { address: path.display().to_string(), source })?;
+        let socket = admin::bind_socket(path).await?;
         let state_dir = self.resources.state_dir.clone();
         let api = TaskApi { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), state_dir };
         let cancel = self.service.cancel_token();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::{size, time};
+use super::{memory, time};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobAction {
@@ -55,7 +55,7 @@ pub(crate) struct JobRunArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) timeout: Option<Duration>,
     /// Most memory of it and all that it starts, such as 512M or 2G [default: as configured].
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub(crate) memory: Option<u64>,
     /// Where it runs [default: here].
     #[arg(long, value_name = "DIR")]

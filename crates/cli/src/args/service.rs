@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::size;
+use super::memory;
 use crate::lang::either;
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +57,7 @@ pub(crate) struct InstallArgs {
     pub(crate) target: ServiceTarget,
     /// Most memory of the gateway and what it starts; what agents, commands and jobs may use by their
     /// own limits is added.
-    #[arg(long, value_name = "SIZE", default_value = "500M", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "500M", value_parser = memory)]
     pub(crate) memory: u64,
     /// User of a service of the machine [default: who called sudo, else the configuration's owner].
     #[arg(long, value_name = "USER", conflicts_with = "user")]

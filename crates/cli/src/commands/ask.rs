@@ -92,6 +92,22 @@ impl Gateway {
     }
 }
 
+/// A path whose parts a person named: whatever they hold stays in its part.
+pub(crate) fn with_parts(base: &str, parts: &[&str]) -> String {
+    // As the standard has them for a path, with a `/` and a `%` for ordinary characters.
+    let coded = |part: &&str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:@".contains(&byte);
+        part.bytes().fold(String::from("/"), |mut path, byte| {
+            match plain(byte) {
+                true => path.push(char::from(byte)),
+                false => path.push_str(&format!("%{byte:02X}")),
+            }
+            path
+        })
+    };
+    parts.iter().map(coded).fold(base.to_owned(), |path, part| path + &part)
+}
+
 /// A path with the query of a flat object or list of pairs.
 ///
 /// # Errors

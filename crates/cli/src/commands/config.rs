@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use larkline_gateway::config::{Config, ConfigErrors, Sources};
 
 use crate::args::{ConfigAction, Format};
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Yours};
 use crate::lang;
 use crate::output;
 
@@ -19,7 +19,7 @@ use crate::output;
 pub(crate) fn sources(file: Option<PathBuf>) -> Result<Sources> {
     let sources =
         Sources::from_process().with_context(|| {
-        say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another")
+        Yours(say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another"))
     })?;
     Ok(Sources { file, ..sources })
 }

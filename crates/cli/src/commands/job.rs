@@ -8,7 +8,7 @@ use http::Method;
 use larkline_gateway::jobs::{JobRequest, JobSpec, JobState, JobView};
 use serde_json::{Value, json};
 
-use super::ask::{self, Gateway};
+use super::ask::{self, Gateway, with_parts};
 use super::task::{self, Task};
 use crate::args::{Format, JobAction, JobRunArgs};
 use crate::exit::ExitStatus;
@@ -108,8 +108,10 @@ async fn list(way: &Way, format: Format, chat: Option<String>, limit: usize) -> 
 
 async fn show(way: &Way, format: Format, job: &str) -> Result<ExitStatus> {
     let job: JobView = match way {
-        Way::Operator(gateway) => gateway.call(Method::GET, &format!("/v1/jobs/{job}")).await?,
-        Way::Task(task) => task.get(&format!("/v1/task/jobs/{job}")).await?,
+        Way::Operator(gateway) => {
+            gateway.call(Method::GET, &with_parts("/v1/jobs", &[job])).await?
+        }
+        Way::Task(task) => task.get(&with_parts("/v1/task/jobs", &[job])).await?,
     };
     output::show(format, &job, tell)?;
     Ok(ExitStatus::Ok)
@@ -159,9 +161,11 @@ fn said(what: &str, when: &str) -> String {
 async fn act(way: &Way, job: &str, action: &str) -> Result<ExitStatus> {
     let _: Value = match way {
         Way::Operator(gateway) => {
-            gateway.call(Method::POST, &format!("/v1/jobs/{job}/{action}")).await?
+            gateway.call(Method::POST, &with_parts("/v1/jobs", &[job, action])).await?
         }
-        Way::Task(task) => task.post(&format!("/v1/task/jobs/{job}/{action}"), &json!({})).await?,
+        Way::Task(task) => {
+            task.post(&with_parts("/v1/task/jobs", &[job, action]), &json!({})).await?
+        }
     };
     let done = match action {
         "stop" => either("停止", "stop"),

@@ -10,7 +10,7 @@ use larkline_gateway::status::Status;
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
 use serde_json::Value;
 
-use super::ask::Source;
+use super::ask::{Source, with_parts};
 use crate::args::{DeadAction, Format, MessagesArgs};
 use crate::exit::ExitStatus;
 use crate::lang::{either, lang};
@@ -131,7 +131,7 @@ async fn list_dead(source: Source, format: Format) -> Result<ExitStatus> {
 }
 
 async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
-    let path = format!("/v1/dead/{item}/{action}");
+    let path = with_parts("/v1/dead", &[item, action]);
     let _: Value = source.running()?.call(Method::POST, &path).await?;
     let done = match action {
         "retry" => either("将重试", "retry"),
@@ -142,7 +142,7 @@ async fn act(source: Source, item: &str, action: &str) -> Result<ExitStatus> {
 }
 
 async fn give_up(source: Source, handler: &str) -> Result<ExitStatus> {
-    let path = format!("/v1/handlers/{handler}/give-up");
+    let path = with_parts("/v1/handlers", &[handler, "give-up"]);
     let done: Value = source.running()?.call(Method::POST, &path).await?;
     let tasks = done["tasks"].as_u64().unwrap_or_default();
     output::note(&say!(

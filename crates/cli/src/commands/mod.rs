@@ -31,6 +31,7 @@ use anyhow::Result;
 use crate::args::{Args, Command};
 use crate::exit::ExitStatus;
 use crate::help;
+use crate::output;
 
 /// Runs the command.
 ///
@@ -61,12 +62,10 @@ pub(crate) async fn dispatch(args: Args) -> Result<ExitStatus> {
         Command::Service { action } => Box::pin(service::run(config, action)).await,
         Command::Config { action } => config::run(config, format, &action),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut help::command(),
-                "larkline",
-                &mut std::io::stdout(),
-            );
+            // It panics on a reader that has gone, but not on a buffer.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut help::command(), "larkline", &mut script);
+            output::data(&String::from_utf8(script)?);
             Ok(ExitStatus::Ok)
         }
         Command::ScriptedAgent { arguments } => Ok(scripted_agent::run(&arguments)),

@@ -11,7 +11,7 @@ use larkline_gateway::words::link_state;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::ask::{self, Gateway};
+use super::ask::{self, Gateway, with_parts};
 use crate::args::{Format, ProbeArgs};
 use crate::exit::{ExitStatus, Yours};
 use crate::lang::{either, lang};
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let request = ProbeRequest { app: args.app.clone(), chat: args.chat };
     let mut probe: ProbeStarted = gateway.post("/v1/probe", &request).await?;
     let begun = Instant::now();
-    let path = format!("/v1/probe/{}/{}", args.app.as_deref().unwrap_or("-"), probe.nonce);
+    let path = with_parts("/v1/probe", &[args.app.as_deref().unwrap_or("-"), &probe.nonce]);
     let mut asked = false;
     let returned = loop {
         let left = args.timeout.saturating_sub(begun.elapsed());

@@ -71,6 +71,24 @@ async fn every_failure_is_tried_again_then_said_in_the_chat_and_listed_with_its_
 }
 
 #[tokio::test]
+async fn an_id_that_is_none_is_refused_by_the_gateway_and_not_on_the_way() {
+    let rig = rig().await;
+    let commands: [&[&str]; 5] = [
+        &["dead", "retry", "t 1"],
+        &["dead", "drop", "t/1?x#y"],
+        &["dead", "give-up", "a b/c"],
+        &["job", "show", "a b"],
+        &["job", "stop", "ä%2F"],
+    ];
+    for args in commands {
+        let output = rig.cli(args).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(!said.contains("did not answer") && !said.contains("uri"), "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_dead_letter_can_be_retried_or_dropped_and_nothing_else_can() {
     let mut rig = rig().await;
     let said = [(); 2].map(|()| rig.say(&rig.guest, "exit"));

@@ -237,3 +237,15 @@ async fn launchd_gets_a_list_that_keeps_it_alive_and_escapes_what_it_must() {
     }
     assert!(!list.contains("/tmp/larkline"), "{list}");
 }
+
+#[tokio::test]
+async fn a_size_of_memory_without_its_unit_is_refused() {
+    let rig = managed(ECHO).await;
+    for size in ["500", "1", "0M", "0", "4095K", "x"] {
+        let output = rig.service(&["install", "--memory", size]).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{size}: {said}");
+        assert!(said.contains("write a size as 512M"), "{size}: {said}");
+    }
+    assert!(!rig.path("units").exists(), "nothing was installed");
+}

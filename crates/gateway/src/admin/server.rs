@@ -1,8 +1,7 @@
 //! Routes, state, and the two listeners.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -148,25 +147,6 @@ pub(crate) fn lists_to_read() -> Router<Admin> {
         .route("/sessions", get(sessions::sessions))
         .route("/sessions/{id}", get(sessions::session))
         .route("/story", get(lists::story))
-}
-
-/// Binds the operator's socket, readable by its owner alone. A stale socket file of a dead
-/// process is replaced; the instance lock is held by now, so no live one can own it.
-///
-/// # Errors
-/// When the socket cannot be bound.
-pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e),
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 /// Serves the operator's API until cancelled.

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use larkline_client::Secret;
 use serde_json::Value as Json;
 
+use super::mask;
 use super::problem::{Class, Origin, Problem, Warning};
+use super::secret::open_mode;
 use super::sources::Surroundings;
 use super::tree::Node;
 use crate::both::{Both, both};
@@ -62,34 +64,53 @@ pub(super) struct Spot<'d> {
 
 impl Decoder {
     pub(super) fn new(surroundings: Surroundings, file_mode: Option<u32>) -> Self {
+        // What nothing reads as a secret must not leave the machine either.
+        let secrets = RefCell::new(surroundings.suspects.clone());
         Self {
             surroundings,
             file_mode,
             secret_spans: RefCell::default(),
             secret_files: RefCell::default(),
-            secrets: RefCell::default(),
+            secrets,
             problems: RefCell::default(),
             warnings: RefCell::default(),
             settings: RefCell::default(),
         }
     }
 
-    /// Notes a secret that stands in the file itself.
-    pub(super) fn literal_secret(&self, spot: Spot<'_>) {
-        let Origin::File(place) = &spot.node.origin else {
-            return;
+    /// Keeps a value that is a secret, or may be one, out of the lines that are shown and of what leaves
+    /// the machine.
+    pub(super) fn cover(&self, node: &Node) {
+        if let Origin::File(place) = &node.origin {
+            self.secret_spans.borrow_mut().push(place.span.clone());
+        }
+        if let Some(text) = node.as_text() {
+            self.secrets.borrow_mut().push(Secret::new(text));
+        }
+    }
+
+    /// Warns of a secret whose text stands in a file that others than its owner can use.
+    pub(super) fn open_secret(&self, spot: Spot<'_>, origin: &Origin) {
+        let (mode, remedy) = match origin {
+            Origin::File(_) => (
+                self.file_mode,
+                Both::of(
+                    "对该文件执行 chmod 600，或改写为 { env = \"NAME\" }",
+                    "chmod 600 the file, or write { env = \"NAME\" } instead",
+                ),
+            ),
+            Origin::Env { dotenv: true, .. } => {
+                let file = self.surroundings.dotenv.display();
+                (open_mode(&self.surroundings.dotenv), Both::same(format!("chmod 600 {file}")))
+            }
+            Origin::Default | Origin::Env { .. } | Origin::Flag(_) => return,
         };
-        self.secret_spans.borrow_mut().push(place.span.clone());
-        if let Some(mode) = self.file_mode {
+        if let Some(mode) = mode {
             let message = both!(
                 zh: "密钥写在其他用户可读的文件里（权限 {mode:04o}）",
                 en: "a secret in a file that others can read (mode {mode:04o})"
             );
-            let hint = Both::of(
-                "对该文件执行 chmod 600，或改写为 { env = \"NAME\" }",
-                "chmod 600 the file, or write { env = \"NAME\" } instead",
-            );
-            spot.warn(message, hint);
+            self.warning(spot.path, message, remedy, origin);
         }
     }
 
@@ -127,6 +148,10 @@ fn note(class: Class, path: &str, message: Both, hint: Both, origin: &Origin) ->
 impl<'d> Spot<'d> {
     /// Notes that the value is wrong; `None`, so that a reader can end with it.
     pub(super) fn refuse<T>(&self, message: Both, hint: Both) -> Option<T> {
+        let [message, hint] = match self.node.as_text() {
+            Some(written) => [message, hint].map(|text| mask::without_suspects(text, written)),
+            None => [message, hint],
+        };
         self.decoder.problem(Class::Value, self.path, message, hint, &self.node.origin);
         None
     }

@@ -282,6 +282,10 @@ impl Field for AppId {
     fn read(spot: Spot<'_>) -> Option<Self> {
         let text = spot.text(&Both::of("应用 id", "an app id"), Self::HINT)?;
         let id = Self::new(text);
+        if !text.trim_start().starts_with("cli_") {
+            // Perhaps the secret, swapped with the id.
+            spot.decoder.cover(spot.node);
+        }
         if let Some(what) = placeholder::in_id(text) {
             return spot.refuse(
                 both!(zh: "应用 id {what}", en: "the app id {what}"; what = what),
@@ -289,10 +293,18 @@ impl Field for AppId {
             );
         }
         if !id.is_well_formed() {
-            return spot.refuse(
-                both!(zh: "`{text}` 不是应用 id", en: "`{text}` is not an app id"),
-                Self::HINT,
-            );
+            let n = text.chars().count();
+            let message = match text.starts_with("cli_") {
+                true => both!(
+                    zh: "`cli_…`（{n} 个字符）不是应用 id",
+                    en: "`cli_…` ({n} characters) is not an app id"
+                ),
+                false => both!(
+                    zh: "这 {n} 个字符不是应用 id",
+                    en: "these {n} characters are not an app id"
+                ),
+            };
+            return spot.refuse(message, Self::HINT);
         }
         Some(id)
     }

@@ -168,10 +168,12 @@ impl Config {
                         "name another file with --config, or make this one readable",
                     ),
                 );
-                let rest = Self::without_file(sources);
+                let mut rest = Self::without_file(sources);
+                rest.secrets.append(&mut decoder.secrets.borrow_mut());
                 return Err(decoder.into_errors(SourceFile { path, text: String::new() }, rest));
             }
         };
+        decoder.secrets.borrow_mut().extend(mask::suspects(&text));
         let (mut tree, syntax) = tree::parse(&text);
         decoder.problems.borrow_mut().extend(syntax);
         overlay(&mut tree, sources, &decoder.surroundings);

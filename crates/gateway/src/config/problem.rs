@@ -215,6 +215,13 @@ impl ConfigErrors {
         &self.rest
     }
 
+    /// The same, of a text that another name says more about than that of the file it was read from.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<PathBuf>) -> Self {
+        self.file.path = name.into();
+        self
+    }
+
     /// Problems and warnings for people, in colour when asked, with a count at the end.
     pub fn render(&self, color: bool, lang: Lang) -> String {
         let n = self.problems.len();

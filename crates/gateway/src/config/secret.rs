@@ -18,9 +18,6 @@ use crate::both::{Both, both};
 /// Longest secret file that is read: a key or token, not a document given by mistake.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
-/// What stands where a secret would be shown.
-const MASK: &str = "***";
-
 impl Field for Secret {
     const KIND: &'static str = "secret";
     const HINT: Both = Both::of(
@@ -32,7 +29,8 @@ impl Field for Secret {
         let (text, remedy) = if let Some(table) = spot.node.as_table() {
             referenced(spot, table)?
         } else {
-            spot.decoder.literal_secret(spot);
+            spot.decoder.cover(spot.node);
+            spot.decoder.open_secret(spot, &spot.node.origin);
             let remedy = match &spot.node.origin {
                 Origin::Env { variable, .. } => set_it(variable),
                 Origin::Default | Origin::File(_) | Origin::Flag(_) => Self::HINT,
@@ -53,7 +51,7 @@ impl Field for Secret {
     }
 
     fn shown(&self) -> Json {
-        json!(MASK)
+        json!(mask::MASK)
     }
 }
 
@@ -148,8 +146,11 @@ fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, Both)> {
     let source = String::read(spot.with(&entry.node))?;
     match kind.as_str() {
         "env" => match spot.decoder.surroundings.variable(&source) {
-            Some((value, _)) => Some((value.to_owned(), set_it(&source))),
-            None => spot.refuse(
+            Some((value, origin)) => {
+                spot.decoder.open_secret(spot, &origin);
+                Some((value.to_owned(), set_it(&source)))
+            }
+            None => spot.with(&entry.node).refuse(
                 not_set(&source),
                 both!(
                     zh: "在环境或 .env 中设置：{source}=…",
@@ -163,15 +164,19 @@ fn referenced(spot: Spot<'_>, table: &Table) -> Option<(String, Both)> {
                 zh: "把密钥写入 {file}，不要写别的",
                 en: "write the secret, and nothing else, into {file}", file = file.path.display()
             );
-            Some((read_file(spot, &file)?, remedy))
+            Some((read_file(spot.with(&entry.node), &file)?, remedy))
         }
-        other => spot.refuse(
-            both!(
-                zh: "未知的密钥来源 `{other}`",
-                en: "unknown source `{other}` of a secret"
-            ),
-            Secret::HINT,
-        ),
+        other => {
+            // Perhaps the secret itself.
+            spot.decoder.cover(&entry.node);
+            spot.refuse(
+                both!(
+                    zh: "未知的密钥来源 `{other}`",
+                    en: "unknown source `{other}` of a secret"
+                ),
+                Secret::HINT,
+            )
+        }
     }
 }
 

@@ -231,10 +231,16 @@ impl Drop for Section<'_> {
             };
             let hint = match nearest(key, self.asked.iter().copied()) {
                 Some(name) => did_you_mean(name),
-                None => both!(
-                    zh: "这里可用：{keys}", en: "known here: {keys}",
-                    keys = self.asked.join(", ")
-                ),
+                None => {
+                    // A stranger's value may be anything, also a secret.
+                    if entry.node.as_text().is_some() {
+                        self.decoder.cover(&entry.node);
+                    }
+                    both!(
+                        zh: "这里可用：{keys}", en: "known here: {keys}",
+                        keys = self.asked.join(", ")
+                    )
+                }
             };
             let message = both!(zh: "{section}有未知的键 `{key}`", en: "unknown key `{key}` {section}"; section = section);
             self.decoder.problem(Class::Context, "", message, hint, &entry.key);

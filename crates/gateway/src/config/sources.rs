@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use larkline_client::Secret;
+
+use super::mask;
 use super::problem::Origin;
 use crate::both::{Both, both};
 use crate::words::Lang;
@@ -87,6 +90,10 @@ fn directory(env: &BTreeMap<String, String>, variable: &str, below_home: &str) -
 pub(super) struct Surroundings {
     variables: BTreeMap<String, Variable>,
     base: PathBuf,
+    /// Where `.env` is, when there is one.
+    pub(super) dotenv: PathBuf,
+    /// What may be a secret in the text of `.env`, also where that cannot be understood.
+    pub(super) suspects: Vec<Secret>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,11 +110,16 @@ impl Surroundings {
     pub(super) fn new(sources: &Sources, file: Option<&Path>) -> (Self, Result<(), Both>) {
         let base = file.and_then(Path::parent).unwrap_or(&sources.cwd).to_owned();
         let mut variables = BTreeMap::new();
-        let dotenv = read_dotenv(&base.join(".env"), &mut variables);
+        let dotenv = base.join(".env");
+        let mut suspects = Vec::new();
+        let read = dotenv_text(&dotenv).and_then(|text| {
+            suspects = mask::suspects(&text);
+            read_dotenv(&dotenv, &text, &mut variables)
+        });
         for (name, value) in &sources.env {
             variables.insert(name.clone(), Variable { value: value.clone(), dotenv: false });
         }
-        (Self { variables, base }, dotenv)
+        (Self { variables, base, dotenv, suspects }, read)
     }
 
     /// A variable's value and origin; one that is set to nothing counts as not set.
@@ -172,29 +184,47 @@ pub(super) fn read_file(path: &Path) -> Result<String, Both> {
     std::fs::read_to_string(path).map_err(system)
 }
 
-fn read_dotenv(path: &Path, into: &mut BTreeMap<String, Variable>) -> Result<(), Both> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => {
-            return Err(
-                both!(zh: "无法读取 {file}：{e}", en: "{file} cannot be read: {e}", file = path.display()),
-            );
-        }
-    };
+/// The text of `.env`; none when there is no such file.
+fn dotenv_text(path: &Path) -> Result<String, Both> {
+    match std::fs::read_to_string(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(
+            |e| both!(zh: "无法读取 {file}：{e}", en: "{file} cannot be read: {e}", file = path.display()),
+        ),
+    }
+}
+
+fn read_dotenv(path: &Path, text: &str, into: &mut BTreeMap<String, Variable>) -> Result<(), Both> {
     for entry in dotenvy::from_read_iter(text.as_bytes()) {
-        // The error's own words repeat the line, which may hold a secret: name the key alone.
         let (name, value) = entry.map_err(|error| {
             if let dotenvy::Error::LineParse(line, _) = &error {
-                let name = line.split('=').next().unwrap_or_default().trim();
-                return both!(
-                    zh: "{file}：`{name}` 所在的行不是 NAME=value",
-                    en: "{file}: the line of `{name}` is not NAME=value", file = path.display()
-                );
+                return no_assignment(path, text, line);
             }
             both!(zh: "{file} 有错误：{error}", en: "{file}: {error}", file = path.display())
         })?;
         into.insert(name, Variable { value, dotenv: true });
     }
     Ok(())
+}
+
+/// What is said of a line that is none: where it is, and its name where it has one for certain. What
+/// else stands there may be a secret, also in place of the name.
+fn no_assignment(path: &Path, text: &str, line: &str) -> Both {
+    let before = text.find(line).map_or(text, |at| &text[..at]);
+    let number = before.matches('\n').count() + 1;
+    let plain = |name: &&str| {
+        name.contains('_')
+            && name.bytes().all(|b| b == b'_' || b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    let name = line.split_once('=').map(|(name, _)| name.trim()).filter(plain);
+    match name {
+        Some(name) => both!(
+            zh: "{file} 第 {number} 行（`{name}`）不是 NAME=value",
+            en: "{file}: line {number} (`{name}`) is not NAME=value", file = path.display()
+        ),
+        None => both!(
+            zh: "{file} 第 {number} 行不是 NAME=value",
+            en: "{file}: line {number} is not NAME=value", file = path.display()
+        ),
+    }
 }

@@ -25,13 +25,8 @@ pub(crate) const NEWEST: usize = STEPS.len();
 /// # Errors
 /// [`StoreError::Newer`] for a file of a newer binary, which is left as it is.
 pub(super) fn run(conn: &mut Connection) -> Result<(), StoreError> {
-    let known = i64::try_from(NEWEST).unwrap_or(i64::MAX);
     let sql = |error: rusqlite::Error| fault::from_sqlite("migrate", &error);
-    let found: i64 =
-        conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
+    let found = version(conn)?;
     let done = usize::try_from(found).unwrap_or(0);
     for (step, version) in STEPS.iter().zip(1_i64..).skip(done) {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
@@ -42,6 +37,20 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StoreError> {
         failpoint!("migrated");
     }
     Ok(())
+}
+
+/// The version of the file.
+///
+/// # Errors
+/// [`StoreError::Newer`] for a file of a newer binary.
+pub(super) fn version(conn: &Connection) -> Result<i64, StoreError> {
+    let known = i64::try_from(NEWEST).unwrap_or(i64::MAX);
+    let found = conn.pragma_query_value(None, "user_version", |row| row.get(0));
+    let found: i64 = found.map_err(|error| fault::from_sqlite("migrate", &error))?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -128,6 +128,15 @@ impl SqliteStore {
         Ok(Self { writer, readers, acks })
     }
 
+    /// What [`Self::open`] would say of a file that nobody has open, without a change to it; a file
+    /// that is not there is well.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn examine(path: impl AsRef<Path>) -> Result<(), StoreError> {
+        open::examine(path.as_ref())
+    }
+
     /// Queues an operation for the writer. `body` may run twice and keeps its input. The answer
     /// comes when the disk has it.
     fn write<T, F>(&self, during: &'static str, body: F) -> StoreFuture<'_, T>

@@ -3,7 +3,16 @@
 //! `synchronous=FULL` is not a setting: an ack promises that the event is on disk. The writer
 //! leaves it for groups in which nothing is promised, see [`super::late`].
 
-use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    io::ErrorKind,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::OpenOptionsExt,
+    },
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
@@ -45,6 +54,51 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         Ok(conn)
     };
     open().map_err(|error| fault::from_sqlite("open", &error))
+}
+
+/// What opening would say of a file that nobody has open: nothing is made, changed or written back.
+pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name
+    };
+    for name in ["", "-wal", "-shm"].map(beside) {
+        match fs::OpenOptions::new().read(true).write(true).open(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(fault::from_io("open", &error));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if !path.exists() {
+        return Ok(());
+    }
+    // A reader of a file in WAL mode makes the files beside it, unless it may take it for immutable;
+    // and that it may where nothing waits in the WAL.
+    let waits = fs::metadata(beside("-wal")).is_ok_and(|wal| wal.len() > 0);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match waits {
+        true => connect(path, flags),
+        false => connect(&immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
+    };
+    let sql = |error: rusqlite::Error| fault::from_sqlite("open", &error);
+    let conn = conn.map_err(sql)?;
+    migrate::version(&conn)?;
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(sql)
+}
+
+/// A file as SQLite's URI, read as one that nobody changes.
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").into_bytes()),
+            other => uri.push(other),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    PathBuf::from(OsString::from_vec(uri))
 }
 
 /// Opens a connection that writes the WAL back and nothing else.
@@ -93,4 +147,44 @@ fn bound(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{SqliteOptions, SqliteStore};
+
+    #[tokio::test]
+    async fn a_file_is_examined_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("50% of?it#1.db");
+        examine(&path).unwrap();
+        assert!(!path.exists(), "nothing is made");
+        let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+        crate::Store::close(&store).await.unwrap();
+        let names = || {
+            let mut names: Vec<_> =
+                fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = (names(), fs::read(&path).unwrap());
+        examine(&path).unwrap();
+        assert_eq!((names(), fs::read(&path).unwrap()), before);
+
+        // What a newer binary wrote is known even while it waits in the WAL.
+        let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).unwrap();
+        conn.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(examine(&path), Err(StoreError::Newer { found: 99, .. })));
+        conn.close().unwrap();
+        assert!(matches!(examine(&path), Err(StoreError::Newer { found: 99, .. })));
+
+        fs::write(
+            &path,
+            "no database at all, and long enough to be told from an empty one".repeat(9),
+        )
+        .unwrap();
+        assert!(matches!(examine(&path), Err(StoreError::Corrupt { .. })));
+    }
 }

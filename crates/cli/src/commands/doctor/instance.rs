@@ -16,8 +16,17 @@ use crate::output::{self, age};
 
 const NAME: &str = "instance";
 
+/// Who has what this configuration wants.
+pub(super) enum Instance {
+    /// Its own gateway.
+    Runs(Box<Status>),
+    /// A gateway that does not answer, or another one.
+    Held,
+    None,
+}
+
 /// Whether a gateway runs: this configuration's own, or another with a claim of ours.
-pub(super) async fn running(report: &mut Report, config: &Config) -> Option<Status> {
+pub(super) async fn running(report: &mut Report, config: &Config) -> Instance {
     let gateway = Gateway::of(config);
     let asked = gateway.call::<Status>(Method::GET, "/v1/status").await;
     let error = match asked {
@@ -31,7 +40,7 @@ pub(super) async fn running(report: &mut Report, config: &Config) -> Option<Stat
                     pid = status.pid, version = status.version
                 ),
             ));
-            return Some(status);
+            return Instance::Runs(Box::new(status));
         }
         Err(error) => error,
     };
@@ -39,45 +48,40 @@ pub(super) async fn running(report: &mut Report, config: &Config) -> Option<Stat
     let cause = error.downcast_ref::<ClientError>();
     if cause.is_some_and(ClientError::is_somebody_elses) {
         report.add(Check::fail_as(NAME, Class::LocalFault, &said));
-        return None;
+        return Instance::Held;
     }
     let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     let locks = instance::lock_dir(|name| std::env::var(name).ok());
     let claims = Claims { state: &config.store.path, locks: &locks, apps: &apps };
     let silent = !matches!(cause, Some(ClientError::NotRunning { .. }));
-    report.add(match instance::claimed(claims) {
-        Ok(claimed) => claimed.first().map_or_else(
-            || {
-                let what = "no gateway runs with this configuration";
-                Check::pass(NAME, either("没有使用此配置的网关在运行", what))
-            },
-            |claimed| held(claimed, &config.server.socket, silent, &said),
-        ),
-        Err(error) => Check::skip(
-            NAME,
-            say!(zh: "无法读取 /proc/locks：{error}", en: "/proc/locks cannot be read: {error}"),
-        ),
-    });
-    None
+    let claimed = match instance::claimed(claims) {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            let what = say!(zh: "无法读取 /proc/locks：{error}", en: "/proc/locks cannot be read: {error}");
+            report.add(Check::skip(NAME, what));
+            return if silent { Instance::Held } else { Instance::None };
+        }
+    };
+    let Some(claimed) = claimed.first() else {
+        let what = "no gateway runs with this configuration";
+        report.add(Check::pass(NAME, either("没有使用此配置的网关在运行", what)));
+        return Instance::None;
+    };
+    report.add(held(claimed, &config.server.socket, silent, &said));
+    Instance::Held
 }
 
 fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     let Claimed { what: claim, holder } = claimed;
     let (what, pid) = (claim.said(lang()), holder.pid);
     if holder.socket == socket {
-        let why = if silent {
-            error
-        } else {
-            either("它的套接字不存在", "its socket is not there")
-        };
+        let why =
+            if silent { error } else { either("它的套接字不存在", "its socket is not there") };
         let what = say!(
             zh: "进程 {pid} 占有 {what} 而不应答：{why}",
             en: "process {pid} holds {what} and does not answer: {why}"
         );
-        return Check::fail(NAME, Class::LocalFault, what).next(either(
-            "请查看它的日志；若已卡死可 `kill -9`，它的数据都在磁盘上",
-            "look into its log; `kill -9` it if it hangs, what it had is on disk",
-        ));
+        return Check::fail(NAME, Class::LocalFault, what).next(if_it_hangs());
     }
     let what = say!(
         zh: "进程 {pid} 占有 {what}，在 {socket} 应答",
@@ -95,4 +99,12 @@ fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
         ),
     };
     Check::fail(NAME, Class::OtherInstance, what).next(next)
+}
+
+/// What to do about a gateway that is there and does not answer.
+pub(super) fn if_it_hangs() -> &'static str {
+    either(
+        "请查看它的日志；若已卡死可 `kill -9`，它的数据都在磁盘上",
+        "look into its log; `kill -9` it if it hangs, what it had is on disk",
+    )
 }

@@ -3,7 +3,7 @@
 //! Everything is read from the system itself; no other program is asked, and nothing is left
 //! behind.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,9 @@ use larkline_gateway::status::Status;
 use larkline_gateway::unanswered::UnansweredMessage;
 use rustix::process::{Resource, getrlimit};
 
-use super::instance;
+use super::instance::{self, Instance};
 use super::report::{Check, Report};
+use super::start::{self, existing, trial_write};
 use crate::commands::ask;
 use crate::exit::Class;
 use crate::lang::{either, lang};
@@ -25,8 +26,6 @@ use crate::output;
 const SPACE_MIN: u64 = 16 << 20;
 /// Below this somebody should look soon.
 const SPACE_LOW: u64 = 500 << 20;
-/// What a trial write writes: more than a page, so that quotas and full disks show.
-const TRIAL_BYTES: usize = 64 << 10;
 /// Descriptors below which a busy gateway runs out: handlers take three each.
 const DESCRIPTORS_LOW: u64 = 1024;
 
@@ -110,7 +109,14 @@ fn broken(report: &mut Report, error: anyhow::Error) -> Option<Found> {
 pub(super) async fn machine(report: &mut Report, config: &Config) -> Option<Status> {
     report.add(state_directory(&config.store.path));
     report.add(disk(&config.store.path));
-    let live = instance::running(report, config).await;
+    let live = match instance::running(report, config).await {
+        Instance::Runs(status) => Some(*status),
+        Instance::Held => None,
+        Instance::None => {
+            start::check(report, config).await;
+            None
+        }
+    };
     report.add(leftovers(&config.store.path));
     report.add(descriptors(live.as_ref()));
     if let Some(status) = &live {
@@ -165,17 +171,6 @@ fn state_directory(dir: &Path) -> Check {
         "其中有消息内容：请对所列各项执行 chmod go=",
         "messages are in there: chmod go= what is listed",
     ))
-}
-
-/// The nearest directory above that is there.
-fn existing(dir: &Path) -> &Path {
-    dir.ancestors().find(|dir| dir.exists()).unwrap_or(dir)
-}
-
-fn trial_write(dir: &Path) -> std::io::Result<()> {
-    let mut trial = tempfile::tempfile_in(dir)?;
-    trial.write_all(&[0; TRIAL_BYTES])?;
-    trial.sync_all()
 }
 
 fn disk(dir: &Path) -> Check {

@@ -16,6 +16,7 @@ mod local;
 mod network;
 mod platform;
 mod report;
+mod start;
 mod upgrade;
 mod verdict;
 

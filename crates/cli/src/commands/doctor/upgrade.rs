@@ -11,7 +11,7 @@ use larkline_store::session::{Session, SessionQuery, SessionState};
 use tokio::time::{Instant, sleep};
 
 use super::report::{Check, Report};
-use super::{link, local};
+use super::{instance, link, local};
 use crate::commands::ask::Gateway;
 use crate::exit::Class;
 use crate::lang::either;
@@ -35,11 +35,15 @@ pub(super) async fn check(report: &mut Report, config: &Config, patience: Durati
             if is_somebody_elses(&error) {
                 return report.add(Check::fail_as("instance", Class::LocalFault, &what));
             }
-            let check = Check::fail("instance", Class::LocalFault, what);
-            report.add(check.next(either(
-                "请启动网关；若它拒绝启动，`larkline service logs` 显示原因",
-                "start the gateway; if it refuses, `larkline service logs` tells why",
-            )));
+            let absent = matches!(error.downcast_ref(), Some(ClientError::NotRunning { .. }));
+            let next = match absent {
+                true => either(
+                    "请启动网关；若它拒绝启动，它会说出原因（作为服务安装的，见 `larkline service logs`）",
+                    "start the gateway; if it refuses, it says why (installed as a service, in `larkline service logs`)",
+                ),
+                false => instance::if_it_hangs(),
+            };
+            report.add(Check::fail("instance", Class::LocalFault, what).next(next));
             return;
         }
     };

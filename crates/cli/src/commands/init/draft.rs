@@ -206,14 +206,25 @@ impl Draft {
             )
             .to_owned(),
         };
+        let permission = match agent {
+            // It has nobody to ask.
+            "codex" => format!(
+                "permission = \"deny\"   {}",
+                either(
+                    "# 它的沙箱禁止的就失败；想被询问：agent = \"acp\" 和 codex-acp",
+                    "# what its sandbox forbids fails; to be asked: agent = \"acp\" with codex-acp"
+                )
+            ),
+            _ => format!(
+                "permission = \"ask\"   {}",
+                either("# 用工具之前在聊天里问", "# asks in the chat before it uses a tool")
+            ),
+        };
         vec![
             "kind = \"agent\"".to_owned(),
             format!("agent = {}", quoted(agent)),
             cwd,
-            format!(
-                "permission = \"ask\"   {}",
-                either("# 用工具之前在聊天里问", "# asks in the chat before it uses a tool")
-            ),
+            permission,
             format!(
                 "limits = {{ wall = \"30m\", idle = \"10m\" }}   {}",
                 either("# 一轮最长多久、沉默多久", "# longest turn, longest silence")

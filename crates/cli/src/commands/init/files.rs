@@ -9,6 +9,7 @@ use larkline_gateway::config::{Config, Flag, Sources};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::commands::config;
+use crate::exit::Yours;
 
 /// Copies kept of a file that is replaced again and again.
 const COPIES_MAX: u32 = 1_000;
@@ -28,7 +29,7 @@ impl Place {
     pub(super) fn new(output: Option<PathBuf>, config: Option<PathBuf>) -> Result<Self> {
         let named = output.or(config).unwrap_or_else(|| PathBuf::from("larkline.toml"));
         let file = std::path::absolute(&named)
-            .with_context(|| say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another"))?;
+            .with_context(|| Yours(say!(zh: "工作目录已不存在；请 cd 到别的目录", en: "the working directory is gone; cd to another")))?;
         let dir = file.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         std::fs::create_dir_all(&dir).with_context(|| cannot_write(&dir))?;
         Ok(Self { file, dir })
@@ -70,7 +71,11 @@ impl Place {
     fn load(&self, text: &str, flags: Vec<Flag>) -> Result<Config> {
         let draft = self.beside(text)?;
         let file = Some(draft.path().to_owned());
-        Ok(Config::load(&Sources { file, flags, ..config::sources(None)? })?)
+        let read = Config::load(&Sources { file, flags, ..config::sources(None)? });
+        // The draft is gone when the problems are read.
+        let place = self.file.display();
+        let name = || say!(zh: "{place}（未写入）", en: "{place} (not written)");
+        Ok(read.map_err(|errors| errors.named(name()))?)
     }
 
     /// Writes the secret, for its owner alone.
@@ -114,12 +119,12 @@ impl Place {
     }
 }
 
-fn cannot_write(path: &Path) -> String {
-    say!(
+fn cannot_write(path: &Path) -> Yours {
+    Yours(say!(
         zh: "无法写入 {path}；请用 --output 选别处，或改其权限",
         en: "cannot write {path}; choose another place with --output, or change its permissions",
         path = path.display()
-    )
+    ))
 }
 
 /// A name beside the file that is free.

@@ -127,6 +127,46 @@ async fn what_is_there_is_not_overwritten_and_nothing_is_asked_in_vain() {
 }
 
 #[tokio::test]
+async fn a_secret_in_the_wrong_place_is_in_no_file_of_it_and_not_on_the_screen() {
+    const LOST: &str = "qTz8wVn3LmXc7RbY2KdF9sHj4GpA6tEu";
+    const WORDS: &str = "my-own-passw0rd";
+    for (n, (right, wrong, dotenv)) in [
+        ("", "", format!("FEISHU_APP_SECRET {LOST}\n")),
+        // What comes behind a line that nobody understands is not read at all.
+        ("", "", format!("A B\nFEISHU_APP_SECRET={WORDS}\n")),
+        (AppSpec::default().app_id.as_str(), LOST, String::new()),
+        ("app_secret =", &format!("app_secrt = \"{WORDS}\"\napp_secret ="), String::new()),
+        ("[app.main]", &format!("network.proxy = \"me:{WORDS}@h:1\"\n[app.main]"), String::new()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rig = Rig::new(ECHO).await;
+        if !right.is_empty() {
+            rig.amend(right, wrong);
+        }
+        std::fs::write(rig.path(".env"), dotenv).unwrap();
+        let checked = rig.cli(&["config", "check"]).await;
+        assert_eq!(checked.status.code(), Some(1), "{n}");
+        let args = ["doctor", "--timeout", "20", "--no-link", "--bundle", "lost.tgz"];
+        let output = rig.cli(&args).await;
+        assert_eq!(output.status.code(), Some(15), "{n}");
+        let mut said = unpacked(&rig.path("lost.tgz"));
+        for (name, bytes) in [
+            ("check", &checked.stdout),
+            ("check's stderr", &checked.stderr),
+            ("doctor", &output.stdout),
+            ("doctor's stderr", &output.stderr),
+        ] {
+            said.insert(name.to_owned(), text(bytes));
+        }
+        for (name, text) in said {
+            assert!(!text.contains(LOST) && !text.contains(WORDS), "{n}: {name}:\n{text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_a_gateway_and_with_a_broken_configuration_it_holds_what_there_is() {
     let mut rig = Rig::new(&format!("{ECHO}\n[nonsense]\nx = 1\n")).await;
     rig.env.insert("HTTPS_PROXY", "http://127.0.0.1:1".to_owned());

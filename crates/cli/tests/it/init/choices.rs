@@ -20,6 +20,7 @@ async fn written(novice: &Novice, name: &str, more: &[&str]) -> String {
     let mut check = novice.command(&["config", "check", "--config", name]);
     let (code, all) = whole(&check.env("SECRET", &secret).output().await.unwrap());
     assert_eq!(code, 0, "{name}: {all}");
+    assert!(!all.contains("codex exec"), "the loader has nothing to say of it: {all}");
     crate::rig::read(&novice.file(name))
 }
 
@@ -66,6 +67,23 @@ async fn flags_reach_the_file_and_a_missing_one_is_asked_for_by_name() {
     let (code, all) = whole(&novice.init(&["--qr", "--owner", "someone"]).await);
     assert_eq!(code, 1, "{all}");
     assert!(all.contains("ou_"), "{all}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_flag_is_not_told_of_a_file_that_has_gone() {
+    let novice = Novice::new().await;
+    let id = AppSpec::default().app_id.to_string();
+    for (more, told) in [
+        (["--app-secret-file", "none.key"].as_slice(), "none.key cannot be read"),
+        (&["--app-secret-env", "SECRET", "--ca-file", "none.pem"], "none.pem is not there"),
+        (&["--app-secret-env", "SECRET", "--proxy", "a:b:c"], "network.proxy: not a proxy"),
+    ] {
+        let args = [&["--app-id", &id, "--no-link", "--lang", "en"], more].concat();
+        let (code, all) = whole(&novice.init(&args).await);
+        assert_eq!(code, 1, "{all}");
+        assert!(all.contains(told) && all.contains("larkline.toml (not written)"), "{all}");
+        assert!(!all.contains("draft-"), "{all}");
+    }
 }
 
 #[tokio::test]

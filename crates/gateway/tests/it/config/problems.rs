@@ -43,10 +43,10 @@ fn all_problems_come_at_once_with_line_and_column() {
       = help: the developer console shows it under Credentials: `cli_` and 16 characters of 0-9 and a-f
 
     error: app.main.app_secret: the environment variable `NOT_SET` is not set
-     --> larkline.toml:3:14
+     --> larkline.toml:3:22
       |
     3 | app_secret = { env = "NOT_SET" }
-      |              ^^^^^^^^^^^^^^^^^^^
+      |                      ^^^^^^^^^
       |
       = help: set it in the environment or in .env: NOT_SET=…
 

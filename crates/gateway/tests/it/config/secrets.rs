@@ -105,13 +105,92 @@ fn a_message_about_a_line_covers_the_secret_in_it() {
     }
 }
 
+/// What stands where a secret does, and looks like one of the platform's.
+const LOST: &str = "qTz8wVn3LmXc7RbY2KdF9sHj4GpA6tEu";
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated_and_is_known_to_whoever_scrubs() {
+    let secret = "app_secret = { env = \"SECRET\" }";
+    for (right, wrong) in [
+        // Swapped, and of any form.
+        ("cli_a1b2c3d4e5f60718", LOST),
+        ("cli_a1b2c3d4e5f60718", "my own words"),
+        // No variable or file of this name.
+        ("env = \"SECRET\"", &format!("env = \"{LOST}\"")),
+        ("env = \"SECRET\"", &format!("file = \"{LOST}\"")),
+        ("env = \"SECRET\"", "value = \"my own words\""),
+        // Misspelt keys, near to the right one or to none.
+        (secret, "app_secrt = \"my own words\""),
+        (secret, "ap_secet = 'my-own-words"),
+        (secret, "pw = \"my own words\""),
+        (secret, "app_secret: my-own-words"),
+        (secret, "app_secret my-own-words"),
+        // Where something else belongs.
+        ("ou_1", LOST),
+        ("owners", &format!("domain = \"{LOST}\"\nowners")),
+        ("owners", "[network]\nproxy = \"my-own:wo/rds@host:8080\"\nowners"),
+        ("owners", "[network]\nproxy = \"htp://my-own:words@host:8080\"\nowners"),
+        ("owners", &format!("url = \"https://host/hook/{LOST}\nowners")),
+    ] {
+        let errors = Case::new(&APP.replace(right, wrong)).load().unwrap_err();
+        let said = format!("{}{}{:?}", errors.text().zh, errors.to_json(), errors.problems());
+        for lost in [LOST, "my own words", "my-own", "wo/rds"] {
+            assert!(!said.contains(lost), "{wrong}: {said}");
+        }
+        let known = |lost: &str| errors.rest().secrets.iter().any(|s| s.expose().contains(lost));
+        assert!([LOST, "my own words", "my-own"].into_iter().any(known), "{wrong}");
+    }
+}
+
+#[test]
+fn a_wrong_app_id_is_told_by_its_length() {
+    for (id, told) in [
+        ("cli_a1b2", "`cli_…` (8 characters) is not an app id"),
+        (LOST, "these 32 characters are not an app id"),
+    ] {
+        let titles = Case::new(&APP.replace("cli_a1b2c3d4e5f60718", id)).titles();
+        assert!(titles.contains(told), "{titles}");
+    }
+}
+
 #[test]
 fn a_broken_dotenv_is_named_without_its_values() {
+    for (text, told) in [
+        ("APP_TOKEN=\"s3cr3t unfinished\nX=1\n", "line 1 (`APP_TOKEN`) is not"),
+        ("# mine\nFEISHU_APP_SECRET s3cr3t, and so on\n", ".env: line 2 is not"),
+        ("A=1\n\ns3cr3t-\n", ".env: line 3 is not"),
+        ("s3cr3t/qTz8==\n", ".env: line 1 is not"),
+        ("export FEISHU_APP_SECRET: s3cr3t\n", ".env: line 1 is not"),
+    ] {
+        let case = Case::new(APP);
+        case.write(".env", text, 0o600);
+        let titles = case.titles();
+        assert!(titles.contains(told), "{titles}");
+        assert!(!titles.contains("s3cr3t"), "{titles}");
+    }
+}
+
+#[test]
+fn a_dotenv_with_secrets_that_others_can_read_is_warned_about() {
+    let file = APP.replace("SECRET", "FROM_DOTENV");
+    for (variable, key) in [("FROM_DOTENV", "app_secret"), ("LARKLINE__SERVER__TOKEN", "token")] {
+        let case = Case::new(&file).env("FROM_DOTENV", "not-of-the-file");
+        let case = if variable == "FROM_DOTENV" { Case::new(&file) } else { case };
+        for (mode, warned) in [(0o600, false), (0o644, true), (0o666, true)] {
+            case.write(".env", &format!("{variable}=s3cr3t-of-dotenv\n"), mode);
+            let warnings = case.warnings();
+            let told = format!("{key}: a secret in a file that others can read (mode {mode:04o})");
+            assert_eq!(warnings.contains(&told), warned, "{warnings}");
+        }
+    }
+    let case = Case::without_file();
+    case.write(".env", "FEISHU_APP_ID=cli_a1b2c3d4e5f60718\nFEISHU_APP_SECRET=s3cr3t\n", 0o644);
+    let shown = case.config().render_warnings(false, Lang::En);
+    assert!(shown.contains("chmod 600") && shown.contains(".env"), "{shown}");
+    // Nothing in it is a secret.
     let case = Case::new(APP);
-    case.write(".env", "APP_TOKEN=\"s3cr3t unfinished\nX=1\n", 0o600);
-    let titles = case.titles();
-    assert!(titles.contains(".env") && titles.contains("`APP_TOKEN`"), "{titles}");
-    assert!(!titles.contains("s3cr3t"), "{titles}");
+    case.write(".env", "PLAIN=1\n", 0o644);
+    assert!(!case.warnings().contains("others can read"), "{}", case.warnings());
 }
 
 #[test]

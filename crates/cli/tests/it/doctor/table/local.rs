@@ -265,7 +265,12 @@ fn hangs() -> Own {
         let rig = Rig::start(ECHO).await;
         rig.signal(Signal::STOP);
         let diagnosis = Diagnosis::of(&rig, &[]).await;
+        // It need not be started, which it would refuse.
+        let upgraded = Diagnosis::with(&rig, &[], &["--post-upgrade", "--timeout", "1"]).await;
         rig.signal(Signal::CONT);
+        assert_eq!(upgraded.code, 15, "{:#}", upgraded.report);
+        let hangs = upgraded.line("instance");
+        assert!(hangs.contains("if it hangs") && !hangs.contains("start the"), "{hangs}");
         assert!(diagnosis.line("instance").contains(&format!("process {}", rig.pid())));
         Some(diagnosis)
     })

@@ -8,6 +8,7 @@ mod network;
 mod page;
 mod platform;
 mod proxy;
+mod start;
 mod tls;
 
 use std::pin::Pin;
@@ -78,6 +79,7 @@ fn all() -> impl Iterator<Item = Row> {
         console::rows(),
         instance::rows(),
         local::rows(),
+        start::rows(),
         platform::rows(),
     ];
     sections.into_iter().flatten()
@@ -156,6 +158,11 @@ async fn other_instances_lead_to_their_verdicts() {
 #[tokio::test]
 async fn faults_of_this_machine_lead_to_their_verdicts() {
     drive(local::rows()).await;
+}
+
+#[tokio::test]
+async fn what_keeps_the_gateway_from_starting_leads_to_its_verdict() {
+    drive(start::rows()).await;
 }
 
 #[tokio::test]
