@@ -109,11 +109,11 @@ async fn a_dead_letter_can_be_retried_or_dropped_and_nothing_else_can() {
 }
 
 /// What signs, and what does not.
-const SECRETS: [&str; 2] =
+pub(crate) const SECRETS: [&str; 2] =
     ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "whsec_GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
 
 /// `http please` goes to a service on this port, all else to echo.
-fn http(port: u16, listen: u16, more: &str) -> String {
+pub(crate) fn http(port: u16, listen: u16, more: &str) -> String {
     format!(
         "[server]\nhttp = \"127.0.0.1:{listen}\"\n\n[[route]]\nname = \"service\"\nsenders = \"everyone\"\n\
          match = {{ keywords = [\"http please\"] }}\nhandler = \"service\"\n\n\
@@ -125,12 +125,16 @@ fn http(port: u16, listen: u16, more: &str) -> String {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A service that gives every turn the same answer, and what it was sent.
-async fn service(port: u16, status: u16, answer: &'static str) -> (Seen, tokio::task::JoinSet<()>) {
+pub(crate) async fn service(
+    port: u16,
+    status: u16,
+    answer: &'static str,
+) -> (Seen, tokio::task::JoinSet<()>) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let seen = Seen::default();
     let kept = std::sync::Arc::clone(&seen);
@@ -144,7 +148,7 @@ async fn service(port: u16, status: u16, answer: &'static str) -> (Seen, tokio::
     (seen, server)
 }
 
-type Seen = std::sync::Arc<std::sync::Mutex<Vec<(http::HeaderMap, String)>>>;
+pub(crate) type Seen = std::sync::Arc<std::sync::Mutex<Vec<(http::HeaderMap, String)>>>;
 
 #[tokio::test]
 async fn while_a_service_is_down_its_messages_wait_and_all_others_are_answered() {
@@ -170,7 +174,7 @@ async fn while_a_service_is_down_its_messages_wait_and_all_others_are_answered()
 }
 
 /// Posts an answer to a turn's reply URL, signed with a secret; the status it gets.
-async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
+pub(crate) async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
     // Installed already is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let now = jiff::Timestamp::now().as_second();
@@ -190,14 +194,15 @@ async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
 }
 
 /// A turn that a service promised to answer later: the message, its reply URL and its id.
-async fn promised(rig: &Rig, seen: &Seen) -> (Said, String, String) {
+pub(crate) async fn promised(rig: &Rig, seen: &Seen) -> (Said, String, String) {
+    let before = seen.lock().unwrap().len();
     let said = rig.say(&rig.guest, "http please");
-    rig.until("the turn", async || !seen.lock().unwrap().is_empty()).await;
-    let (headers, body) = seen.lock().unwrap()[0].clone();
+    rig.until("the turn", async || seen.lock().unwrap().len() > before).await;
+    let (headers, body) = seen.lock().unwrap()[before].clone();
     let turn: Value = serde_json::from_str(&body).unwrap();
     let url = turn["data"]["reply_url"].as_str().unwrap().to_owned();
     rig.until("the wait", async || {
-        rig.status().await.is_some_and(|s| s["depths"]["awaiting"] == 1)
+        rig.status().await.is_some_and(|s| s["depths"]["awaiting"] == before + 1)
     })
     .await;
     (said, url, headers[signature::ID].to_str().unwrap().to_owned())

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a law that fails panics: these functions are tests")]
 #![expect(clippy::missing_panics_doc, reason = "every law panics when it is broken, as said here")]
 
+pub mod clock;
 pub mod conversations;
 pub mod history;
 pub mod intake;
@@ -63,7 +64,11 @@ macro_rules! store_laws {
             tasks::waiting_tasks_of_a_handler_can_be_given_up,
             tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
-            tasks::what_waits_follows_a_clock_that_is_set_back,
+            clock::what_waits_follows_a_clock_that_is_set_back,
+            clock::what_is_in_hand_outlives_a_clock_that_is_set_back,
+            clock::a_lease_that_nobody_holds_lapses_by_the_clock_as_it_is,
+            clock::what_was_stamped_by_the_clock_as_it_is_stays,
+            clock::a_clock_found_set_back_is_not_found_so_by_each_start,
             jobs::jobs_are_listed_newest_first_as_they_stand,
             jobs::a_waiting_task_can_be_withdrawn,
             recalls::a_recalled_message_leaves_its_lane,
@@ -79,7 +84,7 @@ macro_rules! store_laws {
             outbox::a_repeated_key_inserts_nothing,
             outbox::a_retry_keeps_its_uuid_and_blocks_its_lane,
             outbox::a_throttled_attempt_does_not_count,
-            outbox::the_time_of_a_uuid_follows_a_clock_that_is_set_back,
+            clock::the_time_of_a_uuid_follows_a_clock_that_is_set_back,
             outbox::a_replacement_is_due_at_once_with_its_own_uuid,
             outbox::what_was_looked_for_is_delivered_or_sent_anew,
             outbox::a_dead_row_lets_its_lane_go_on,

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     Store, StoreError,
     inbox::{Decision, InboxItem},
-    record::NewBoot,
     task::{LateReply, TaskClaim, TaskSettlement},
 };
 
@@ -216,24 +215,6 @@ pub async fn an_awaiting_task_dies_when_its_time_is_over(store: &dyn Store) {
     assert_eq!(store.dead(10).await.unwrap()[0].code, "no_reply");
     let late = store.late_reply(task.lease.task, Vec::new(), 101).await.unwrap();
     assert_eq!(late, LateReply::NotWaiting);
-}
-
-/// When the clock is set back, nobody waits until it is where it was: neither for a retry nor
-/// for a lease, neither while this runs nor from one run to the next.
-pub async fn what_waits_follows_a_clock_that_is_set_back(store: &dyn Store) {
-    queued(store, 1, "a").await;
-    let task = claim_one(store, 100_000).await;
-    store.settle_task(task.lease, retry(100_000, 100_500)).await.unwrap();
-    store.clock_set_back(90_000).await.unwrap();
-    assert!(claim(store, 10, 10_499).await.is_empty());
-    let task = claim_one(store, 10_500).await;
-    store.settle_task(task.lease, retry(10_500, 11_000)).await.unwrap();
-    let at_ms = 20_000;
-    let boot = |at_ms| NewBoot { boot_id: "b".into(), version: String::new(), pid: 1, at_ms };
-    store.begin_boot(boot(at_ms)).await.unwrap();
-    assert!(claim(store, 10, 10_999).await.is_empty(), "no clock was set back");
-    store.begin_boot(boot(at_ms - 15_000)).await.unwrap();
-    assert_eq!(claim(store, 10, at_ms - 15_000).await.len(), 1);
 }
 
 /// What waits for a handler that is gone can be given up: dead letters with a verdict, which live
