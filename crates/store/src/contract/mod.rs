@@ -54,6 +54,8 @@ macro_rules! store_laws {
             tasks::a_task_waits_until_it_is_due,
             tasks::a_retrying_head_blocks_its_lane,
             tasks::a_dead_head_lets_its_lane_go_on,
+            tasks::a_head_in_hand_stays_the_only_head,
+            tasks::a_lane_that_is_given_up_has_a_head_again,
             tasks::a_lapsed_lease_is_claimed_again_and_fenced,
             tasks::an_extended_lease_does_not_lapse,
             tasks::a_fenced_settlement_writes_nothing,

@@ -1,8 +1,10 @@
 //! Task lanes: order, leases, fences, endings.
 
+use larkline_proto::id::MessageId;
+
 use super::{
-    HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
-    new_task, queued, verdicts,
+    APP, HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event,
+    message, new_task, queued, verdicts,
 };
 use crate::{
     Store, StoreError,
@@ -87,6 +89,38 @@ pub async fn a_dead_head_lets_its_lane_go_on(store: &dyn Store) {
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].code.as_str(), letters[0].attempts), ("exit_1", 1));
     assert_eq!((letters[0].handler.as_str(), letters[0].message_id.as_str()), ("echo", "om_1"));
+}
+
+/// What lives again has its place before the head in hand, and waits; whatever ends behind that head,
+/// however it ends, nobody else begins before the head has ended.
+pub async fn a_head_in_hand_stays_the_only_head(store: &dyn Store) {
+    let again = queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, dead("exit_1", 11)).await.unwrap();
+    for n in 2..=4 {
+        queued(store, n, "a").await;
+    }
+    let head = claim_one(store, 12).await;
+    assert!(store.retry_dead(store.dead(1).await.unwrap()[0].item, 13).await.unwrap());
+    assert!(claim(store, 10, 13).await.is_empty(), "retried");
+    store.recall(APP.into(), vec![MessageId::from("om_3")], 14).await.unwrap();
+    assert!(claim(store, 10, 14).await.is_empty(), "another was recalled");
+    let last = store.tasks_behind(HANDLER.into(), "a".into(), head.lease.task, 9).await.unwrap();
+    assert!(store.withdraw(last[0].task, Vec::new(), 15).await.unwrap());
+    assert!(claim(store, 10, 15).await.is_empty(), "another was withdrawn");
+    store.settle_task(head.lease, done(Vec::new(), 16)).await.unwrap();
+    assert_eq!(claim_one(store, 17).await.item.id, again);
+}
+
+/// When all that waits is given up, one after the other heads the lane until nothing is left, and
+/// what comes then is its head.
+pub async fn a_lane_that_is_given_up_has_a_head_again(store: &dyn Store) {
+    for n in 1..=3 {
+        queued(store, n, "a").await;
+    }
+    assert_eq!(store.give_up(HANDLER.into(), 7).await.unwrap(), 3);
+    let next = queued(store, 4, "a").await;
+    assert_eq!(claim_one(store, 8).await.item.id, next);
 }
 
 /// A claim that lapsed can be had by another, the attempt counts, and its old holder is refused.
