@@ -2,9 +2,10 @@
 //! can retry or drop; and handlers that answer over HTTP, at once, later, or never.
 
 use larkline_gateway::handler::http::signature::{self, SigningKey};
-use larkline_sim::Said;
+use larkline_sim::{Answer, Said};
 use serde_json::Value;
 
+use crate::delivery::reply_fault;
 use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// The script fails in every way, each named by the message, until the file `fixed` is there.
@@ -109,6 +110,45 @@ async fn a_dead_letter_can_be_retried_or_dropped_and_nothing_else_can() {
 }
 
 /// What signs, and what does not.
+/// However long the events of that time are gone, nobody has decided about them yet.
+#[tokio::test]
+async fn a_dead_letter_is_kept_beyond_the_retention_until_somebody_decides() {
+    const DAY_MS: u64 = 86_400_000;
+    let mut rig = Rig::new(&format!("{WORK}{SETTINGS}")).await;
+    rig.script("work", FAILING);
+    std::fs::write(rig.path("clock"), "0").unwrap();
+    rig.env.insert("LARKLINE_CLOCK", rig.path("clock").display().to_string());
+    rig.run(&[]).await;
+    rig.ready().await;
+    let failed = rig.say(&rig.guest, "exit");
+    rig.answered(&failed).await;
+    let refused = Answer::Code { status: 400, code: 230_028, msg: "no".to_owned(), reset_s: None };
+    rig.fault(reply_fault(refused, 1));
+    let unsaid = rig.say(&rig.owner, "utf8");
+    rig.until("two letters", async || rig.json(&["dead"]).await.as_array().unwrap().len() == 2)
+        .await;
+    let fine = rig.say(&rig.owner, "utf8");
+    rig.answered(&fine).await;
+    rig.verdicts().await;
+    let is_known = async |said: &Said| {
+        let id = said.message_id.as_str();
+        rig.cli(&["explain", id]).await.status.success()
+    };
+    let newest = rig.say(&rig.owner, "utf8");
+    rig.answered(&newest).await;
+    std::fs::write(rig.path("clock"), (8 * DAY_MS).to_string()).unwrap();
+    rig.until("forgetting", async || !is_known(&fine).await).await;
+    assert!(is_known(&failed).await && is_known(&unsaid).await);
+    let letters = rig.json(&["dead"]).await;
+    assert_eq!(letters.as_array().unwrap().len(), 2, "{letters}");
+    for item in ["t1", "o2"] {
+        let drop = rig.cli(&["dead", "drop", item]).await;
+        assert!(drop.status.success(), "{item} of {letters}: {}", text(&drop.stderr));
+    }
+    std::fs::write(rig.path("clock"), (9 * DAY_MS).to_string()).unwrap();
+    rig.until("forgetting", async || !is_known(&failed).await && !is_known(&unsaid).await).await;
+}
+
 pub(crate) const SECRETS: [&str; 2] =
     ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "whsec_GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
 

@@ -143,6 +143,8 @@ macro_rules! store_laws {
             conversations::a_second_run_does_not_double_what_was_said,
             conversations::a_long_conversation_keeps_its_newest_part,
             lists::pruning_takes_what_is_finished_and_old,
+            lists::pruning_leaves_dead_letters_until_somebody_decides,
+            lists::what_follows_a_dead_letter_is_kept_with_it,
             lists::a_number_is_not_used_twice,
             lists::a_closed_store_says_so,
         }
