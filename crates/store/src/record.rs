@@ -220,7 +220,7 @@ pub struct TaskFacts {
     pub route: String,
     /// Name of the handler.
     pub handler: String,
-    /// `queued`, `awaiting`, `merged`, `done`, `dead` or `dropped`.
+    /// `queued`, `awaiting`, `merged`, `done`, `withdrawn` (nobody began it), `dead` or `dropped`.
     pub state: String,
     /// Attempts so far.
     pub attempts: u32,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Store, StoreError,
     inbox::Decision,
-    outbox::NewOutbox,
+    outbox::{ASIDE, NewOutbox},
     record::{EndOfBoot, MessageQuery, NewBoot},
 };
 
@@ -253,6 +253,15 @@ pub async fn what_follows_a_dead_letter_is_kept_with_it(store: &dyn Store) {
     store.settle_task(again.lease, dead("exit_1", 8)).await.unwrap();
     assert!(store.drop_dead(store.dead(1).await.unwrap()[0].item, 9).await.unwrap());
     assert_eq!(store.prune(100).await.unwrap().events, 2);
+}
+
+/// A reaction is a row of the outbox and no message.
+pub async fn what_is_done_to_messages_is_not_listed_among_them(store: &dyn Store) {
+    let reaction = message("reaction", &format!("{ASIDE}om_1"));
+    store.enqueue(vec![reaction, message("said", "oc_1")]).await.unwrap();
+    let all = MessageQuery { limit: 10, ..MessageQuery::default() };
+    let listed = store.records(all).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.chat_id.as_str()).collect::<Vec<_>>(), ["oc_1"]);
 }
 
 /// The number of the newest event is not given again, however old it is when others are forgotten.

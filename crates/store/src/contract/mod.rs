@@ -74,6 +74,7 @@ macro_rules! store_laws {
             jobs::jobs_are_listed_newest_first_as_they_stand,
             jobs::a_waiting_task_can_be_withdrawn,
             recalls::a_recalled_message_leaves_its_lane,
+            recalls::a_recalled_task_is_withdrawn_not_done,
             recalls::a_recalled_message_in_hand_is_told_and_goes_on,
             recalls::a_recalled_message_that_was_half_answered_keeps_its_answer,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
@@ -145,6 +146,7 @@ macro_rules! store_laws {
             lists::pruning_takes_what_is_finished_and_old,
             lists::pruning_leaves_dead_letters_until_somebody_decides,
             lists::what_follows_a_dead_letter_is_kept_with_it,
+            lists::what_is_done_to_messages_is_not_listed_among_them,
             lists::a_number_is_not_used_twice,
             lists::a_closed_store_says_so,
         }
