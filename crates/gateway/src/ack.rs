@@ -13,7 +13,7 @@ use std::time::Duration;
 use larkline_proto::event::Event;
 use larkline_proto::id::{EventId, MessageId};
 use larkline_store::inbox::{Concluded, InboxId};
-use larkline_store::outbox::{NewOutbox, OutboxStage};
+use larkline_store::outbox::{ASIDE, NewOutbox, OutboxStage};
 use larkline_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ fn row(app: &str, key: String, message: &MessageId, ack: &Ack) -> NewOutbox {
         task: None,
         uuid: stable_uuid(&key),
         key,
-        lane: format!("ack/{message}"),
+        lane: format!("{ASIDE}{message}"),
         priority: 0,
         preview: String::new(),
         body: serde_json::to_vec(ack).unwrap_or_default(),

@@ -3,7 +3,8 @@
 //!
 //! A claim lapses by the wall clock, which may jump: a machine that slept wakes up with every
 //! claim lapsed and every handler still at work. So before anything is claimed, what is in hand
-//! is extended; neither can ever be claimed beside its own running attempt.
+//! is extended; neither can ever be claimed beside its own running attempt. A clock that was set back
+//! is dealt with while nobody claims: nobody claims by a moment of the clock before it afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +13,9 @@ use std::time::Duration;
 use larkline_store::outbox::OutboxLease;
 use larkline_store::task::{TaskId, TaskLease};
 use larkline_store::{Store, StoreError};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::clock::ms;
+use crate::clock::{ms, now_ms};
 
 /// Claims are extended when a third of their time has gone.
 const PARTS: u32 = 3;
@@ -22,6 +24,18 @@ const PARTS: u32 = 3;
 #[derive(Debug, Default)]
 pub struct AtWork {
     held: Held,
+    /// Read by who claims, written by who deals with a clock that was set back.
+    clock: RwLock<()>,
+}
+
+/// A moment to extend and to claim by. A clock that is set back meanwhile is dealt with when this is
+/// dropped.
+#[derive(Debug)]
+#[must_use = "what is done by the moment has to be done before it is dropped"]
+pub struct Moment<'a> {
+    /// The moment, Unix ms.
+    pub now_ms: i64,
+    _clock: RwLockReadGuard<'a, ()>,
 }
 
 type Held = Arc<Mutex<InHand>>;
@@ -64,6 +78,18 @@ impl InHand {
 }
 
 impl AtWork {
+    /// Now, for who claims.
+    pub async fn moment(&self) -> Moment<'_> {
+        // Read when it is ours: by a moment of the clock before it was set back all would lapse.
+        let clock = self.clock.read().await;
+        Moment { now_ms: now_ms(), _clock: clock }
+    }
+
+    /// Waits until nobody extends or claims; nobody begins to until this is dropped.
+    pub async fn clock_set_back(&self) -> RwLockWriteGuard<'_, ()> {
+        self.clock.write().await
+    }
+
     /// Counts a task until the guard is dropped. From the claim on, with nothing in between: a
     /// task that is claimed and not counted would lapse when the clock jumps, and run twice.
     pub fn begin(&self, lease: TaskLease, claimed_ms: i64) -> AtWorkGuard {
@@ -154,6 +180,7 @@ impl Drop for AtWorkGuard {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use larkline_store::inbox::{Accepted, Decision, NewEvent, RouteDecision, Ruling};
     use larkline_store::outbox::{NewOutbox, OutboxClaim};
     use larkline_store::task::{NewTask, TaskClaim};
@@ -220,6 +247,22 @@ mod tests {
         assert!(at_work.keep(&store, LEASE, HOUR_MS + 1).await);
         assert!(claim(&store, HOUR_MS + 1).await.is_empty(), "it is still being worked on");
         drop(guard);
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_is_dealt_with_while_nobody_claims_by_the_one_before() {
+        let at_work = AtWork::default();
+        let (one, other) = (at_work.moment().await, at_work.moment().await);
+        let mut dealt_with = std::pin::pin!(at_work.clock_set_back());
+        assert!(dealt_with.as_mut().now_or_never().is_none(), "two may be claiming");
+        drop(one);
+        assert!(dealt_with.as_mut().now_or_never().is_none(), "one may be claiming");
+        drop(other);
+        let dealt_with = dealt_with.await;
+        let mut next = std::pin::pin!(at_work.moment());
+        assert!(next.as_mut().now_or_never().is_none(), "what it would claim has not moved yet");
+        drop(dealt_with);
+        drop(next.await);
     }
 
     #[test]

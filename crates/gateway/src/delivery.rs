@@ -35,7 +35,7 @@ use crate::worker;
 /// Chats served at the same time. The platform's 50 calls a second at 200 ms a call need 10.
 const IN_FLIGHT_MAX: usize = 16;
 /// How long a claim holds: longer than a full window of the slowest limit plus a call.
-const LEASE: Duration = Duration::from_secs(150);
+pub const LEASE: Duration = Duration::from_secs(150);
 /// How long a row in hand waits for its permit: more than a second's window, far less than
 /// the claim.
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
@@ -58,12 +58,14 @@ pub struct Delivery {
 impl Delivery {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let claim = |now, running| self.claim(now, running);
+        let claim = |running| self.claim(running);
         let work = |item| Arc::clone(&self).work(item);
         worker::run(&self.shared, &self.shared.delivery, &self.drain, claim, work).await;
     }
 
-    async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedOutbox, AtWorkGuard)> {
+    async fn claim(&self, running: usize) -> Vec<(ClaimedOutbox, AtWorkGuard)> {
+        let moment = self.shared.at_work.moment().await;
+        let now = moment.now_ms;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), LEASE, now).await {
             return Vec::new();
         }

@@ -58,7 +58,7 @@ pub struct Dispatch {
 impl Dispatch {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let claim = |now, running| self.claim(now, running);
+        let claim = |running| self.claim(running);
         let work = |(task, at_work)| Arc::clone(&self).work(task, at_work);
         tokio::select! {
             () = worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work) => {}
@@ -66,8 +66,10 @@ impl Dispatch {
         }
     }
 
-    async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
+    async fn claim(&self, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
         let lease = self.shared.config.load().limits.lease;
+        let moment = self.shared.at_work.moment().await;
+        let now = moment.now_ms;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
             return Vec::new();
         }

@@ -220,8 +220,9 @@ fn handling(history: &History, task: &TaskFacts) -> Vec<Step> {
         });
     }
     steps.extend(task.claimed_ms.map(|at_ms| begin(at_ms, false, &item, handler, *attempts)));
-    // A merged task ends with the verdict of another event, which is a step of its own.
-    let ended_ms = task.ended_ms.filter(|_| task.state != "merged");
+    // A merged task ends with the verdict of another event, one that was withdrawn because somebody
+    // wanted that: both are steps of their own.
+    let ended_ms = task.ended_ms.filter(|_| !matches!(task.state.as_str(), "merged" | "withdrawn"));
     let Some(at_ms) = ended_ms else { return steps };
     let took_ms = task.claimed_ms.map(|from_ms| at_ms - from_ms);
     let (step, text) = match task.state.as_str() {

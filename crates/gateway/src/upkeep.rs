@@ -8,11 +8,13 @@ use larkline_failpoint::failpoint;
 use larkline_proto::event::Event;
 use larkline_store::inbox::InboxItem;
 use larkline_store::outbox::NewOutbox;
+use larkline_store::record::SetBack;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, ms, now_ms};
 use crate::config::Config;
+use crate::delivery;
 use crate::handler::agent::place;
 use crate::handler::files;
 use crate::outgoing;
@@ -83,21 +85,36 @@ impl Upkeep {
     /// Notices a wall clock that was set back since the last look; the moment of this one, or
     /// of the last when the store could not be told.
     async fn clock(&self, (looked, looked_ms): (Instant, i64)) -> (Instant, i64) {
-        let (now, now_ms) = (Instant::now(), now_ms());
-        let back_ms = looked_ms + ms(now.duration_since(looked)) - now_ms;
-        if back_ms > ms(SET_BACK_MIN) {
-            tracing::warn!(
-                back_ms,
-                "the clock was set back; what waits for its time waits no longer for it"
-            );
-            if let Err(error) = self.shared.store.clock_set_back(back_ms).await {
-                self.shared.store_health.failed("clock_set_back", &error);
-                return (looked, looked_ms);
-            }
-            self.shared.dispatch.notify_waiters();
-            self.shared.delivery.notify_waiters();
+        let back_ms = |(now, now_ms): (Instant, i64)| {
+            let back_ms = looked_ms + ms(now.duration_since(looked)) - now_ms;
+            Some(back_ms).filter(|back_ms| *back_ms > ms(SET_BACK_MIN))
+        };
+        let now = (Instant::now(), now_ms());
+        if back_ms(now).is_none() {
+            return now;
         }
-        (now, now_ms)
+        // Nobody claims by the clock as it was once the rest goes by the clock as it is.
+        let _nobody_claims = self.shared.at_work.clock_set_back().await;
+        let now = (Instant::now(), now_ms());
+        let Some(by_ms) = back_ms(now) else { return now };
+        tracing::warn!(
+            back_ms = by_ms,
+            "the clock was set back; what waits for its time waits no longer for it"
+        );
+        let lease = self.shared.config.load().limits.lease.max(delivery::LEASE);
+        let back = SetBack {
+            by_ms,
+            since_ms: now.1 - ms(now.0.duration_since(looked)),
+            now_ms: now.1,
+            lease_until_ms: now.1 + ms(lease),
+        };
+        if let Err(error) = self.shared.store.clock_set_back(back).await {
+            self.shared.store_health.failed("clock_set_back", &error);
+            return (looked, looked_ms);
+        }
+        self.shared.dispatch.notify_waiters();
+        self.shared.delivery.notify_waiters();
+        now
     }
 
     /// Finds out whether an ill store has healed, also when no event arrives to try it.

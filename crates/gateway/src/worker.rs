@@ -24,14 +24,13 @@ const APART: Duration = Duration::from_millis(2);
 /// First and longest pause while the store refuses.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
-/// Claims and works until drained, then waits for what runs. `claim` is given the moment of
-/// the look and how much is in hand already; it takes all that it may. The end of any work is
-/// a hint of its own.
+/// Claims and works until drained, then waits for what runs. `claim` is given how much is in hand
+/// already; it takes all that it may. The end of any work is a hint of its own.
 pub async fn run<Item, Claimed, Worked>(
     shared: &Shared,
     hint: &Notify,
     drain: &CancellationToken,
-    claim: impl Fn(i64, usize) -> Claimed,
+    claim: impl Fn(usize) -> Claimed,
     work: impl Fn(Item) -> Worked,
 ) where
     Claimed: Future<Output = Vec<Item>>,
@@ -44,7 +43,7 @@ pub async fn run<Item, Claimed, Worked>(
         let (looked, looked_ms) = (Instant::now(), now_ms());
         // What is claimable now is in hand, or there is no room for it: either way the next look
         // can wait for a hint, for the end of some work, or for what becomes due.
-        for item in claim(looked_ms, running.len()).await {
+        for item in claim(running.len()).await {
             running.spawn(work(item));
         }
         let rest = async {

@@ -37,7 +37,7 @@ use outbox::{
 };
 use record::{
     BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
-    MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
+    MessageQuery, NewBoot, Pruned, Record, SetBack, Tally, WaitingEvent,
 };
 use session::{
     NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep, Utterance,
@@ -199,10 +199,12 @@ pub trait Store: Send + Sync + 'static {
     /// Those of the platform's message ids that rows of the outbox are known to have become.
     fn delivered_among(&self, ids: Vec<String>) -> StoreFuture<'_, Vec<String>>;
 
-    /// The wall clock was set back by so much: everything that is due later, every lease and
-    /// every promise, comes nearer by it, and what was tried lies as far back as before. Without
-    /// this a retry would wait until the clock is where it was.
-    fn clock_set_back(&self, by_ms: i64) -> StoreFuture<'_, ()>;
+    /// The wall clock was set back: everything that is due later and every promise comes nearer by it,
+    /// and what was tried lies as far back as before. Without this a retry would wait until the
+    /// clock is where it was. No lease ends sooner by it, and none lasts longer than one that is
+    /// made now: whether the holder extended it by the one clock or the other does not matter. What
+    /// was stamped by the clock as it is now stays, and the next start does not do all this again.
+    fn clock_set_back(&self, back: SetBack) -> StoreFuture<'_, ()>;
 
     /// Gives back the leases of one owner at once, at an orderly stop.
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64>;

@@ -9,6 +9,10 @@ use crate::{inbox::InboxId, task::TaskId};
 #[serde(transparent)]
 pub struct OutboxId(pub i64);
 
+/// How lanes begin whose rows do something to messages and are none, such as reactions: lists of
+/// messages leave them out.
+pub const ASIDE: &str = "ack/";
+
 /// An outgoing message about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewOutbox {

@@ -28,6 +28,19 @@ pub struct EndOfBoot {
     pub reason: String,
 }
 
+/// A wall clock that was found set back.
+#[derive(Clone, Copy, Debug)]
+pub struct SetBack {
+    /// By how much.
+    pub by_ms: i64,
+    /// From here on the clock as it is now may have been used already.
+    pub since_ms: i64,
+    /// Now, by the clock as it is.
+    pub now_ms: i64,
+    /// When a lease ends that is made now.
+    pub lease_until_ms: i64,
+}
+
 /// What is known of this and the previous run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BootRecord {
@@ -207,7 +220,7 @@ pub struct TaskFacts {
     pub route: String,
     /// Name of the handler.
     pub handler: String,
-    /// `queued`, `awaiting`, `merged`, `done`, `dead` or `dropped`.
+    /// `queued`, `awaiting`, `merged`, `done`, `withdrawn` (nobody began it), `dead` or `dropped`.
     pub state: String,
     /// Attempts so far.
     pub attempts: u32,

@@ -2,9 +2,10 @@
 //! can retry or drop; and handlers that answer over HTTP, at once, later, or never.
 
 use larkline_gateway::handler::http::signature::{self, SigningKey};
-use larkline_sim::Said;
+use larkline_sim::{Answer, Said};
 use serde_json::Value;
 
+use crate::delivery::reply_fault;
 use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// The script fails in every way, each named by the message, until the file `fixed` is there.
@@ -127,11 +128,50 @@ async fn a_dead_letter_can_be_retried_or_dropped_and_nothing_else_can() {
 }
 
 /// What signs, and what does not.
-const SECRETS: [&str; 2] =
+/// However long the events of that time are gone, nobody has decided about them yet.
+#[tokio::test]
+async fn a_dead_letter_is_kept_beyond_the_retention_until_somebody_decides() {
+    const DAY_MS: u64 = 86_400_000;
+    let mut rig = Rig::new(&format!("{WORK}{SETTINGS}")).await;
+    rig.script("work", FAILING);
+    std::fs::write(rig.path("clock"), "0").unwrap();
+    rig.env.insert("LARKLINE_CLOCK", rig.path("clock").display().to_string());
+    rig.run(&[]).await;
+    rig.ready().await;
+    let failed = rig.say(&rig.guest, "exit");
+    rig.answered(&failed).await;
+    let refused = Answer::Code { status: 400, code: 230_028, msg: "no".to_owned(), reset_s: None };
+    rig.fault(reply_fault(refused, 1));
+    let unsaid = rig.say(&rig.owner, "utf8");
+    rig.until("two letters", async || rig.json(&["dead"]).await.as_array().unwrap().len() == 2)
+        .await;
+    let fine = rig.say(&rig.owner, "utf8");
+    rig.answered(&fine).await;
+    rig.verdicts().await;
+    let is_known = async |said: &Said| {
+        let id = said.message_id.as_str();
+        rig.cli(&["explain", id]).await.status.success()
+    };
+    let newest = rig.say(&rig.owner, "utf8");
+    rig.answered(&newest).await;
+    std::fs::write(rig.path("clock"), (8 * DAY_MS).to_string()).unwrap();
+    rig.until("forgetting", async || !is_known(&fine).await).await;
+    assert!(is_known(&failed).await && is_known(&unsaid).await);
+    let letters = rig.json(&["dead"]).await;
+    assert_eq!(letters.as_array().unwrap().len(), 2, "{letters}");
+    for item in ["t1", "o2"] {
+        let drop = rig.cli(&["dead", "drop", item]).await;
+        assert!(drop.status.success(), "{item} of {letters}: {}", text(&drop.stderr));
+    }
+    std::fs::write(rig.path("clock"), (9 * DAY_MS).to_string()).unwrap();
+    rig.until("forgetting", async || !is_known(&failed).await && !is_known(&unsaid).await).await;
+}
+
+pub(crate) const SECRETS: [&str; 2] =
     ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "whsec_GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
 
 /// `http please` goes to a service on this port, all else to echo.
-fn http(port: u16, listen: u16, more: &str) -> String {
+pub(crate) fn http(port: u16, listen: u16, more: &str) -> String {
     format!(
         "[server]\nhttp = \"127.0.0.1:{listen}\"\n\n[[route]]\nname = \"service\"\nsenders = \"everyone\"\n\
          match = {{ keywords = [\"http please\"] }}\nhandler = \"service\"\n\n\
@@ -143,12 +183,16 @@ fn http(port: u16, listen: u16, more: &str) -> String {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A service that gives every turn the same answer, and what it was sent.
-async fn service(port: u16, status: u16, answer: &'static str) -> (Seen, tokio::task::JoinSet<()>) {
+pub(crate) async fn service(
+    port: u16,
+    status: u16,
+    answer: &'static str,
+) -> (Seen, tokio::task::JoinSet<()>) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let seen = Seen::default();
     let kept = std::sync::Arc::clone(&seen);
@@ -162,7 +206,7 @@ async fn service(port: u16, status: u16, answer: &'static str) -> (Seen, tokio::
     (seen, server)
 }
 
-type Seen = std::sync::Arc<std::sync::Mutex<Vec<(http::HeaderMap, String)>>>;
+pub(crate) type Seen = std::sync::Arc<std::sync::Mutex<Vec<(http::HeaderMap, String)>>>;
 
 #[tokio::test]
 async fn while_a_service_is_down_its_messages_wait_and_all_others_are_answered() {
@@ -188,7 +232,7 @@ async fn while_a_service_is_down_its_messages_wait_and_all_others_are_answered()
 }
 
 /// Posts an answer to a turn's reply URL, signed with a secret; the status it gets.
-async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
+pub(crate) async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
     // Installed already is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let now = jiff::Timestamp::now().as_second();
@@ -208,14 +252,15 @@ async fn post(url: &str, id: &str, secret: &str, body: &'static str) -> u16 {
 }
 
 /// A turn that a service promised to answer later: the message, its reply URL and its id.
-async fn promised(rig: &Rig, seen: &Seen) -> (Said, String, String) {
+pub(crate) async fn promised(rig: &Rig, seen: &Seen) -> (Said, String, String) {
+    let before = seen.lock().unwrap().len();
     let said = rig.say(&rig.guest, "http please");
-    rig.until("the turn", async || !seen.lock().unwrap().is_empty()).await;
-    let (headers, body) = seen.lock().unwrap()[0].clone();
+    rig.until("the turn", async || seen.lock().unwrap().len() > before).await;
+    let (headers, body) = seen.lock().unwrap()[before].clone();
     let turn: Value = serde_json::from_str(&body).unwrap();
     let url = turn["data"]["reply_url"].as_str().unwrap().to_owned();
     rig.until("the wait", async || {
-        rig.status().await.is_some_and(|s| s["depths"]["awaiting"] == 1)
+        rig.status().await.is_some_and(|s| s["depths"]["awaiting"] == before + 1)
     })
     .await;
     (said, url, headers[signature::ID].to_str().unwrap().to_owned())

@@ -13,6 +13,7 @@ mod alive;
 mod banner;
 mod callbacks;
 mod causes;
+mod clock;
 mod config;
 mod crash;
 mod dashboard;

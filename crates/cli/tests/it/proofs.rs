@@ -4,7 +4,8 @@
 use larkline_client::link::{self, Answer, LinkConfig, LinkOptions};
 use larkline_client::{ApiClient, Dialer, NetOptions, ProxyChoice, Secret};
 use larkline_proto::content::Outgoing;
-use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Limits, Press, Said, SimOptions};
+use larkline_proto::id::ChatId;
+use larkline_sim::{AppSpec, DEMO_APP_ID, Fault, Limits, MessageRow, Press, Said, SimOptions};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -247,9 +248,11 @@ async fn what_was_written_while_the_link_was_down_is_read_back_and_answered() {
     assert_eq!(never, 0, "the platform did not deliver it");
 }
 
-/// A gateway whose route treats what was missed like this, its chat known.
+/// A gateway whose route treats what was missed like this, its chat known. The platform delivers it
+/// again when it is told to.
 async fn repairing(how: &str) -> Rig {
-    let options = SimOptions { redelivery: Vec::new(), ..SimOptions::default() };
+    let redelivery = vec![std::time::Duration::from_hours(1)];
+    let options = SimOptions { redelivery, ..SimOptions::default() };
     let config = anxious().replace("senders", &format!("repair = \"{how}\"\nsenders"));
     let mut rig = Rig::with(options, &config).await;
     rig.run(&[]).await;
@@ -283,30 +286,62 @@ async fn a_route_that_does_not_repair_keeps_what_was_missed_and_the_proof_holds(
     rig.answered(&rig.say(&rig.guest, "heard")).await;
 }
 
+/// The card that asks a chat about what was missed there.
+async fn question(rig: &Rig, chat: &ChatId) -> MessageRow {
+    let asks = |l: &larkline_sim::Ledger| {
+        l.in_chat(chat).find(|m| m.content.contains("\"repair\"")).cloned()
+    };
+    rig.ledger("the question", |l| asks(l).is_some()).await;
+    rig.sim.platform().read(asks).unwrap()
+}
+
+/// Somebody presses its button.
+async fn press(rig: &Rig, question: &MessageRow, missed: &Said) {
+    let value = serde_json::json!({"larkline": {"repair": [missed.message_id]}});
+    let (user, message) = (rig.guest.clone(), Some(question.message_id.clone()));
+    let chat = missed.chat_id.clone();
+    let press = Press { user, message, chat, value, ..Press::default() };
+    rig.sim.platform().press(press).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_route_that_asks_has_a_button_in_the_chat_that_handles_what_was_missed_once() {
     let rig = repairing("ask").await;
     let missed = lose_a_message(&rig).await;
-    let chat = missed.chat_id.clone();
-    let asks = |l: &larkline_sim::Ledger| {
-        l.in_chat(&chat).find(|m| m.content.contains("\"repair\"")).cloned()
-    };
-    rig.ledger("the question", |l| asks(l).is_some()).await;
-    let question = rig.sim.platform().read(asks).unwrap();
+    let question = question(&rig, &missed.chat_id).await;
     assert!(question.content.contains("1 message(s) here did not reach the bot"), "{question:?}");
     assert!(rig.answers(&missed.message_id).is_empty());
-    let press = async || {
-        let value = serde_json::json!({"larkline": {"repair": [missed.message_id]}});
-        let (user, message) = (rig.guest.clone(), Some(question.message_id.clone()));
-        let press = Press { user, message, chat: chat.clone(), value, ..Press::default() };
-        rig.sim.platform().press(press).await.unwrap()
-    };
-    press().await;
+    press(&rig, &question, &missed).await;
     assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
-    press().await;
+    press(&rig, &question, &missed).await;
+    rig.fault(Fault::RedeliverNow);
+    rig.ledger("the platform's own delivery", |l| l.event(&missed.event_id).unwrap().done).await;
     let verdicts = rig.verdicts().await;
     assert_eq!(verdicts.get("filtered/repair_ask"), Some(&1), "{verdicts:?}");
     assert_eq!(rig.answers(&missed.message_id).len(), 1, "handled once");
+}
+
+/// What was read back and given to nobody is no reason to call the platform's own delivery a repetition.
+#[tokio::test]
+async fn what_no_handler_was_given_is_handled_when_the_platform_delivers_it_after_all() {
+    for how in ["off", "ask"] {
+        let rig = repairing(how).await;
+        let missed = lose_a_message(&rig).await;
+        let kept = format!("filtered/repair_{how}");
+        rig.until("it is read back", async || rig.verdicts().await.get(&kept) == Some(&1)).await;
+        assert!(rig.answers(&missed.message_id).is_empty());
+        rig.fault(Fault::RedeliverNow);
+        assert_eq!(rig.answered(&missed).await, ["written into nothing"]);
+        if how == "ask" {
+            let question = question(&rig, &missed.chat_id).await;
+            press(&rig, &question, &missed).await;
+            rig.until("nothing left to handle", async || {
+                rig.verdicts().await.contains_key("filtered/duplicate")
+            })
+            .await;
+        }
+        assert_eq!(rig.answers(&missed.message_id).len(), 1, "handled once");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! A chat's history against the journal: messages that people wrote and that never arrived.
 //!
 //! What is missing is taken in as an event of our own making, through the same journal, keys and
-//! routes: should the platform deliver it after all, that delivery is the duplicate. Only what
-//! would have been delivered counts: in groups that are messages to the bot, unless others have
+//! routes: should the platform deliver it after all, that delivery is the duplicate. What no handler
+//! gets has no key but its own: should the platform deliver that after all, it is handled. Only
+//! what would have been delivered counts: in groups that are messages to the bot, unless others have
 //! come from groups in this run.
 
 use std::collections::BTreeSet;
@@ -13,11 +14,11 @@ use larkline_client::{ApiError, Container, Listing, Sort};
 use larkline_proto::api::{RestMention, RestMessage};
 use larkline_proto::event::{Event, MESSAGE_RECEIVED};
 use larkline_proto::id::{ChatId, MessageId};
-use larkline_store::inbox::{Accepted, NewEvent};
+use larkline_store::inbox::{Accepted, NewEvent, event_key};
 use larkline_store::record::ChatRecord;
 use serde_json::{Value, json};
 
-use super::repair::{self, READ_BACK, Taken};
+use super::repair::{self, Fate, READ_BACK, Taken};
 use crate::clock::now_ms;
 use crate::intake;
 use crate::metrics::AppLabel;
@@ -108,7 +109,7 @@ pub(super) async fn take_in(
     messages: &[RestMessage],
 ) -> Taken {
     let previews = shared.config.load().log.previews;
-    let (read, events): (Vec<Event>, Vec<NewEvent>) =
+    let (read, events): (Vec<(Event, Fate)>, Vec<NewEvent>) =
         messages.iter().filter_map(|m| event(shared, app, chat, m, previews)).unzip();
     let mut taken = Taken::default();
     if events.is_empty() {
@@ -118,10 +119,10 @@ pub(super) async fn take_in(
     match shared.store.accept(events.into()).await {
         Ok(accepted) => {
             let mut newest = 0;
-            for (event, accepted) in read.iter().zip(accepted) {
+            for ((event, fate), accepted) in read.iter().zip(accepted) {
                 if let Accepted::New(id) | Accepted::Undecided(id) = accepted {
                     newest = newest.max(id.0);
-                    taken.count(shared, app, event);
+                    taken.count(event, *fate);
                 }
             }
             app.announced.fetch_max(newest, Ordering::Relaxed);
@@ -144,7 +145,7 @@ fn event(
     chat: &ChatRecord,
     message: &RestMessage,
     previews: bool,
-) -> Option<(Event, NewEvent)> {
+) -> Option<((Event, Fate), NewEvent)> {
     let payload = payload(app, chat, message).to_string();
     let mut new = NewEvent {
         app: app.name.clone(),
@@ -155,7 +156,11 @@ fn event(
     let event = Event::parse(payload.as_bytes()).ok()?;
     intake::describe(&mut new, &event, previews);
     new.payload = payload.into_bytes();
-    Some((event, new))
+    let fate = Fate::of(shared, app, &event);
+    if matches!(fate, Fate::Asked | Fate::Kept) {
+        new.keys = vec![event_key(event.id.as_str())];
+    }
+    Some(((event, fate), new))
 }
 
 /// The event the platform would have sent, as far as the history tells.

@@ -3,14 +3,15 @@
 //!
 //! All of them are journaled and get a verdict (`repair_off`, `repair_ask`), so none is missed twice.
 //! The chat is asked with a button; a press makes one more event of each message, from the journal,
-//! and a second press makes none.
+//! and a second press makes none. Neither does one after the platform has delivered the message after
+//! all: only an event that handlers get takes the key of its message.
 
 use std::sync::Arc;
 
 use larkline_proto::event::Event;
 use larkline_proto::id::{ChatId, EventId, MessageId};
 use larkline_store::StoreError;
-use larkline_store::inbox::{Accepted, NewEvent, event_key};
+use larkline_store::inbox::{Accepted, NewEvent};
 use larkline_store::outbox::NewOutbox;
 use serde_json::{Value, json};
 
@@ -34,6 +35,37 @@ pub fn is_read_back(id: &EventId) -> bool {
     id.as_str().starts_with(READ_BACK)
 }
 
+/// What becomes of a message that was read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Handlers get it.
+    Handled,
+    /// Its chat is asked about it.
+    Asked,
+    /// Its route only keeps it.
+    Kept,
+    /// It would not be handled had it come as all others do.
+    Aside,
+}
+
+impl Fate {
+    /// As the router will decide about it.
+    pub(super) fn of(shared: &Shared, app: &AppRuntime, event: &Event) -> Self {
+        let config = shared.config.load();
+        let Some(known) = config.apps.iter().find(|known| known.name == app.name) else {
+            return Self::Aside;
+        };
+        let bot = app.bot.borrow().clone().unwrap_or_default();
+        let ctx = Context { config: &config, app: known, bot: &bot, received_ms: now_ms() };
+        match router::route(event, ctx) {
+            Routed::Tasks(_) => Self::Handled,
+            Routed::Filtered(Why::RepairAsk) => Self::Asked,
+            Routed::Filtered(Why::RepairOff) => Self::Kept,
+            Routed::Filtered(_) => Self::Aside,
+        }
+    }
+}
+
 /// Messages that were read back and are new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -48,18 +80,14 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Counts one, as the router will decide about it.
-    pub(super) fn count(&mut self, shared: &Shared, app: &AppRuntime, event: &Event) {
+    /// Counts one.
+    pub(super) fn count(&mut self, event: &Event, fate: Fate) {
         self.new += 1;
-        let config = shared.config.load();
-        let Some(known) = config.apps.iter().find(|known| known.name == app.name) else { return };
-        let bot = app.bot.borrow().clone().unwrap_or_default();
-        let ctx = Context { config: &config, app: known, bot: &bot, received_ms: now_ms() };
-        match router::route(event, ctx) {
-            Routed::Tasks(_) => self.repaired += 1,
-            Routed::Filtered(Why::RepairAsk) => self.asked.extend(event.message_id().cloned()),
-            Routed::Filtered(Why::RepairOff) => self.kept += 1,
-            Routed::Filtered(_) => {}
+        match fate {
+            Fate::Handled => self.repaired += 1,
+            Fate::Asked => self.asked.extend(event.message_id().cloned()),
+            Fate::Kept => self.kept += 1,
+            Fate::Aside => {}
         }
     }
 
@@ -161,8 +189,6 @@ async fn again(
     }
     let mut new = NewEvent { app: app.to_owned(), received_ms: now_ms(), ..NewEvent::default() };
     intake::describe(&mut new, &event, shared.config.load().log.previews);
-    // The message is known by its first event; this one by its own id alone.
-    new.keys = vec![event_key(&id)];
     new.payload = payload;
     // No run has received it, so routing need not wait for a line of intake's.
     Ok(Some(new))

@@ -1,13 +1,13 @@
 //! Boots, lists, facts, forgetting, closing.
 
 use super::{
-    APP, accepted, claim, claim_one, claim_row, decide, delivered, done, event, message, new_task,
-    queued, verdicts,
+    APP, HANDLER, accepted, claim, claim_one, claim_row, dead, decide, delivered, done, event,
+    message, new_task, queued, undeliverable, verdicts,
 };
 use crate::{
     Store, StoreError,
     inbox::Decision,
-    outbox::NewOutbox,
+    outbox::{ASIDE, NewOutbox},
     record::{EndOfBoot, MessageQuery, NewBoot},
 };
 
@@ -209,6 +209,59 @@ pub async fn pruning_takes_what_is_finished_and_old(store: &dyn Store) {
     let again = accepted(store, event(1)).await;
     assert!(again > recent, "numbers are not used twice");
     assert_eq!(store.prune(100).await.unwrap(), crate::record::Pruned::default());
+}
+
+/// What failed for good is there however old it is, with its event; decided, it goes as all else does.
+pub async fn pruning_leaves_dead_letters_until_somebody_decides(store: &dyn Store) {
+    let [task, row] = [queued(store, 1, "a").await, queued(store, 2, "b").await];
+    let tasks = claim(store, 9, 3).await;
+    store.settle_task(tasks[0].lease, dead("exit_1", 4)).await.unwrap();
+    store.settle_task(tasks[1].lease, done(vec![message("answer", "b")], 4)).await.unwrap();
+    store.enqueue(vec![message("alone", "c")]).await.unwrap();
+    for row in super::claim_rows(store, 9, 5).await {
+        store.settle_outbox(row.lease, undeliverable("230002", 6)).await.unwrap();
+    }
+    accepted(store, event(100)).await;
+    assert_eq!(store.prune(100).await.unwrap(), crate::record::Pruned::default());
+    let letters = store.dead(9).await.unwrap();
+    assert_eq!(letters.len(), 3);
+    for event in [task, row] {
+        assert!(store.history(event).await.unwrap().is_some());
+    }
+    for letter in &letters {
+        assert!(store.drop_dead(letter.item, 7).await.unwrap());
+    }
+    let pruned = store.prune(100).await.unwrap();
+    assert_eq!((pruned.events, pruned.outbox), (2, 1));
+    assert!(store.dead(9).await.unwrap().is_empty());
+}
+
+/// A retry by hand answers again for the messages that were merged into what died.
+pub async fn what_follows_a_dead_letter_is_kept_with_it(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let merged = queued(store, 2, "a").await;
+    let head = claim_one(store, 3).await;
+    let behind = store.tasks_behind(HANDLER.into(), "a".into(), head.lease.task, 9).await.unwrap();
+    store.merge_tasks(head.lease, vec![behind[0].task], 4).await.unwrap();
+    store.settle_task(head.lease, dead("exit_1", 5)).await.unwrap();
+    accepted(store, event(100)).await;
+    assert_eq!(store.prune(100).await.unwrap().events, 0);
+    assert!(store.retry_dead(store.dead(1).await.unwrap()[0].item, 6).await.unwrap());
+    let again = claim_one(store, 7).await;
+    let told = store.merged_into(again.item.id, HANDLER.into()).await.unwrap();
+    assert_eq!(told.iter().map(|task| task.item.id).collect::<Vec<_>>(), [merged]);
+    store.settle_task(again.lease, dead("exit_1", 8)).await.unwrap();
+    assert!(store.drop_dead(store.dead(1).await.unwrap()[0].item, 9).await.unwrap());
+    assert_eq!(store.prune(100).await.unwrap().events, 2);
+}
+
+/// A reaction is a row of the outbox and no message.
+pub async fn what_is_done_to_messages_is_not_listed_among_them(store: &dyn Store) {
+    let reaction = message("reaction", &format!("{ASIDE}om_1"));
+    store.enqueue(vec![reaction, message("said", "oc_1")]).await.unwrap();
+    let all = MessageQuery { limit: 10, ..MessageQuery::default() };
+    let listed = store.records(all).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.chat_id.as_str()).collect::<Vec<_>>(), ["oc_1"]);
 }
 
 /// The number of the newest event is not given again, however old it is when others are forgotten.

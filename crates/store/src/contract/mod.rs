@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a law that fails panics: these functions are tests")]
 #![expect(clippy::missing_panics_doc, reason = "every law panics when it is broken, as said here")]
 
+pub mod clock;
 pub mod conversations;
 pub mod history;
 pub mod intake;
@@ -53,6 +54,8 @@ macro_rules! store_laws {
             tasks::a_task_waits_until_it_is_due,
             tasks::a_retrying_head_blocks_its_lane,
             tasks::a_dead_head_lets_its_lane_go_on,
+            tasks::a_head_in_hand_stays_the_only_head,
+            tasks::a_lane_that_is_given_up_has_a_head_again,
             tasks::a_lapsed_lease_is_claimed_again_and_fenced,
             tasks::an_extended_lease_does_not_lapse,
             tasks::a_fenced_settlement_writes_nothing,
@@ -63,10 +66,15 @@ macro_rules! store_laws {
             tasks::waiting_tasks_of_a_handler_can_be_given_up,
             tasks::those_next_in_line_are_told_in_order,
             tasks::an_awaiting_task_dies_when_its_time_is_over,
-            tasks::what_waits_follows_a_clock_that_is_set_back,
+            clock::what_waits_follows_a_clock_that_is_set_back,
+            clock::what_is_in_hand_outlives_a_clock_that_is_set_back,
+            clock::a_lease_that_nobody_holds_lapses_by_the_clock_as_it_is,
+            clock::what_was_stamped_by_the_clock_as_it_is_stays,
+            clock::a_clock_found_set_back_is_not_found_so_by_each_start,
             jobs::jobs_are_listed_newest_first_as_they_stand,
             jobs::a_waiting_task_can_be_withdrawn,
             recalls::a_recalled_message_leaves_its_lane,
+            recalls::a_recalled_task_is_withdrawn_not_done,
             recalls::a_recalled_message_in_hand_is_told_and_goes_on,
             recalls::a_recalled_message_that_was_half_answered_keeps_its_answer,
             outbox::a_lane_sends_one_row_at_a_time_in_order,
@@ -79,7 +87,7 @@ macro_rules! store_laws {
             outbox::a_repeated_key_inserts_nothing,
             outbox::a_retry_keeps_its_uuid_and_blocks_its_lane,
             outbox::a_throttled_attempt_does_not_count,
-            outbox::the_time_of_a_uuid_follows_a_clock_that_is_set_back,
+            clock::the_time_of_a_uuid_follows_a_clock_that_is_set_back,
             outbox::a_replacement_is_due_at_once_with_its_own_uuid,
             outbox::what_was_looked_for_is_delivered_or_sent_anew,
             outbox::a_dead_row_lets_its_lane_go_on,
@@ -136,6 +144,9 @@ macro_rules! store_laws {
             conversations::a_second_run_does_not_double_what_was_said,
             conversations::a_long_conversation_keeps_its_newest_part,
             lists::pruning_takes_what_is_finished_and_old,
+            lists::pruning_leaves_dead_letters_until_somebody_decides,
+            lists::what_follows_a_dead_letter_is_kept_with_it,
+            lists::what_is_done_to_messages_is_not_listed_among_them,
             lists::a_number_is_not_used_twice,
             lists::a_closed_store_says_so,
         }

@@ -153,15 +153,6 @@ pub async fn a_throttled_attempt_does_not_count(store: &dyn Store) {
     assert_eq!((row.attempt, row.first_attempt_ms), (2, 50));
 }
 
-/// How long ago a `uuid` was first tried does not depend on a clock that is set back.
-pub async fn the_time_of_a_uuid_follows_a_clock_that_is_set_back(store: &dyn Store) {
-    enqueue(store, &[("1", "a")]).await;
-    let row = claim_row(store, 10_000).await;
-    store.settle_outbox(row.lease, retry(10_500, true)).await.unwrap();
-    store.clock_set_back(9_000).await.unwrap();
-    assert_eq!(claim_row(store, 1_500).await.first_attempt_ms, 1_000);
-}
-
 /// Another form of the same message takes its place at once, with a key of its own.
 pub async fn a_replacement_is_due_at_once_with_its_own_uuid(store: &dyn Store) {
     enqueue(store, &[("1", "a"), ("2", "a")]).await;

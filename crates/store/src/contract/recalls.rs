@@ -42,6 +42,14 @@ pub async fn a_recalled_message_leaves_its_lane(store: &dyn Store) {
     assert!(history.log.iter().any(|entry| entry.what == "recalled"), "{:?}", history.log);
 }
 
+/// Nobody did what was taken back.
+pub async fn a_recalled_task_is_withdrawn_not_done(store: &dyn Store) {
+    let inbox = queued(store, 1, "a").await;
+    recall(store, 1, 10).await;
+    let task = store.history(inbox).await.unwrap().unwrap().tasks.remove(0);
+    assert_eq!((task.state.as_str(), task.attempts, task.ended_ms), ("withdrawn", 0, Some(10)));
+}
+
 /// What somebody works on goes on, and so does what was merged into it.
 pub async fn a_recalled_message_in_hand_is_told_and_goes_on(store: &dyn Store) {
     queued(store, 1, "a").await;

@@ -1,13 +1,14 @@
 //! Task lanes: order, leases, fences, endings.
 
+use larkline_proto::id::MessageId;
+
 use super::{
-    HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
-    new_task, queued, verdicts,
+    APP, HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event,
+    message, new_task, queued, verdicts,
 };
 use crate::{
     Store, StoreError,
     inbox::{Decision, InboxItem},
-    record::NewBoot,
     task::{LateReply, TaskClaim, TaskSettlement},
 };
 
@@ -88,6 +89,38 @@ pub async fn a_dead_head_lets_its_lane_go_on(store: &dyn Store) {
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].code.as_str(), letters[0].attempts), ("exit_1", 1));
     assert_eq!((letters[0].handler.as_str(), letters[0].message_id.as_str()), ("echo", "om_1"));
+}
+
+/// What lives again has its place before the head in hand, and waits; whatever ends behind that head,
+/// however it ends, nobody else begins before the head has ended.
+pub async fn a_head_in_hand_stays_the_only_head(store: &dyn Store) {
+    let again = queued(store, 1, "a").await;
+    let task = claim_one(store, 10).await;
+    store.settle_task(task.lease, dead("exit_1", 11)).await.unwrap();
+    for n in 2..=4 {
+        queued(store, n, "a").await;
+    }
+    let head = claim_one(store, 12).await;
+    assert!(store.retry_dead(store.dead(1).await.unwrap()[0].item, 13).await.unwrap());
+    assert!(claim(store, 10, 13).await.is_empty(), "retried");
+    store.recall(APP.into(), vec![MessageId::from("om_3")], 14).await.unwrap();
+    assert!(claim(store, 10, 14).await.is_empty(), "another was recalled");
+    let last = store.tasks_behind(HANDLER.into(), "a".into(), head.lease.task, 9).await.unwrap();
+    assert!(store.withdraw(last[0].task, Vec::new(), 15).await.unwrap());
+    assert!(claim(store, 10, 15).await.is_empty(), "another was withdrawn");
+    store.settle_task(head.lease, done(Vec::new(), 16)).await.unwrap();
+    assert_eq!(claim_one(store, 17).await.item.id, again);
+}
+
+/// When all that waits is given up, one after the other heads the lane until nothing is left, and
+/// what comes then is its head.
+pub async fn a_lane_that_is_given_up_has_a_head_again(store: &dyn Store) {
+    for n in 1..=3 {
+        queued(store, n, "a").await;
+    }
+    assert_eq!(store.give_up(HANDLER.into(), 7).await.unwrap(), 3);
+    let next = queued(store, 4, "a").await;
+    assert_eq!(claim_one(store, 8).await.item.id, next);
 }
 
 /// A claim that lapsed can be had by another, the attempt counts, and its old holder is refused.
@@ -216,24 +249,6 @@ pub async fn an_awaiting_task_dies_when_its_time_is_over(store: &dyn Store) {
     assert_eq!(store.dead(10).await.unwrap()[0].code, "no_reply");
     let late = store.late_reply(task.lease.task, Vec::new(), 101).await.unwrap();
     assert_eq!(late, LateReply::NotWaiting);
-}
-
-/// When the clock is set back, nobody waits until it is where it was: neither for a retry nor
-/// for a lease, neither while this runs nor from one run to the next.
-pub async fn what_waits_follows_a_clock_that_is_set_back(store: &dyn Store) {
-    queued(store, 1, "a").await;
-    let task = claim_one(store, 100_000).await;
-    store.settle_task(task.lease, retry(100_000, 100_500)).await.unwrap();
-    store.clock_set_back(90_000).await.unwrap();
-    assert!(claim(store, 10, 10_499).await.is_empty());
-    let task = claim_one(store, 10_500).await;
-    store.settle_task(task.lease, retry(10_500, 11_000)).await.unwrap();
-    let at_ms = 20_000;
-    let boot = |at_ms| NewBoot { boot_id: "b".into(), version: String::new(), pid: 1, at_ms };
-    store.begin_boot(boot(at_ms)).await.unwrap();
-    assert!(claim(store, 10, 10_999).await.is_empty(), "no clock was set back");
-    store.begin_boot(boot(at_ms - 15_000)).await.unwrap();
-    assert_eq!(claim(store, 10, at_ms - 15_000).await.len(), 1);
 }
 
 /// What waits for a handler that is gone can be given up: dead letters with a verdict, which live

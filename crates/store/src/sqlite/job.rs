@@ -72,7 +72,7 @@ pub(super) fn withdraw(
     at_ms: i64,
 ) -> Result<bool, Refusal> {
     let Some(waiting) = task::waiting(tx, id)? else { return Ok(false) };
-    task::end(tx, &waiting, "done", at_ms, ("", ""))?;
+    task::end(tx, &waiting, "withdrawn", at_ms, ("", ""))?;
     let detail = format!("t{id} was withdrawn before it was done");
     let it = Note { at_ms, what: "withdrawn", task: Some(id), detail: &detail, ..Note::default() };
     note(tx, waiting.inbox, &it)?;

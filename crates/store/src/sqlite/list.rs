@@ -6,6 +6,7 @@ use super::sql;
 use crate::{
     inbox::InboxId,
     job::JOB,
+    outbox::ASIDE,
     record::{ChatRecord, Depths, LastHandled, MessageQuery, Record, Tally, WaitingEvent},
 };
 
@@ -76,7 +77,7 @@ fn select(
     };
     let select = format!(
         "SELECT * FROM (SELECT {columns} FROM {table} {filter} ORDER BY id DESC LIMIT {SEARCHED})
-        WHERE (:chat IS NULL OR chat_id = :chat) AND (:verdict IS NULL OR outcome = :verdict)
+        WHERE substr(chat_id, 1, length(:aside)) <> :aside AND (:chat IS NULL OR chat_id = :chat) AND (:verdict IS NULL OR outcome = :verdict)
             AND (:text IS NULL OR instr(preview, :text) > 0) LIMIT :limit"
     );
     let params = named_params! {
@@ -84,6 +85,7 @@ fn select(
         ":verdict": query.verdict,
         ":text": query.text,
         ":limit": sql::limit(limit),
+        ":aside": ASIDE,
     };
     sql::all(conn, &select, params, |row| record(row, direction))
 }

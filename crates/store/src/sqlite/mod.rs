@@ -54,7 +54,7 @@ use crate::{
     },
     record::{
         BootRecord, ChatRecord, DeadItem, DeadLetter, Depths, EndOfBoot, History, LastHandled,
-        MessageQuery, NewBoot, Pruned, Record, Tally, WaitingEvent,
+        MessageQuery, NewBoot, Pruned, Record, SetBack, Tally, WaitingEvent,
     },
     session::{
         NewSession, Session, SessionId, SessionMove, SessionPatch, SessionQuery, SessionStep,
@@ -380,8 +380,8 @@ impl Store for SqliteStore {
         self.read("delivered_among", move |conn| outbox::delivered_among(conn, &ids))
     }
 
-    fn clock_set_back(&self, by_ms: i64) -> StoreFuture<'_, ()> {
-        self.write("clock_set_back", move |tx| boot::set_back(tx, by_ms))
+    fn clock_set_back(&self, back: SetBack) -> StoreFuture<'_, ()> {
+        self.write("clock_set_back", move |tx| boot::set_back(tx, back))
     }
 
     fn release_leases(&self, owner: String) -> StoreFuture<'_, u64> {

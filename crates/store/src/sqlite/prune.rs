@@ -1,4 +1,5 @@
-//! Forgetting: finished events go with everything that hangs on them.
+//! Forgetting: finished events go with everything that hangs on them. Dead letters that nobody has
+//! decided about stay, with their events and those that follow these, however old they are.
 
 use rusqlite::params;
 
@@ -16,14 +17,16 @@ pub(super) fn events(
     after: i64,
 ) -> Result<(Pruned, Option<i64>), Refusal> {
     // The newest stays whatever its age: the next number is made from it.
-    let read = "SELECT id, received_ms < ?2, verdict <> 'waiting' AND pending = 0 FROM inbox
+    let read =
+        "SELECT id, received_ms < ?2, verdict <> 'waiting' AND pending = 0, dead > 0 FROM inbox
         WHERE id > ?1 AND id < (SELECT max(id) FROM inbox) ORDER BY id LIMIT ?3";
     let rows = sql::all(tx.conn, read, [after, before_ms, BITE], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+        let is_finished = row.get::<_, bool>(2)?;
+        Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, is_finished, row.get::<_, bool>(3)?))
     })?;
     let mut pruned = Pruned::default();
-    for (id, old, finished) in &rows {
-        if *old && *finished {
+    for (id, old, finished, has_dead) in &rows {
+        if *old && *finished && !(*has_dead && is_undecided(tx, *id)?) {
             pruned.keys += forget(tx, *id)?;
             pruned.events += 1;
         }
@@ -35,8 +38,24 @@ pub(super) fn events(
         sql::exec(tx.conn, delete, [after, *last])?;
     }
     // One event with a wrong clock must not keep everything behind it for ever.
-    let last = rows.last().filter(|_| rows.iter().any(|(_, old, _)| *old));
+    let last = rows.last().filter(|_| rows.iter().any(|(_, old, ..)| *old));
     Ok((pruned, last.map(|(id, ..)| *id)))
+}
+
+/// Whether something of an event, or of one whose verdict it follows, may still be retried by hand.
+fn is_undecided(tx: &Tx<'_>, id: i64) -> Result<bool, Refusal> {
+    let read = "WITH RECURSIVE line (inbox) AS (
+            SELECT ?1
+            UNION
+            SELECT h.inbox FROM line JOIN task t INDEXED BY task_inbox ON t.inbox = line.inbox
+                JOIN task h ON h.id = t.merged
+            WHERE t.state = 'merged')
+        SELECT 1 FROM line WHERE
+            EXISTS (SELECT 1 FROM task t INDEXED BY task_inbox
+                WHERE t.inbox = line.inbox AND t.state = 'dead')
+            OR EXISTS (SELECT 1 FROM outbox o INDEXED BY outbox_inbox
+                WHERE o.inbox = line.inbox AND o.state = 'dead') LIMIT 1";
+    Ok(sql::one(tx.conn, read, [id], |_| Ok(()))?.is_some())
 }
 
 /// Deletes one event and its rows; answers how many dedupe keys went.
@@ -66,10 +85,10 @@ fn forget(tx: &Tx<'_>, id: i64) -> Result<u64, Refusal> {
     Ok(gone)
 }
 
-/// One bite of settled outgoing messages that answered no event.
+/// One bite of settled outgoing messages that answered no event; dead letters among them stay.
 pub(super) fn alone(tx: &Tx<'_>, before_ms: i64) -> Result<u64, Refusal> {
     let delete = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
-        WHERE inbox IS NULL AND created_ms < ?1 AND state <> 'queued' LIMIT ?2)";
+        WHERE inbox IS NULL AND created_ms < ?1 AND state NOT IN ('queued', 'dead') LIMIT ?2)";
     Ok(sql::exec(tx.conn, delete, [before_ms, BITE])? as u64)
 }
 

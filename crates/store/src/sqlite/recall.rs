@@ -88,7 +88,7 @@ fn end_queued(tx: &mut Tx<'_>, event: i64, at_ms: i64) -> Result<i64, Refusal> {
     let mut ended = 0;
     for id in queued {
         if let Some(held) = task::waiting(tx, id)? {
-            task::end(tx, &held, "done", at_ms, ("", ""))?;
+            task::end(tx, &held, "withdrawn", at_ms, ("", ""))?;
             ended += 1;
         }
     }

@@ -213,8 +213,8 @@ pub(super) fn replied(
     Ok(fresh)
 }
 
-/// Takes a task out of its lane and lets the next one be its head. A head that is being worked on
-/// stays so: what is given up behind it is none of its business.
+/// Takes a task out of its lane, and lets the next one head it if this one did. Whatever ends behind or
+/// before a head is none of its business: a task that lives again has its place before the head that is in hand.
 pub(super) fn end(
     tx: &Tx<'_>,
     held: &Held,
@@ -222,14 +222,17 @@ pub(super) fn end(
     at_ms: i64,
     (code, error): (&str, &str),
 ) -> Result<(), Refusal> {
+    let heads = "SELECT ready_ms IS NOT NULL FROM task WHERE id = ?1";
+    let was_head = sql::one(tx.conn, heads, [held.id], |row| row.get(0))?.unwrap_or(false);
     let update = "UPDATE task SET state = ?2, ended_ms = ?3, code = ?4, error = ?5,
         ready_ms = NULL, owner = NULL WHERE id = ?1";
     sql::exec(tx.conn, update, params![held.id, state, at_ms, code, error])?;
-    let advance = "UPDATE task SET ready_ms = due_ms WHERE id = (
-        SELECT id FROM task INDEXED BY task_lane
-        WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)
-        AND owner IS NULL";
-    sql::exec(tx.conn, advance, [&held.handler, &held.lane])?;
+    if was_head {
+        let advance = "UPDATE task SET ready_ms = due_ms WHERE id = (
+            SELECT id FROM task INDEXED BY task_lane
+            WHERE handler = ?1 AND lane = ?2 AND state = 'queued' ORDER BY inbox, id LIMIT 1)";
+        sql::exec(tx.conn, advance, [&held.handler, &held.lane])?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::{fs, path::Path, process::Command};
 
 use larkline_store::{
     SqliteOptions, SqliteStore, Store, StoreError,
-    inbox::{Accepted, Decision, InboxId, RouteDecision, Ruling},
+    inbox::{Accepted, Decision, InboxId, NewEvent, RouteDecision, Ruling},
+    task::NewTask,
 };
 
 use crate::{event, fresh};
@@ -52,6 +53,45 @@ async fn a_full_store_refuses_keeps_what_it_has_and_heals_by_itself() {
     store.prune(i64::MAX).await.unwrap();
     store.probe().await.unwrap();
     store.accept(vec![event(30_000)].into()).await.unwrap();
+}
+
+/// Dead letters are never pruned, so that they can fill a store; whoever drops them makes room.
+#[tokio::test]
+async fn a_store_full_of_dead_letters_takes_writes_again_when_they_are_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { bytes_max: Some(1 << 20) };
+    let store = SqliteStore::open(folder.path().join("line.db"), options).unwrap();
+    let task = |n: i64| NewTask {
+        route: "all".into(),
+        handler: "echo".into(),
+        lane: n.to_string(),
+        due_ms: 0,
+    };
+    let letter = |n: i64| NewEvent {
+        payload: vec![b'x'; 8_192],
+        ruling: Some(Ruling { at_ms: n, decision: Decision::Queue(vec![task(n)]), notice: None }),
+        ..event(n)
+    };
+    for n in 1.. {
+        let is_full = store.accept(vec![letter(n)].into()).await.is_err();
+        if store.give_up("echo".into(), n).await.is_err() || is_full {
+            break;
+        }
+        assert!(n < 10_000, "they all fit");
+    }
+    // Even the room that is too small for an event is used up.
+    let fact = |n: i32| store.put_fact(n.to_string(), "x".repeat(500));
+    let mut facts = 0;
+    while fact(facts).await.is_ok() {
+        facts += 1;
+    }
+    store.prune(i64::MAX).await.unwrap();
+    assert!(matches!(store.probe().await, Err(StoreError::Full)), "nothing was pruned");
+    for letter in store.dead(10_000).await.unwrap() {
+        assert!(store.drop_dead(letter.item, 1).await.unwrap());
+    }
+    store.prune(i64::MAX).await.unwrap();
+    store.probe().await.unwrap();
 }
 
 /// A small file system of its own; `None` where this process may not mount one.

@@ -75,6 +75,9 @@ impl Lanes {
         let same =
             |at: &usize| self.works[*at].lane == lane && self.works[*at].state == State::Queued;
         let next = (0..self.works.len()).filter(same).min_by_key(|at| self.place(*at, by_event));
+        if self.heads.get(&lane) != Some(&at) {
+            return;
+        }
         self.heads.remove(&lane);
         if let Some(next) = next {
             self.works[next].served_ms = served_ms;

@@ -53,6 +53,7 @@ impl Pair {
             Op::Advance { ms } => self.now_ms += ms,
             Op::Expire => self.expire().await,
             Op::Boot => self.boot().await,
+            Op::Withdraw { pick } => self.withdraw(pick).await,
             Op::Retry { pick } => self.by_hand(pick, true).await,
             Op::Drop { pick } => self.by_hand(pick, false).await,
         }
@@ -279,6 +280,21 @@ impl Pair {
         assert_eq!(self.store.begin_boot(boot).await.unwrap().released, held);
     }
 
+    /// Ends a task that waits, wherever it is in its lane; one in hand stays.
+    async fn withdraw(&mut self, pick: usize) {
+        let queued = |at: &usize| self.tasks.works[*at].state == State::Queued;
+        let queued: Vec<_> = (0..self.tasks.works.len()).filter(queued).collect();
+        let Some(at) = queued.get(pick % queued.len().max(1)).copied() else { return };
+        let work = &self.tasks.works[at];
+        let history = self.store.history(InboxId(work.inbox)).await.unwrap().unwrap();
+        let task = history.tasks.iter().find(|task| task.route == at.to_string()).unwrap();
+        let ended = self.store.withdraw(task.id, Vec::new(), self.now_ms).await.unwrap();
+        assert_eq!(ended, work.lease.is_none());
+        if ended {
+            self.tasks.end(at, State::Ended, true);
+        }
+    }
+
     async fn by_hand(&mut self, pick: usize, retry: bool) {
         let letters = self.store.dead(1_000).await.unwrap();
         let dead =
@@ -360,7 +376,7 @@ proptest! {
 
     #[test]
     fn the_store_does_what_the_model_does(ops in prop::collection::vec(op(), 1..120)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let (store, _folder) = fresh();
             let mut pair = Pair {

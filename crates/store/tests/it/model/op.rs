@@ -38,6 +38,9 @@ pub(super) enum Op {
     },
     Expire,
     Boot,
+    Withdraw {
+        pick: usize,
+    },
     Retry {
         pick: usize,
     },
@@ -63,7 +66,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         2 => (1..150_i64).prop_map(|ms| Op::Advance { ms }),
         1 => Just(Op::Expire),
         1 => Just(Op::Boot),
-        1 => pick.clone().prop_map(|pick| Op::Retry { pick }),
+        1 => pick.clone().prop_map(|pick| Op::Withdraw { pick }),
+        2 => pick.clone().prop_map(|pick| Op::Retry { pick }),
         1 => pick.prop_map(|pick| Op::Drop { pick }),
     ]
 }
