@@ -15,7 +15,7 @@ use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
 use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
-use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
+use larkline_store::task::{Before, ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -106,11 +106,11 @@ impl Dispatch {
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));
         let turn = self.bot(&task.item.app).await.map(|bot| self.turn(&task, &bot));
+        let used_up = turn.as_ref().and_then(|turn| self.used_up(&task, turn.as_ref().ok()?));
         let settlement = match turn {
             Some(Err(error)) => self.given_up(&task, None, &error),
-            // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
-            Some(Ok(turn)) if attempt > 1 && self.retry(&turn).attempts == 1 => {
-                self.given_up(&task, Some(&turn), &HandlerError::interrupted())
+            Some(Ok(turn)) if let Some(error) = used_up => {
+                self.given_up(&task, Some(&turn), &error)
             }
             // Ended before it began: the attempt does not count.
             Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
@@ -196,6 +196,21 @@ impl Dispatch {
         RetrySettings { attempts, ..retry }
     }
 
+    /// Why there is no further attempt: a crash ends a run without asking whether another may follow,
+    /// and a reload may allow fewer.
+    fn used_up(&self, task: &ClaimedTask, turn: &Turn) -> Option<HandlerError> {
+        let attempts = self.retry(turn).attempts;
+        let counted = match attempts {
+            // At most one: a run that a stop ended may have had its effects.
+            1 => task.attempt,
+            _ => task.attempt.saturating_sub(task.stops),
+        };
+        (counted > attempts).then(|| match &task.before {
+            Before::Failed { code, error } => HandlerError::earlier(code, error),
+            Before::CutOff | Before::Nothing => HandlerError::interrupted(attempts),
+        })
+    }
+
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {
         let event = Event::parse(&task.item.payload).map_err(|e| HandlerError {
             code: "event_unreadable",
@@ -273,9 +288,8 @@ impl Dispatch {
                 match self.retry(turn).next(task.attempt, error.retry, fastrand::u64(..)) {
                     // Cut off by a stop after it began: it may have had its effects, so the
                     // next run has to know that it is not the first.
-                    Next::Release => TaskSettlement::Retry {
+                    Next::Release => TaskSettlement::Stopped {
                         at_ms,
-                        due_ms: at_ms,
                         code: error.code.to_owned(),
                         error: error.detail,
                     },

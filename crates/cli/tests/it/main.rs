@@ -10,6 +10,7 @@ mod agent;
 mod alerting;
 mod alerts;
 mod alive;
+mod attempts;
 mod banner;
 mod callbacks;
 mod causes;

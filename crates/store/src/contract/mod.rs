@@ -57,6 +57,7 @@ macro_rules! store_laws {
             tasks::an_extended_lease_does_not_lapse,
             tasks::a_fenced_settlement_writes_nothing,
             tasks::a_release_uses_up_no_attempt,
+            tasks::a_claim_tells_how_the_attempt_before_ended,
             tasks::a_second_run_repeats_no_reply,
             tasks::a_late_reply_completes_its_task_once,
             tasks::waiting_tasks_are_counted_by_handler,

@@ -17,7 +17,8 @@ use crate::{
     inbox::InboxItem,
     outbox::NewOutbox,
     task::{
-        AwaitingTask, ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement,
+        AwaitingTask, Before, ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease,
+        TaskSettlement,
     },
 };
 
@@ -65,22 +66,30 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
     let promote = "UPDATE task SET ready_ms = 0 WHERE ready_ms > 0 AND ready_ms <= ?1";
     sql::exec(tx.conn, promote, [claim.now_ms])?;
     let select = format!(
-        "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, {ITEM}
+        "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, t.stops, t.code, t.error,
+            {ITEM}
         FROM task t INDEXED BY task_ready
             JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
         WHERE t.ready_ms = 0 AND t.handler = ?1 ORDER BY t.inbox, t.id LIMIT ?2"
     );
     let heads =
         sql::all(tx.conn, &select, params![claim.handler, sql::limit(claim.limit)], |row| {
+            let unsettled_ms: Option<i64> = row.get(5)?;
             let task = ClaimedTask {
                 lease: TaskLease { task: TaskId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
                 attempt: sql::small(row, 2)?.saturating_add(1),
+                stops: sql::small(row, 6)?,
+                before: match (unsettled_ms, row.get::<_, String>(7)?) {
+                    (Some(_), _) => Before::CutOff,
+                    (None, code) if code.is_empty() => Before::Nothing,
+                    (None, code) => Before::Failed { code, error: row.get(8)? },
+                },
                 route: row.get(3)?,
                 handler: claim.handler.clone(),
                 lane: row.get(4)?,
-                item: inbox::item(row, 6)?,
+                item: inbox::item(row, 9)?,
             };
-            Ok((task, row.get::<_, Option<i64>>(5)?))
+            Ok((task, unsettled_ms))
         })?;
     let mut claimed = Vec::with_capacity(heads.len());
     for (task, unsettled_ms) in heads {
@@ -176,17 +185,15 @@ pub(super) fn settle(
         }
         TaskSettlement::Retry { at_ms, due_ms, code, error } => {
             put_back(tx, &held, *due_ms, held.attempts)?;
-            let failed = Note {
-                at_ms: *at_ms,
-                what: "attempt_failed",
-                task: Some(held.id),
-                attempt: held.attempts,
-                from_ms: held.claimed_ms,
-                code,
-                detail: error,
-                ..Note::default()
-            };
-            return Ok(note(tx, held.inbox, &failed)?);
+            let update = "UPDATE task SET code = ?2, error = ?3 WHERE id = ?1";
+            sql::exec(tx.conn, update, params![held.id, code, error])?;
+            return failed(tx, &held, *at_ms, (code, error));
+        }
+        TaskSettlement::Stopped { at_ms, code, error } => {
+            put_back(tx, &held, 0, held.attempts)?;
+            let update = "UPDATE task SET stops = stops + 1, code = '', error = '' WHERE id = ?1";
+            sql::exec(tx.conn, update, [held.id])?;
+            return failed(tx, &held, *at_ms, (code, error));
         }
         TaskSettlement::Release => return put_back(tx, &held, 0, held.attempts - 1),
         TaskSettlement::Dead { at_ms, code, error, notices } => {
@@ -196,6 +203,15 @@ pub(super) fn settle(
         }
     }
     .map(drop)
+}
+
+/// Notes an attempt after which there is another.
+fn failed(tx: &Tx<'_>, held: &Held, at_ms: i64, why: (&str, &str)) -> Result<(), Refusal> {
+    let (code, detail) = why;
+    let (task, attempt, from_ms) = (Some(held.id), held.attempts, held.claimed_ms);
+    let what = "attempt_failed";
+    let it = Note { at_ms, what, task, attempt, from_ms, code, detail, ..Note::default() };
+    Ok(note(tx, held.inbox, &it)?)
 }
 
 pub(super) fn replied(
@@ -368,7 +384,7 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
     let Some((inbox, (handler, lane), death)) = dead else { return Ok(false) };
     let ready_ms = becomes_head(tx, &handler, &lane, (inbox, id))?.then_some(0);
     let update = "UPDATE task SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
-        claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
+        stops = 0, claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
         WHERE id = ?1";
     sql::exec(tx.conn, update, params![id, ready_ms])?;
     let it = Note { at_ms: now_ms, what: "retried", task: Some(id), ..Note::default() };
