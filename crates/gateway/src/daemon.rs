@@ -84,6 +84,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         children,
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
+        hands: crate::hands::Hands::default(),
         unanswered: crate::unanswered::Unanswered::default(),
         health: alert::Health::default(),
         alerts: alert::Alerts::default(),

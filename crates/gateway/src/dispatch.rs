@@ -26,12 +26,16 @@ use crate::config::{Common, JOBS, RetrySettings};
 use crate::grants::{Grant, Granted};
 use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
+use crate::hands::{Busy, Hand};
 use crate::line::Line;
 use crate::live::Live;
 use crate::outgoing::{Destination, Saying};
 use crate::shared::{AppRuntime, Shared};
 use crate::words;
 use crate::worker;
+
+/// Says that a task is worked on, and takes a place below the handler's cap.
+type InHand = (AtWorkGuard, Busy);
 
 /// The worker of one handler.
 pub struct Dispatch {
@@ -43,6 +47,8 @@ pub struct Dispatch {
     pub name: String,
     /// The handler.
     pub handler: Arc<Handler>,
+    /// How much it has in hand, with the workers of before a reload.
+    pub hand: Arc<Hand>,
     /// Its cap, retry and reply settings.
     pub common: Common,
     /// Cancelled: claim nothing more, let running tasks finish.
@@ -58,20 +64,20 @@ pub struct Dispatch {
 impl Dispatch {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let claim = |now, running| self.claim(now, running);
-        let work = |(task, at_work)| Arc::clone(&self).work(task, at_work);
+        let claim = |now, _running| self.claim(now);
+        let work = |(task, in_hand)| Arc::clone(&self).work(task, in_hand);
         tokio::select! {
             () = worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work) => {}
             never = self.line.watch(&self.shared, &self.name) => match never {},
         }
     }
 
-    async fn claim(&self, now: i64, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
+    async fn claim(&self, now: i64) -> Vec<(ClaimedTask, InHand)> {
         let lease = self.shared.config.load().limits.lease;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
             return Vec::new();
         }
-        let limit = self.common.concurrency.saturating_sub(running);
+        let (limit, _claiming) = self.hand.room(self.common.concurrency).await;
         self.line.full(limit == 0);
         if limit == 0 {
             return Vec::new();
@@ -87,8 +93,10 @@ impl Dispatch {
         };
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => {
-                let at_work = |task: &ClaimedTask| self.shared.at_work.begin(task.lease, now);
-                let guards: Vec<_> = tasks.iter().map(at_work).collect();
+                let in_hand = |task: &ClaimedTask| {
+                    (self.shared.at_work.begin(task.lease, now), self.hand.take())
+                };
+                let guards: Vec<_> = tasks.iter().map(in_hand).collect();
                 tasks.into_iter().zip(guards).collect()
             }
             Err(error) => {
@@ -99,7 +107,7 @@ impl Dispatch {
     }
 
     /// One attempt, from claim to settlement.
-    async fn work(self: Arc<Self>, task: ClaimedTask, _at_work: AtWorkGuard) {
+    async fn work(self: Arc<Self>, task: ClaimedTask, in_hand: InHand) {
         failpoint!("tasks_claimed");
         let started = Instant::now();
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
@@ -142,6 +150,7 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
+        drop(in_hand);
         if self.drain.is_cancelled() {
             // What waits behind it is another worker's since a reload, which did not see it end.
             self.shared.dispatch.notify_waiters();

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::handler::Children;
+use crate::hands::Hands;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub children: Children,
     /// Tasks that handlers work on now.
     pub at_work: AtWork,
+    /// How many of them each handler has.
+    pub hands: Hands,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
     /// What workers see in passing.
