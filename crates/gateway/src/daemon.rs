@@ -263,8 +263,8 @@ async fn lock(
     let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     let claims = Claims { state: &config.store.path, locks, apps: &apps };
     if takeover {
-        let drain = config.limits.drain + config.limits.kill_grace;
-        return crate::takeover::take_over(claims, me, drain).await;
+        let longest = crate::drain::longest(&config.limits);
+        return crate::takeover::take_over(claims, me, longest).await;
     }
     InstanceLock::acquire(claims, me)
 }

@@ -11,6 +11,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::both::{Both, both};
 use crate::words::Lang;
@@ -49,6 +50,20 @@ pub enum LockError {
         /// By whom.
         holder: Holder,
     },
+    /// Another instance was asked to leave and has not.
+    #[error(
+        "{} is still in use by process {} after {} s, which was asked to leave; see its log for what it waits for, and \
+         start again when it has gone",
+        what.en, holder.pid, waited.as_secs()
+    )]
+    Stays {
+        /// An app, or the state directory.
+        what: Both,
+        /// By whom.
+        holder: Holder,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The lock directory belongs to somebody else.
     #[error("{} belongs to another user; set LARKLINE_LOCK_DIR to a directory of yours", .0.display())]
     ForeignDirectory(PathBuf),
@@ -78,6 +93,12 @@ impl LockError {
             (Lang::Zh, Self::Held { what, holder }) => format!(
                 "{} 正被本机的进程 {} 使用；请停止它，或用 --takeover 启动",
                 what.zh, holder.pid
+            ),
+            (Lang::Zh, Self::Stays { what, holder, waited }) => format!(
+                "已请进程 {pid} 退出，但 {seconds} 秒后 {} 仍被它使用；请看它的日志在等待什么，待它退出后再启动",
+                what.zh,
+                pid = holder.pid,
+                seconds = waited.as_secs()
             ),
             (Lang::Zh, Self::ForeignDirectory(path)) => {
                 format!("{} 属于其他用户；请把 LARKLINE_LOCK_DIR 设为自己的目录", path.display())
