@@ -72,6 +72,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let children = Children::open(&config.store.path)
         .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
     let boot = announce(&config, &boot_id, store.as_ref(), &children).await?;
+    let stranded = stranded(&config, store.as_ref()).await;
     failpoint!("booted");
     let grants = crate::grants::Grants::new(task_socket(&config));
     let shared = Arc::new(Shared {
@@ -80,6 +81,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         boot,
         store,
         config: ArcSwap::from_pointee(config),
+        stranded,
         metrics: crate::metrics::Metrics::default(),
         children,
         restarts: Arc::default(),
@@ -150,6 +152,28 @@ async fn name_stranded(shared: &Shared) {
         }
         Err(error) => shared.store_health.failed("waiting_handlers", &error),
     }
+}
+
+/// Apps that were removed or renamed while something waited for them: said here, and left alone.
+async fn stranded(config: &Config, store: &dyn Store) -> Vec<String> {
+    let waiting = match store.waiting_apps().await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            tracing::error!("cannot look for what waits for apps of before: {error}");
+            return Vec::new();
+        }
+    };
+    let known = |name: &String| config.apps.iter().any(|app| app.name == *name);
+    let left = waiting.into_iter().filter(|(app, _)| !known(app));
+    left.map(|(app, waits)| {
+        tracing::warn!(
+            app,
+            waits,
+            "messages and answers wait for an app that is not configured; give it that name in the configuration again, and they go on"
+        );
+        app
+    })
+    .collect()
 }
 
 /// Why the main loop ended.

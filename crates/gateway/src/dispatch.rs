@@ -5,17 +5,18 @@
 //! crash as on a good day. Within a lane tasks run one after the other; lanes run in parallel
 //! up to the handler's cap; what does not fit waits in the store.
 
+mod giving_up;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use larkline_failpoint::failpoint;
-use larkline_proto::content::{self, Outgoing};
+use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
-use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
-use larkline_store::task::{Before, ClaimedTask, TaskClaim, TaskSettlement};
+use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,6 @@ use crate::line::Line;
 use crate::live::Live;
 use crate::outgoing::{Destination, Saying};
 use crate::shared::{AppRuntime, Shared};
-use crate::words;
 use crate::worker;
 
 /// Says that a task is worked on, and takes a place below the handler's cap.
@@ -84,6 +84,7 @@ impl Dispatch {
         }
         let claim = TaskClaim {
             handler: self.name.clone(),
+            without: self.shared.stranded.clone(),
             limit,
             now_ms: now,
             until_ms: now + ms(lease),
@@ -117,6 +118,9 @@ impl Dispatch {
         let used_up = turn.as_ref().and_then(|turn| self.used_up(&task, turn.as_ref().ok()?));
         let settlement = match turn {
             Some(Err(error)) => self.given_up(&task, None, &error),
+            Some(Ok(turn)) if let Err(why) = self.admitted(&task, &turn) => {
+                self.turned_away(&task, why)
+            }
             Some(Ok(turn)) if let Some(error) = used_up => {
                 self.given_up(&task, Some(&turn), &error)
             }
@@ -203,21 +207,6 @@ impl Dispatch {
         let retry = self.common.retry;
         let attempts = self.handler.attempts(turn).unwrap_or(retry.attempts);
         RetrySettings { attempts, ..retry }
-    }
-
-    /// Why there is no further attempt: a crash ends a run without asking whether another may follow,
-    /// and a reload may allow fewer.
-    fn used_up(&self, task: &ClaimedTask, turn: &Turn) -> Option<HandlerError> {
-        let attempts = self.retry(turn).attempts;
-        let counted = match attempts {
-            // At most one: a run that a stop ended may have had its effects.
-            1 => task.attempt,
-            _ => task.attempt.saturating_sub(task.stops),
-        };
-        (counted > attempts).then(|| match &task.before {
-            Before::Failed { code, error } => HandlerError::earlier(code, error),
-            Before::CutOff | Before::Nothing => HandlerError::interrupted(attempts),
-        })
     }
 
     fn turn(&self, task: &ClaimedTask, bot: &OpenId) -> Result<Turn, HandlerError> {
@@ -318,50 +307,6 @@ impl Dispatch {
         }
     }
 
-    /// The task dies, and its chat is told.
-    fn given_up(
-        &self,
-        task: &ClaimedTask,
-        turn: Option<&Turn>,
-        error: &HandlerError,
-    ) -> TaskSettlement {
-        tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
-            code = error.code, "handler failed for good: {error}; see `larkline dead`");
-        let lang = self.shared.config.load().language;
-        let told = turn.filter(|turn| turn.event.message().is_some() || is_heard_of(&turn.event));
-        let notices = match told {
-            // A task that was retried by hand and died again says so again.
-            Some(turn) => {
-                let (growing, footer) = (turn.live.as_ref().and_then(Live::growing), String::new());
-                let saying = match (self.handler.farewell(lang, turn, error), growing) {
-                    (Some(markdown), _) => {
-                        Saying::Answer { markdown, ending: String::new(), footer }
-                    }
-                    (None, growing) => {
-                        let notice = match error.code {
-                            "spawn" if turn.live.is_some() => words::not_started(lang, &self.name),
-                            code => words::failed(lang, &self.name, code, task.attempt),
-                        };
-                        match growing {
-                            Some(_) => {
-                                Saying::Answer { markdown: String::new(), ending: notice, footer }
-                            }
-                            None => Outgoing::text(&notice).into(),
-                        }
-                    }
-                };
-                self.rows(task, told, &format!("n{}/", now_ms()), vec![saying])
-            }
-            None => Vec::new(),
-        };
-        TaskSettlement::Dead {
-            at_ms: now_ms(),
-            code: error.code.to_owned(),
-            error: error.detail.clone(),
-            notices,
-        }
-    }
-
     fn rows(
         &self,
         task: &ClaimedTask,
@@ -383,11 +328,6 @@ impl Dispatch {
             }
         }
     }
-}
-
-/// A job whose chat waits for its end.
-fn is_heard_of(event: &Event) -> bool {
-    event.kind == JOB && event.chat_id().is_some()
 }
 
 fn seconds_since(at_ms: i64) -> f64 {

@@ -47,6 +47,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// The configuration; a reload swaps it.
     pub config: ArcSwap<Config>,
+    /// Apps for which something waits and that nobody serves since they were removed or renamed.
+    pub stranded: Vec<String>,
     /// Instruments.
     pub metrics: Metrics,
     /// Workers started over after a failure.

@@ -28,6 +28,8 @@ pub struct NewTask {
 pub struct TaskClaim {
     /// Only tasks of this handler.
     pub handler: String,
+    /// None of these apps, which nobody serves: their answers could not leave.
+    pub without: Vec<String>,
     /// At most so many.
     pub limit: usize,
     /// Now, Unix ms.

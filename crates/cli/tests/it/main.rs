@@ -43,6 +43,7 @@ mod proof;
 mod proofs;
 mod recall;
 mod reload;
+mod renamed;
 mod restart;
 mod rig;
 mod routes;

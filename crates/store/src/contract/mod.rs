@@ -51,6 +51,7 @@ macro_rules! store_laws {
             tasks::the_oldest_lanes_go_first,
             tasks::a_lane_belongs_to_one_handler,
             tasks::a_task_waits_until_it_is_due,
+            tasks::tasks_of_apps_that_nobody_serves_stay_and_are_named,
             tasks::a_retrying_head_blocks_its_lane,
             tasks::a_dead_head_lets_its_lane_go_on,
             tasks::a_lapsed_lease_is_claimed_again_and_fenced,
@@ -73,6 +74,7 @@ macro_rules! store_laws {
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
             outbox::what_is_due_later_waits_also_at_the_head_of_its_lane,
+            outbox::only_what_is_due_by_then_is_leaving,
             outbox::an_urgent_row_goes_before_others_of_its_lane,
             outbox::what_waits_is_replaced_until_it_was_tried,
             outbox::a_busy_lane_takes_turns_with_the_others,
@@ -207,7 +209,15 @@ async fn claim(store: &dyn Store, limit: usize, now_ms: i64) -> Vec<ClaimedTask>
     let (handler, owner) = (HANDLER.into(), "boot-1".into());
     let until_ms = now_ms + 1_000;
     store
-        .claim_tasks(TaskClaim { handler, limit, now_ms, until_ms, owner, once: false })
+        .claim_tasks(TaskClaim {
+            handler,
+            without: Vec::new(),
+            limit,
+            now_ms,
+            until_ms,
+            owner,
+            once: false,
+        })
         .await
         .unwrap()
 }

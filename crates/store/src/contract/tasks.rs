@@ -1,8 +1,8 @@
 //! Task lanes: order, leases, fences, endings.
 
 use super::{
-    HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event, message,
-    new_task, queued, verdicts,
+    APP, HANDLER, accepted, claim, claim_one, claim_row, claim_rows, dead, decide, done, event,
+    message, new_task, queued, verdicts,
 };
 use crate::{
     Store, StoreError,
@@ -52,7 +52,15 @@ pub async fn a_lane_belongs_to_one_handler(store: &dyn Store) {
     decide(store, inbox, Decision::Queue(both)).await;
     assert_eq!(claim_one(store, 10).await.handler, "echo");
     let (handler, owner) = ("mail".into(), "boot-1".into());
-    let rest = TaskClaim { handler, limit: 10, now_ms: 10, until_ms: 20, owner, once: true };
+    let rest = TaskClaim {
+        handler,
+        without: Vec::new(),
+        limit: 10,
+        now_ms: 10,
+        until_ms: 20,
+        owner,
+        once: true,
+    };
     assert_eq!(store.claim_tasks(rest).await.unwrap().len(), 1);
 }
 
@@ -62,6 +70,27 @@ pub async fn a_task_waits_until_it_is_due(store: &dyn Store) {
     decide(store, inbox, Decision::Queue(vec![new_task("echo", "a", 50)])).await;
     assert!(claim(store, 10, 49).await.is_empty());
     claim_one(store, 50).await;
+}
+
+/// What waits for an app that nobody serves is not claimed, and can be asked for.
+pub async fn tasks_of_apps_that_nobody_serves_stay_and_are_named(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    accepted(store, event(2)).await;
+    store.enqueue(vec![message("k", "a")]).await.unwrap();
+    assert_eq!(store.waiting_apps().await.unwrap(), [(APP.to_owned(), 3)]);
+    let (handler, owner) = (HANDLER.into(), "boot-1".into());
+    let claim = TaskClaim {
+        handler,
+        without: vec!["another".into(), APP.into()],
+        limit: 10,
+        now_ms: 10,
+        until_ms: 20,
+        owner,
+        once: false,
+    };
+    assert!(store.claim_tasks(claim.clone()).await.unwrap().is_empty());
+    let claim = TaskClaim { without: vec!["another".into()], ..claim };
+    assert_eq!(store.claim_tasks(claim).await.unwrap().len(), 1);
 }
 
 /// A head that is to be tried again keeps its place: the lane waits for it, others do not.

@@ -395,6 +395,14 @@ impl Store for SqliteStore {
         self.read("waiting_handlers", task::waiting_handlers)
     }
 
+    fn waiting_apps(&self) -> StoreFuture<'_, Vec<(String, u64)>> {
+        self.read("waiting_apps", list::waiting_apps)
+    }
+
+    fn leaving(&self, apps: Vec<String>, until_ms: i64) -> StoreFuture<'_, u64> {
+        self.read("leaving", move |conn| outbox::leaving(conn, &apps, until_ms))
+    }
+
     fn depths(&self) -> StoreFuture<'_, Depths> {
         self.read("depths", list::depths)
     }

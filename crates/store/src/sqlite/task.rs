@@ -70,10 +70,19 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
             {ITEM}
         FROM task t INDEXED BY task_ready
             JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
-        WHERE t.ready_ms = 0 AND t.handler = ?1 ORDER BY t.inbox, t.id LIMIT ?2"
+        WHERE t.ready_ms = 0 AND t.handler = ?1
+            AND (?3 IS NULL OR i.app NOT IN (SELECT value FROM json_each(?3)))
+        ORDER BY t.inbox, t.id LIMIT ?2"
     );
-    let heads =
-        sql::all(tx.conn, &select, params![claim.handler, sql::limit(claim.limit)], |row| {
+    let without = match claim.without.is_empty() {
+        true => None,
+        false => Some(serde_json::Value::from(claim.without.clone()).to_string()),
+    };
+    let heads = sql::all(
+        tx.conn,
+        &select,
+        params![claim.handler, sql::limit(claim.limit), without],
+        |row| {
             let unsettled_ms: Option<i64> = row.get(5)?;
             let task = ClaimedTask {
                 lease: TaskLease { task: TaskId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
@@ -90,7 +99,8 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
                 item: inbox::item(row, 9)?,
             };
             Ok((task, unsettled_ms))
-        })?;
+        },
+    )?;
     let mut claimed = Vec::with_capacity(heads.len());
     for (task, unsettled_ms) in heads {
         let update = "UPDATE task SET ready_ms = ?2, owner = ?3, epoch = ?4, attempts = ?5,

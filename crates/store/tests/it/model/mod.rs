@@ -140,7 +140,8 @@ impl Pair {
         due.truncate(limit);
         let (handler, owner) = ("echo".into(), "boot".into());
         let (now_ms, until_ms) = (self.now_ms, self.now_ms + LEASE_MS);
-        let claim = TaskClaim { handler, limit, now_ms, until_ms, owner, once: false };
+        let claim =
+            TaskClaim { handler, without: Vec::new(), limit, now_ms, until_ms, owner, once: false };
         let claimed = self.store.claim_tasks(claim).await.unwrap();
         let got: Vec<usize> = claimed.iter().map(|task| task.route.parse().unwrap()).collect();
         assert_eq!(got, due);
