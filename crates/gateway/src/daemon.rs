@@ -58,30 +58,25 @@ pub struct RunOptions {
 pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let boot_id = Uuid::now_v7().to_string();
     let config = options.config;
-    let me = Holder {
-        pid: std::process::id(),
-        boot_id: boot_id.clone(),
-        socket: config.server.socket.clone(),
-    };
+    let (pid, socket) = (std::process::id(), config.server.socket.clone());
+    let me = Holder { pid, boot_id: boot_id.clone(), socket };
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let _lock = tokio::select! {
         lock = lock(&options.lock_dir, &config, &me, options.takeover) => lock.map_err(RunError::Lock)?,
         _ended = signals.next_to_stop() => return Ok(()),
     };
     let store = open_store(&config)?;
-    let children = Children::open(&config.store.path)
-        .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
+    let children = open_children(&config)?;
     let boot = announce(&config, &boot_id, store.as_ref(), &children).await?;
-    let stranded = stranded(&config, store.as_ref()).await;
     failpoint!("booted");
     let grants = crate::grants::Grants::new(task_socket(&config));
     let shared = Arc::new(Shared {
         boot_id,
         started_ms: now_ms(),
         boot,
+        stranded: stranded(&config, store.as_ref()).await,
         store,
         config: ArcSwap::from_pointee(config),
-        stranded,
         metrics: crate::metrics::Metrics::default(),
         children,
         restarts: Arc::default(),
@@ -298,6 +293,12 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     // Opening reads and may migrate the file: short, and before anything else runs.
     let store = SqliteStore::open(&path, config.store.sqlite_options());
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
+}
+
+fn open_children(config: &Config) -> Result<Children, RunError> {
+    let path = &config.store.path;
+    let failed = |source| RunError::StateDirectory { path: path.clone(), source };
+    Children::open(path).map_err(failed)
 }
 
 /// The banner: who runs, since when, by which policy, and how the previous run ended.

@@ -24,7 +24,6 @@ use crate::{
 
 /// Awaiting tasks that one call ends; the next call takes the next ones.
 const EXPIRE_MAX: i64 = 256;
-
 /// Waiting tasks that one transaction gives up.
 const GIVE_UP_MAX: i64 = 256;
 
@@ -74,10 +73,8 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
             AND (?3 IS NULL OR i.app NOT IN (SELECT value FROM json_each(?3)))
         ORDER BY t.inbox, t.id LIMIT ?2"
     );
-    let without = match claim.without.is_empty() {
-        true => None,
-        false => Some(serde_json::Value::from(claim.without.clone()).to_string()),
-    };
+    let without = (!claim.without.is_empty())
+        .then(|| serde_json::Value::from(claim.without.clone()).to_string());
     let heads = sql::all(
         tx.conn,
         &select,
