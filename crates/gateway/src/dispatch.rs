@@ -20,6 +20,7 @@ use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::giving_up::failures;
 use crate::at_work::AtWorkGuard;
 use crate::callback::NEUTRAL;
 use crate::clock::{ms, now_ms};
@@ -283,7 +284,7 @@ impl Dispatch {
                 if turn.event.is_callback() {
                     self.shared.callbacks.answer(task.item.id, Bytes::from_static(NEUTRAL));
                 }
-                match self.retry(turn).next(task.attempt, error.retry, fastrand::u64(..)) {
+                match self.retry(turn).next(failures(task) + 1, error.retry, fastrand::u64(..)) {
                     // Cut off by a stop after it began: it may have had its effects, so the
                     // next run has to know that it is not the first.
                     Next::Release => TaskSettlement::Stopped {

@@ -62,6 +62,8 @@ pub struct ClaimedTask {
     pub attempt: u32,
     /// How many of those before were ended by a stop.
     pub stops: u32,
+    /// How many of them nobody settled.
+    pub cut_offs: u32,
     /// How the one before ended.
     pub before: Before,
     /// Name of the route that matched.

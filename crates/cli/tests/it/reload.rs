@@ -145,20 +145,21 @@ async fn what_waits_of_somebody_who_may_no_longer_is_not_run() {
     let mut rig = Rig::new(&owned).await;
     rig.script("work", "echo x >> starts; until [ -e go ]; do sleep 0.02; done; echo done");
     rig.run(&[]).await;
-    let said = [rig.say(&rig.owner, "the first"), rig.say(&rig.owner, "the second")];
+    let first = rig.say(&rig.owner, "the first");
     let starts = || read(&rig.path("starts")).lines().count();
     rig.until("a start", async || starts() == 1).await;
+    let second = rig.say(&rig.owner, "the second");
     rig.until("both", async || rig.status().await.unwrap()["depths"]["tasks"] == 2).await;
     rig.amend(&format!("owners = [\"{}\"]", rig.owner), "owners = []");
     let output = rig.cli(&["reload"]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     std::fs::write(rig.path("go"), "").unwrap();
-    assert_eq!(rig.answered(&said[0]).await, ["done"], "what runs goes on");
+    assert_eq!(rig.answered(&first).await, ["done"], "what runs goes on");
     rig.until("a dead letter", async || !rig.json(&["dead"]).await.as_array().unwrap().is_empty())
         .await;
     let letter = &rig.json(&["dead"]).await[0];
     assert_eq!((&letter["code"], starts()), (&"sender_not_allowed".into(), 1));
-    assert!(rig.answers(&said[1].message_id).is_empty(), "as a new one of theirs");
-    let story = text(&rig.cli(&["explain", said[1].event_id.as_ref()]).await.stdout);
+    assert!(rig.answers(&second.message_id).is_empty(), "as a new one of theirs");
+    let story = text(&rig.cli(&["explain", second.event_id.as_ref()]).await.stdout);
     assert!(story.contains("sender_not_allowed"), "{story}");
 }

@@ -15,6 +15,15 @@ use crate::outgoing::Saying;
 use crate::router::{self, Context, Why};
 use crate::words;
 
+/// Attempts in whose midst the process died, after which a task is given up: it may be what ends it.
+/// Fewer than a service manager allows starts.
+const CUT_OFFS_MAX: u32 = 5;
+
+/// Attempts before this one that failed by themselves.
+pub(super) fn failures(task: &ClaimedTask) -> u32 {
+    (task.attempt - 1).saturating_sub(task.stops + task.cut_offs)
+}
+
 impl Dispatch {
     /// A reload may have taken away the leave that its sender or chat had when it came.
     pub(super) fn admitted(&self, task: &ClaimedTask, turn: &Turn) -> Result<(), Why> {
@@ -35,18 +44,15 @@ impl Dispatch {
         TaskSettlement::Dead { at_ms, code, error, notices: Vec::new() }
     }
 
-    /// Why there is no further attempt: a crash ends a run without asking whether another may follow,
-    /// and a reload may allow fewer.
+    /// Why there is no further attempt, where that is not said by the end of the one before: a crash
+    /// asks nobody, and a reload may allow fewer.
     pub(super) fn used_up(&self, task: &ClaimedTask, turn: &Turn) -> Option<HandlerError> {
         let attempts = self.retry(turn).attempts;
-        let counted = match attempts {
-            // At most one: a run that a stop ended may have had its effects.
-            1 => task.attempt,
-            _ => task.attempt.saturating_sub(task.stops),
-        };
-        (counted > attempts).then(|| match &task.before {
+        let once = attempts == 1 && task.attempt > 1;
+        let over = once || task.cut_offs >= CUT_OFFS_MAX || failures(task) >= attempts;
+        over.then(|| match &task.before {
             Before::Failed { code, error } => HandlerError::earlier(code, error),
-            Before::CutOff | Before::Nothing => HandlerError::interrupted(attempts),
+            Before::CutOff | Before::Nothing => HandlerError::interrupted(task.cut_offs),
         })
     }
 

@@ -86,12 +86,13 @@ impl HandlerError {
     }
 
     /// An earlier run was cut off, and no further one is allowed.
-    pub fn interrupted(attempts: u32) -> Self {
-        let detail = match attempts {
-            1 => "a crash or a stop cut its one run off; it may have had its effects".to_owned(),
+    pub fn interrupted(cut_offs: u32) -> Self {
+        let detail = match cut_offs {
+            0 | 1 => {
+                "a crash or a stop cut its one run off; it may have had its effects".to_owned()
+            }
             _ => format!(
-                "a crash cut its last run off, and {attempts} attempts are all that it has; it may \
-                 be what ends the gateway"
+                "the gateway died {cut_offs} times while it was handled; it may be what ends it"
             ),
         };
         Self::new("interrupted", detail).with_retry(Retry::Never)

@@ -174,27 +174,27 @@ pub async fn a_release_uses_up_no_attempt(store: &dyn Store) {
 /// begins anew.
 pub async fn a_claim_tells_how_the_attempt_before_ended(store: &dyn Store) {
     queued(store, 1, "a").await;
-    let heard = |task: &ClaimedTask| (task.attempt, task.stops, task.before.clone());
+    let heard = |task: &ClaimedTask| (task.attempt, task.stops, task.cut_offs, task.before.clone());
     let first = claim_one(store, 10).await;
-    assert_eq!(heard(&first), (1, 0, Before::Nothing));
+    assert_eq!(heard(&first), (1, 0, 0, Before::Nothing));
     let (code, error) = ("cancelled".to_owned(), "stopped".to_owned());
     let stopped = TaskSettlement::Stopped { at_ms: 11, code, error };
     store.settle_task(first.lease, stopped.clone()).await.unwrap();
     let second = claim_one(store, 12).await;
-    assert_eq!(heard(&second), (2, 1, Before::Nothing), "due again at once");
+    assert_eq!(heard(&second), (2, 1, 0, Before::Nothing), "due again at once");
     store.settle_task(second.lease, retry(13, 13)).await.unwrap();
     let third = claim_one(store, 14).await;
     let (code, error) = ("exit_1".to_owned(), "exit 1".to_owned());
-    assert_eq!(heard(&third), (3, 1, Before::Failed { code, error }));
+    assert_eq!(heard(&third), (3, 1, 0, Before::Failed { code, error }));
     let fourth = claim_one(store, 2_000).await;
-    assert_eq!(heard(&fourth), (4, 1, Before::CutOff), "its lease lapsed");
+    assert_eq!(heard(&fourth), (4, 1, 1, Before::CutOff), "its lease lapsed");
     store.settle_task(fourth.lease, stopped).await.unwrap();
     let fifth = claim_one(store, 2_001).await;
-    assert_eq!(heard(&fifth), (5, 2, Before::Nothing));
+    assert_eq!(heard(&fifth), (5, 2, 1, Before::Nothing));
     store.settle_task(fifth.lease, dead("exit_1", 2_002)).await.unwrap();
     let item = DeadItem::Task(fifth.lease.task);
     assert!(store.retry_dead(item, 2_003).await.unwrap());
-    assert_eq!(heard(&claim_one(store, 2_004).await), (1, 0, Before::Nothing));
+    assert_eq!(heard(&claim_one(store, 2_004).await), (1, 0, 0, Before::Nothing));
 }
 
 /// Replies are keyed: a run that wrote them and was cut off writes no second copy.

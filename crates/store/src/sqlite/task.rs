@@ -66,7 +66,7 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
     sql::exec(tx.conn, promote, [claim.now_ms])?;
     let select = format!(
         "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, t.stops, t.code, t.error,
-            {ITEM}
+            t.cut_offs, {ITEM}
         FROM task t INDEXED BY task_ready
             JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
         WHERE t.ready_ms = 0 AND t.handler = ?1
@@ -85,6 +85,7 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
                 lease: TaskLease { task: TaskId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
                 attempt: sql::small(row, 2)?.saturating_add(1),
                 stops: sql::small(row, 6)?,
+                cut_offs: sql::small(row, 9)?.saturating_add(u32::from(unsettled_ms.is_some())),
                 before: match (unsettled_ms, row.get::<_, String>(7)?) {
                     (Some(_), _) => Before::CutOff,
                     (None, code) if code.is_empty() => Before::Nothing,
@@ -93,7 +94,7 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
                 route: row.get(3)?,
                 handler: claim.handler.clone(),
                 lane: row.get(4)?,
-                item: inbox::item(row, 9)?,
+                item: inbox::item(row, 10)?,
             };
             Ok((task, unsettled_ms))
         },
@@ -101,11 +102,12 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
     let mut claimed = Vec::with_capacity(heads.len());
     for (task, unsettled_ms) in heads {
         let update = "UPDATE task SET ready_ms = ?2, owner = ?3, epoch = ?4, attempts = ?5,
-            claimed_ms = ?6 WHERE id = ?1";
+            claimed_ms = ?6, cut_offs = ?7 WHERE id = ?1";
         let TaskLease { task: TaskId(id), epoch } = task.lease;
         // An end that is no later than now lapses at once; 0 would mean "not leased".
         let until_ms = claim.until_ms.max(1);
-        let columns = params![id, until_ms, claim.owner, epoch, task.attempt, claim.now_ms];
+        let (attempt, at_ms, cut_offs) = (task.attempt, claim.now_ms, task.cut_offs);
+        let columns = params![id, until_ms, claim.owner, epoch, attempt, at_ms, cut_offs];
         sql::exec(tx.conn, update, columns)?;
         if let Some(at_ms) = unsettled_ms {
             cut_off(tx, task.item.id.0, id, i64::from(task.attempt) - 1, (at_ms, claim.now_ms))?;
@@ -391,7 +393,7 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
     let Some((inbox, (handler, lane), death)) = dead else { return Ok(false) };
     let ready_ms = becomes_head(tx, &handler, &lane, (inbox, id))?.then_some(0);
     let update = "UPDATE task SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
-        stops = 0, claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
+        stops = 0, cut_offs = 0, claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
         WHERE id = ?1";
     sql::exec(tx.conn, update, params![id, ready_ms])?;
     let it = Note { at_ms: now_ms, what: "retried", task: Some(id), ..Note::default() };
