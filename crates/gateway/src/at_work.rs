@@ -194,6 +194,7 @@ mod tests {
     async fn claim(store: &dyn Store, now_ms: i64) -> Vec<TaskLease> {
         let until_ms = now_ms + ms(LEASE);
         let claim = TaskClaim {
+            without: Vec::new(),
             handler: "h".into(),
             limit: 9,
             now_ms,

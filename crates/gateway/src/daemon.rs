@@ -58,19 +58,15 @@ pub struct RunOptions {
 pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let boot_id = Uuid::now_v7().to_string();
     let config = options.config;
-    let me = Holder {
-        pid: std::process::id(),
-        boot_id: boot_id.clone(),
-        socket: config.server.socket.clone(),
-    };
+    let (pid, socket) = (std::process::id(), config.server.socket.clone());
+    let me = Holder { pid, boot_id: boot_id.clone(), socket };
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let _lock = tokio::select! {
         lock = lock(&options.lock_dir, &config, &me, options.takeover) => lock.map_err(RunError::Lock)?,
         _ended = signals.next_to_stop() => return Ok(()),
     };
     let store = open_store(&config)?;
-    let children = Children::open(&config.store.path)
-        .map_err(|source| RunError::StateDirectory { path: config.store.path.clone(), source })?;
+    let children = open_children(&config)?;
     let boot = announce(&config, &boot_id, store.as_ref(), &children).await?;
     failpoint!("booted");
     let grants = crate::grants::Grants::new(task_socket(&config));
@@ -78,12 +74,14 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         boot_id,
         started_ms: now_ms(),
         boot,
+        stranded: stranded(&config, store.as_ref()).await,
         store,
         config: ArcSwap::from_pointee(config),
         metrics: crate::metrics::Metrics::default(),
         children,
         restarts: Arc::default(),
         at_work: crate::at_work::AtWork::default(),
+        hands: crate::hands::Hands::default(),
         unanswered: crate::unanswered::Unanswered::default(),
         health: alert::Health::default(),
         alerts: alert::Alerts::default(),
@@ -149,6 +147,28 @@ async fn name_stranded(shared: &Shared) {
         }
         Err(error) => shared.store_health.failed("waiting_handlers", &error),
     }
+}
+
+/// Apps that were removed or renamed while something waited for them: said here, and left alone.
+async fn stranded(config: &Config, store: &dyn Store) -> Vec<String> {
+    let waiting = match store.waiting_apps().await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            tracing::error!("cannot look for what waits for apps of before: {error}");
+            return Vec::new();
+        }
+    };
+    let known = |name: &String| config.apps.iter().any(|app| app.name == *name);
+    let left = waiting.into_iter().filter(|(app, _)| !known(app));
+    left.map(|(app, waits)| {
+        tracing::warn!(
+            app,
+            waits,
+            "messages and answers wait for an app that is not configured; give it that name in the configuration again, and they go on"
+        );
+        app
+    })
+    .collect()
 }
 
 /// Why the main loop ended.
@@ -262,8 +282,8 @@ async fn lock(
     let apps: Vec<_> = config.apps.iter().map(|a| a.app_id.clone()).collect();
     let claims = Claims { state: &config.store.path, locks, apps: &apps };
     if takeover {
-        let drain = config.limits.drain + config.limits.kill_grace;
-        return crate::takeover::take_over(claims, me, drain).await;
+        let longest = crate::drain::longest(&config.limits);
+        return crate::takeover::take_over(claims, me, longest).await;
     }
     InstanceLock::acquire(claims, me)
 }
@@ -273,6 +293,12 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     // Opening reads and may migrate the file: short, and before anything else runs.
     let store = SqliteStore::open(&path, config.store.sqlite_options());
     Ok(Arc::new(store.map_err(|source| RunError::Store { path, source })?))
+}
+
+fn open_children(config: &Config) -> Result<Children, RunError> {
+    let path = &config.store.path;
+    let failed = |source| RunError::StateDirectory { path: path.clone(), source };
+    Children::open(path).map_err(failed)
 }
 
 /// The banner: who runs, since when, by which policy, and how the previous run ended.

@@ -5,20 +5,22 @@
 //! crash as on a good day. Within a lane tasks run one after the other; lanes run in parallel
 //! up to the handler's cap; what does not fit waits in the store.
 
+mod giving_up;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use larkline_failpoint::failpoint;
-use larkline_proto::content::{self, Outgoing};
+use larkline_proto::content;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
-use larkline_store::job::JOB;
 use larkline_store::outbox::NewOutbox;
 use larkline_store::task::{ClaimedTask, TaskClaim, TaskSettlement};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::giving_up::failures;
 use crate::at_work::AtWorkGuard;
 use crate::callback::NEUTRAL;
 use crate::clock::{ms, now_ms};
@@ -26,12 +28,15 @@ use crate::config::{Common, JOBS, RetrySettings};
 use crate::grants::{Grant, Granted};
 use crate::handler::retry::Next;
 use crate::handler::{Answer, Handler, HandlerError, Retry, Turn};
+use crate::hands::{Busy, Hand};
 use crate::line::Line;
 use crate::live::Live;
 use crate::outgoing::{Destination, Saying};
 use crate::shared::{AppRuntime, Shared};
-use crate::words;
 use crate::worker;
+
+/// Says that a task is worked on, and takes a place below the handler's cap.
+type InHand = (AtWorkGuard, Busy);
 
 /// The worker of one handler.
 pub struct Dispatch {
@@ -43,6 +48,8 @@ pub struct Dispatch {
     pub name: String,
     /// The handler.
     pub handler: Arc<Handler>,
+    /// How much it has in hand, with the workers of before a reload.
+    pub hand: Arc<Hand>,
     /// Its cap, retry and reply settings.
     pub common: Common,
     /// Cancelled: claim nothing more, let running tasks finish.
@@ -58,28 +65,29 @@ pub struct Dispatch {
 impl Dispatch {
     /// Works until drained.
     pub async fn run(self: Arc<Self>) {
-        let claim = |running| self.claim(running);
-        let work = |(task, at_work)| Arc::clone(&self).work(task, at_work);
+        let claim = |_running| self.claim();
+        let work = |(task, in_hand)| Arc::clone(&self).work(task, in_hand);
         tokio::select! {
             () = worker::run(&self.shared, &self.shared.dispatch, &self.drain, claim, work) => {}
             never = self.line.watch(&self.shared, &self.name) => match never {},
         }
     }
 
-    async fn claim(&self, running: usize) -> Vec<(ClaimedTask, AtWorkGuard)> {
+    async fn claim(&self) -> Vec<(ClaimedTask, InHand)> {
         let lease = self.shared.config.load().limits.lease;
         let moment = self.shared.at_work.moment().await;
         let now = moment.now_ms;
         if !self.shared.at_work.keep(self.shared.store.as_ref(), lease, now).await {
             return Vec::new();
         }
-        let limit = self.common.concurrency.saturating_sub(running);
+        let (limit, _claiming) = self.hand.room(self.common.concurrency).await;
         self.line.full(limit == 0);
         if limit == 0 {
             return Vec::new();
         }
         let claim = TaskClaim {
             handler: self.name.clone(),
+            without: self.shared.stranded.clone(),
             limit,
             now_ms: now,
             until_ms: now + ms(lease),
@@ -89,8 +97,10 @@ impl Dispatch {
         };
         match self.shared.store.claim_tasks(claim).await {
             Ok(tasks) => {
-                let at_work = |task: &ClaimedTask| self.shared.at_work.begin(task.lease, now);
-                let guards: Vec<_> = tasks.iter().map(at_work).collect();
+                let in_hand = |task: &ClaimedTask| {
+                    (self.shared.at_work.begin(task.lease, now), self.hand.take())
+                };
+                let guards: Vec<_> = tasks.iter().map(in_hand).collect();
                 tasks.into_iter().zip(guards).collect()
             }
             Err(error) => {
@@ -101,18 +111,21 @@ impl Dispatch {
     }
 
     /// One attempt, from claim to settlement.
-    async fn work(self: Arc<Self>, task: ClaimedTask, _at_work: AtWorkGuard) {
+    async fn work(self: Arc<Self>, task: ClaimedTask, in_hand: InHand) {
         failpoint!("tasks_claimed");
         let started = Instant::now();
         let (lease, inbox, attempt) = (task.lease, task.item.id, task.attempt);
         let event_id = task.item.event_id.clone();
         self.shared.metrics.handler_wait_seconds.observe(seconds_since(task.item.received_ms));
         let turn = self.bot(&task.item.app).await.map(|bot| self.turn(&task, &bot));
+        let used_up = turn.as_ref().and_then(|turn| self.used_up(&task, turn.as_ref().ok()?));
         let settlement = match turn {
             Some(Err(error)) => self.given_up(&task, None, &error),
-            // One attempt means at most one: an earlier run was cut off, perhaps after its effects.
-            Some(Ok(turn)) if attempt > 1 && self.retry(&turn).attempts == 1 => {
-                self.given_up(&task, Some(&turn), &HandlerError::interrupted())
+            Some(Ok(turn)) if let Err(why) = self.admitted(&task, &turn) => {
+                self.turned_away(&task, why)
+            }
+            Some(Ok(turn)) if let Some(error) = used_up => {
+                self.given_up(&task, Some(&turn), &error)
             }
             // Ended before it began: the attempt does not count.
             Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
@@ -144,6 +157,7 @@ impl Dispatch {
         worker::settle(&self.shared, "settle_task", &self.kill, write).await;
         failpoint!("task_settled");
         self.shared.delivery.notify_waiters();
+        drop(in_hand);
         if self.drain.is_cancelled() {
             // What waits behind it is another worker's since a reload, which did not see it end.
             self.shared.dispatch.notify_waiters();
@@ -272,12 +286,11 @@ impl Dispatch {
                 if turn.event.is_callback() {
                     self.shared.callbacks.answer(task.item.id, Bytes::from_static(NEUTRAL));
                 }
-                match self.retry(turn).next(task.attempt, error.retry, fastrand::u64(..)) {
+                match self.retry(turn).next(failures(task) + 1, error.retry, fastrand::u64(..)) {
                     // Cut off by a stop after it began: it may have had its effects, so the
                     // next run has to know that it is not the first.
-                    Next::Release => TaskSettlement::Retry {
+                    Next::Release => TaskSettlement::Stopped {
                         at_ms,
-                        due_ms: at_ms,
                         code: error.code.to_owned(),
                         error: error.detail,
                     },
@@ -294,50 +307,6 @@ impl Dispatch {
                     Next::GiveUp => self.given_up(task, Some(turn), &error),
                 }
             }
-        }
-    }
-
-    /// The task dies, and its chat is told.
-    fn given_up(
-        &self,
-        task: &ClaimedTask,
-        turn: Option<&Turn>,
-        error: &HandlerError,
-    ) -> TaskSettlement {
-        tracing::error!(handler = self.name, event_id = %task.item.event_id, attempt = task.attempt,
-            code = error.code, "handler failed for good: {error}; see `larkline dead`");
-        let lang = self.shared.config.load().language;
-        let told = turn.filter(|turn| turn.event.message().is_some() || is_heard_of(&turn.event));
-        let notices = match told {
-            // A task that was retried by hand and died again says so again.
-            Some(turn) => {
-                let (growing, footer) = (turn.live.as_ref().and_then(Live::growing), String::new());
-                let saying = match (self.handler.farewell(lang, turn, error), growing) {
-                    (Some(markdown), _) => {
-                        Saying::Answer { markdown, ending: String::new(), footer }
-                    }
-                    (None, growing) => {
-                        let notice = match error.code {
-                            "spawn" if turn.live.is_some() => words::not_started(lang, &self.name),
-                            code => words::failed(lang, &self.name, code, task.attempt),
-                        };
-                        match growing {
-                            Some(_) => {
-                                Saying::Answer { markdown: String::new(), ending: notice, footer }
-                            }
-                            None => Outgoing::text(&notice).into(),
-                        }
-                    }
-                };
-                self.rows(task, told, &format!("n{}/", now_ms()), vec![saying])
-            }
-            None => Vec::new(),
-        };
-        TaskSettlement::Dead {
-            at_ms: now_ms(),
-            code: error.code.to_owned(),
-            error: error.detail.clone(),
-            notices,
         }
     }
 
@@ -362,11 +331,6 @@ impl Dispatch {
             }
         }
     }
-}
-
-/// A job whose chat waits for its end.
-fn is_heard_of(event: &Event) -> bool {
-    event.kind == JOB && event.chat_id().is_some()
 }
 
 fn seconds_since(at_ms: i64) -> f64 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use crate::clock::{ms, now_ms};
 use crate::config::Limits;
 use crate::shared::Shared;
 
@@ -39,16 +40,19 @@ pub(crate) async fn watch_work(shared: &Shared, deadline: Instant) {
     }
 }
 
-/// Waits until everything that was to be said has been said, or the deadline.
+/// Waits until everything has been said that can be by the deadline.
 pub(crate) async fn wait_for_outbox(shared: &Shared, deadline: Instant) -> Result<(), String> {
+    let apps: Vec<_> = shared.config.load().apps.iter().map(|app| app.name.clone()).collect();
+    // What is due later leaves after the next start.
+    let until_ms = now_ms() + ms(deadline.saturating_duration_since(Instant::now()));
     /// How often the outbox is looked at.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
     /// How long a look may take; a disk that takes longer hangs.
     const LOOK_MAX: Duration = Duration::from_secs(1);
     loop {
-        let looked = timeout(LOOK_MAX, shared.store.depths()).await;
-        let depths = looked.map_err(|_| "the store does not answer".to_owned())?;
-        let waiting = depths.map_err(|e| e.to_string())?.outbox;
+        let looked = timeout(LOOK_MAX, shared.store.leaving(apps.clone(), until_ms)).await;
+        let leaving = looked.map_err(|_| "the store does not answer".to_owned())?;
+        let waiting = leaving.map_err(|e| e.to_string())?;
         if waiting == 0 {
             return Ok(());
         }

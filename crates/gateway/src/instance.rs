@@ -11,6 +11,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::both::{Both, both};
 use crate::words::Lang;
@@ -49,6 +50,20 @@ pub enum LockError {
         /// By whom.
         holder: Holder,
     },
+    /// Another instance was asked to leave and has not.
+    #[error(
+        "{} is still in use by process {} after {} s, which was asked to leave; see its log for what it waits for, and \
+         start again when it has gone",
+        what.said(Lang::En), holder.pid, waited.as_secs()
+    )]
+    Stays {
+        /// An app, or the state directory.
+        what: Claim,
+        /// By whom.
+        holder: Holder,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The lock directory belongs to somebody else.
     #[error("{} belongs to another user; set LARKLINE_LOCK_DIR to a directory of yours", .0.display())]
     ForeignDirectory(PathBuf),
@@ -79,6 +94,12 @@ impl LockError {
                 let (claim, pid, way_out) = (what.said(lang), holder.pid, what.way_out().zh);
                 format!("{claim} 正被本机的进程 {pid} 使用；{way_out}")
             }
+            (Lang::Zh, Self::Stays { what, holder, waited }) => format!(
+                "已请进程 {pid} 退出，但 {seconds} 秒后 {} 仍被它使用；请看它的日志在等待什么，待它退出后再启动",
+                what.said(lang),
+                pid = holder.pid,
+                seconds = waited.as_secs()
+            ),
             (Lang::Zh, Self::ForeignDirectory(path)) => {
                 format!("{} 属于其他用户；请把 LARKLINE_LOCK_DIR 设为自己的目录", path.display())
             }

@@ -26,6 +26,7 @@ pub mod drain;
 pub mod governor;
 pub mod grants;
 pub mod handler;
+pub mod hands;
 pub mod host;
 pub mod identity;
 pub mod inbound;

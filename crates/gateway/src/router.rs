@@ -146,7 +146,32 @@ fn is_about(route: &Route, event: &Event, ctx: Context<'_>) -> bool {
     route.app.as_ref().is_none_or(|app| *app == ctx.app.name) && route.events.contains(&event.kind)
 }
 
+/// Whether people and chats are as a handler's routes want them, for an event that was given to it
+/// before: what else decided then (words, mentions, age, limits) does not change by waiting.
+///
+/// # Errors
+/// The reason of the route that comes nearest.
+pub fn admits(handler: &str, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
+    let mut nearest = Why::NoRoute;
+    let to_it = |route: &&Route| route.handler == handler && is_about(route, event, ctx);
+    for route in ctx.config.routes.iter().filter(to_it) {
+        match admits_by(route, event, ctx) {
+            Ok(()) => return Ok(()),
+            Err(why) => nearest = nearest.max(why),
+        }
+    }
+    Err(nearest)
+}
+
 fn accepts(route: &Route, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
+    admits_by(route, event, ctx)?;
+    match event.message() {
+        Some(message) => accepts_message(route, message, event, ctx),
+        None => Ok(()),
+    }
+}
+
+fn admits_by(route: &Route, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
     let chat = event.chat_id();
     if let Some(chats) = &route.chats
         && !chat.is_some_and(|c| chats.contains(c))
@@ -161,10 +186,7 @@ fn accepts(route: &Route, event: &Event, ctx: Context<'_>) -> Result<(), Why> {
     {
         return Err(Why::SenderNotAllowed);
     }
-    match event.message() {
-        Some(message) => accepts_message(route, message, event, ctx),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Owners and lists name people: an event without an actor is nobody's.

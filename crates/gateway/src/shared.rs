@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::handler::Children;
+use crate::hands::Hands;
 use crate::metrics::Metrics;
 use crate::probe::Probes;
 use crate::proof::Proofs;
@@ -46,6 +47,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// The configuration; a reload swaps it.
     pub config: ArcSwap<Config>,
+    /// Apps for which something waits and that nobody serves since they were removed or renamed.
+    pub stranded: Vec<String>,
     /// Instruments.
     pub metrics: Metrics,
     /// Workers started over after a failure.
@@ -58,6 +61,8 @@ pub struct Shared {
     pub children: Children,
     /// Tasks that handlers work on now.
     pub at_work: AtWork,
+    /// How many of them each handler has.
+    pub hands: Hands,
     /// Messages of people that are late.
     pub unanswered: Unanswered,
     /// What workers see in passing.

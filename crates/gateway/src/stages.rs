@@ -288,6 +288,7 @@ impl Stages {
         std::mem::replace(&mut self.handlers, current.clone()).cancel();
         for (name, handler, common) in made {
             let dispatch = Arc::new(Dispatch {
+                hand: shared.hands.of(&name),
                 shared: Arc::clone(shared),
                 apps: Arc::clone(&self.apps),
                 name: name.clone(),

@@ -252,9 +252,7 @@ fn sending(row: &OutboxFacts) -> Vec<Step> {
     steps.extend(row.claimed_ms.map(|at_ms| begin(at_ms, true, &item, "", row.attempts)));
     let Some(at_ms) = row.ended_ms else { return steps };
     let (step, text) = match row.state.as_str() {
-        "delivered" => {
-            ("delivered", format!("{item} is message {}{}", row.message_id, with(&row.log_id, "")))
-        }
+        "delivered" => ("delivered", delivered(&item, &row.message_id, &row.log_id)),
         _ => ("dead", given_up(&item, row.attempts, &row.code, &row.error, &row.log_id)),
     };
     steps.push(Step {
@@ -268,6 +266,16 @@ fn sending(row: &OutboxFacts) -> Vec<Step> {
         ..Step::new(at_ms, step, text)
     });
     steps
+}
+
+/// What became of a row; a change of a card that is gone, or a word that was true of an earlier run only,
+/// is settled without a call.
+fn delivered(item: &str, message_id: &str, log_id: &str) -> String {
+    match (message_id, log_id) {
+        ("", "") => format!("{item} was not needed any more, nothing was sent"),
+        ("", _) => format!("{item} is done{}", with(log_id, "")),
+        _ => format!("{item} is message {message_id}{}", with(log_id, "")),
+    }
 }
 
 fn verdict(history: &History) -> Option<Step> {
@@ -289,6 +297,13 @@ mod tests {
     use larkline_store::task::TaskId;
 
     use super::*;
+
+    #[test]
+    fn what_was_settled_without_a_call_is_no_message() {
+        assert_eq!(delivered("o3", "", ""), "o3 was not needed any more, nothing was sent");
+        assert_eq!(delivered("o3", "om_1", ""), "o3 is message om_1");
+        assert!(!delivered("o3", "", "log").contains("message"));
+    }
 
     /// A message that was answered with another one says which, and not that it was handled itself.
     #[test]

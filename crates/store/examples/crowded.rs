@@ -327,6 +327,7 @@ async fn duplicate(store: &SqliteStore, n: i64) -> Outcome<f64> {
 
 async fn claim(store: &SqliteStore, now_ms: i64) -> Outcome<f64> {
     let claim = TaskClaim {
+        without: Vec::new(),
         handler: "h".into(),
         limit: 1,
         now_ms,

@@ -226,6 +226,13 @@ pub trait Store: Send + Sync + 'static {
     /// longer knows stand out.
     fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>>;
 
+    /// Apps for which something waits: events without a decision, tasks and outgoing messages together.
+    fn waiting_apps(&self) -> StoreFuture<'_, Vec<(String, u64)>>;
+
+    /// How many outgoing messages of these apps can leave by `until_ms`: not those of a lane whose head
+    /// is due later.
+    fn leaving(&self, apps: Vec<String>, until_ms: i64) -> StoreFuture<'_, u64>;
+
     /// How much waits now, and how old the oldest is.
     fn depths(&self) -> StoreFuture<'_, Depths>;
 

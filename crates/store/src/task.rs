@@ -28,6 +28,8 @@ pub struct NewTask {
 pub struct TaskClaim {
     /// Only tasks of this handler.
     pub handler: String,
+    /// None of these apps, which nobody serves: their answers could not leave.
+    pub without: Vec<String>,
     /// At most so many.
     pub limit: usize,
     /// Now, Unix ms.
@@ -56,8 +58,14 @@ pub struct TaskLease {
 pub struct ClaimedTask {
     /// The claim.
     pub lease: TaskLease,
-    /// 1 for the first attempt. Attempts that a crash or a stop cut off count too.
+    /// 1 for the first attempt. Attempts that a crash or a stop cut off have their numbers too.
     pub attempt: u32,
+    /// How many of those before were ended by a stop.
+    pub stops: u32,
+    /// How many of them nobody settled.
+    pub cut_offs: u32,
+    /// How the one before ended.
+    pub before: Before,
     /// Name of the route that matched.
     pub route: String,
     /// Name of the handler.
@@ -66,6 +74,22 @@ pub struct ClaimedTask {
     pub lane: String,
     /// The event.
     pub item: InboxItem,
+}
+
+/// How the attempt before ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// There was none, or a stop ended it.
+    Nothing,
+    /// Nobody settled it: its process died, or lost the claim.
+    CutOff,
+    /// It failed.
+    Failed {
+        /// A word from a closed list.
+        code: String,
+        /// What happened.
+        error: String,
+    },
 }
 
 /// How an attempt ended.
@@ -93,6 +117,16 @@ pub enum TaskSettlement {
         at_ms: i64,
         /// When to try again, Unix ms.
         due_ms: i64,
+        /// A word from a closed list.
+        code: String,
+        /// What happened, for the story.
+        error: String,
+    },
+    /// A stop ended it, perhaps after its effects: it is due again at once, and the next attempt has
+    /// the next number.
+    Stopped {
+        /// When, Unix ms.
+        at_ms: i64,
         /// A word from a closed list.
         code: String,
         /// What happened, for the story.

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::rig::{ECHO, Rig, read, text};
+use crate::rig::{ECHO, Rig, WORK, read, text};
 
 /// One route to an echo with this prefix, under this handler's name.
 fn echo(handler: &str, prefix: &str) -> String {
@@ -114,4 +114,52 @@ async fn a_reload_that_renames_an_app_is_refused_and_loses_none_of_its_events() 
     assert!(text(&output.stderr).contains("restart"), "{}", text(&output.stderr));
     let said = rig.say(&rig.guest, "still heard");
     assert_eq!(rig.answered(&said).await, ["still heard"]);
+}
+
+#[tokio::test]
+async fn reloads_do_not_lift_the_cap_of_a_handler_whose_work_goes_on() {
+    let mut rig = Rig::new(&format!("{WORK}concurrency = 1\n")).await;
+    let script = "mkdir -p hands; touch hands/$LARKLINE_TASK_ID; ls hands | wc -l >> together
+until [ -e go ]; do sleep 0.02; done; rm hands/$LARKLINE_TASK_ID; echo done";
+    rig.script("work", script);
+    rig.run(&[]).await;
+    let people: Vec<_> =
+        (0..4).map(|n| rig.sim.platform().add_user(&format!("person {n}"))).collect();
+    let said: Vec<_> = people.iter().map(|person| rig.say(person, "my turn?")).collect();
+    rig.until("a start", async || !read(&rig.path("together")).is_empty()).await;
+    for reloads in 1..=3 {
+        rig.signal(Signal::HUP);
+        let reloaded = || rig.log().matches("configuration reloaded").count();
+        rig.until("a reload", async || reloaded() == reloads).await;
+    }
+    std::fs::write(rig.path("go"), "").unwrap();
+    for said in &said {
+        assert_eq!(rig.answered(said).await, ["done"]);
+    }
+    assert_eq!(read(&rig.path("together")), "1\n".repeat(4));
+}
+
+#[tokio::test]
+async fn what_waits_of_somebody_who_may_no_longer_is_not_run() {
+    let owned = WORK.replace("senders = \"everyone\"\n", "senders = \"owners\"\n");
+    let mut rig = Rig::new(&owned).await;
+    rig.script("work", "echo x >> starts; until [ -e go ]; do sleep 0.02; done; echo done");
+    rig.run(&[]).await;
+    let first = rig.say(&rig.owner, "the first");
+    let starts = || read(&rig.path("starts")).lines().count();
+    rig.until("a start", async || starts() == 1).await;
+    let second = rig.say(&rig.owner, "the second");
+    rig.until("both", async || rig.status().await.unwrap()["depths"]["tasks"] == 2).await;
+    rig.amend(&format!("owners = [\"{}\"]", rig.owner), "owners = []");
+    let output = rig.cli(&["reload"]).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    std::fs::write(rig.path("go"), "").unwrap();
+    assert_eq!(rig.answered(&first).await, ["done"], "what runs goes on");
+    rig.until("a dead letter", async || !rig.json(&["dead"]).await.as_array().unwrap().is_empty())
+        .await;
+    let letter = &rig.json(&["dead"]).await[0];
+    assert_eq!((&letter["code"], starts()), (&"sender_not_allowed".into(), 1));
+    assert!(rig.answers(&second.message_id).is_empty(), "as a new one of theirs");
+    let story = text(&rig.cli(&["explain", second.event_id.as_ref()]).await.stdout);
+    assert!(story.contains("sender_not_allowed"), "{story}");
 }

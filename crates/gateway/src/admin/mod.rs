@@ -41,7 +41,7 @@ pub use alerts::TestRequest;
 pub(crate) use lists::parse_item;
 pub use probe::{ProbeRequest, ProbeStarted, ProbeState};
 pub use send::{SendAccepted, SendFileQuery, SendRequest};
-pub use server::{Admin, Command, bind_http, serve_http, serve_socket};
+pub use server::{Admin, Command, StopAnswer, bind_http, serve_http, serve_socket};
 pub(crate) use server::{Refusal, lists_to_read};
 pub use sessions::SessionStory;
 pub use socket::{SocketError, bind_socket, left_behind};

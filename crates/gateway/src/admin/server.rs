@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use super::{alerts, jobs, lists, probe, replies, send, sessions, whose};
 use crate::alert::Post;
 use crate::both::{Both, both};
-use crate::dashboard;
+use crate::clock::ms;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::{self, Status};
+use crate::{dashboard, drain};
 
 /// Largest request body: a late reply with a few full-size texts.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -245,10 +246,18 @@ struct StopRequest {
     reason: String,
 }
 
-async fn stop(State(admin): State<Admin>, Json(request): Json<StopRequest>) -> StatusCode {
+/// What whoever asked for a stop is told.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct StopAnswer {
+    /// The stop takes so long at most.
+    pub longest_ms: i64,
+}
+
+async fn stop(State(admin): State<Admin>, Json(request): Json<StopRequest>) -> Response {
     // A full or closed channel means that a stop is under way; asking again changes nothing.
     if admin.commands.try_send(Command::Stop { reason: request.reason }).is_err() {
         tracing::warn!("stopping already, a second order to stop changes nothing");
     }
-    StatusCode::ACCEPTED
+    let longest = drain::longest(&admin.shared.config.load().limits);
+    (StatusCode::ACCEPTED, Json(StopAnswer { longest_ms: ms(longest) })).into_response()
 }

@@ -27,13 +27,33 @@ pub struct Answer {
     pub outcome: Option<&'static str>,
 }
 
+/// How a handler fails.
+pub const CODES: [&str; 18] = [
+    "exit",
+    "timeout",
+    "idle",
+    "killed",
+    "output_too_large",
+    "memory",
+    "processes",
+    "spawn",
+    "http_status",
+    "http_gone",
+    "http_refused",
+    "http_transport",
+    "bad_answer",
+    "bad_job",
+    "interrupted",
+    "cancelled",
+    "panic",
+    "store",
+];
+
 /// A handler failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct HandlerError {
-    /// A word from a closed list: `exit`, `timeout`, `idle`, `killed`, `output_too_large`,
-    /// `memory`, `processes`, `spawn`, `http_status`, `http_gone`, `http_refused`,
-    /// `http_transport`, `bad_answer`, `bad_job`, `interrupted`, `cancelled`, `panic`, `store`.
+    /// A word from [`CODES`].
     pub code: &'static str,
     /// What happened, for the operator: exit code, last lines of stderr, status.
     pub detail: String,
@@ -65,10 +85,23 @@ impl HandlerError {
         Self::new("store", error.to_string())
     }
 
-    /// An earlier run was cut off, and no second one is allowed.
-    pub fn interrupted() -> Self {
-        let detail = "a crash or a stop cut its one run off; it may have had its effects";
+    /// An earlier run was cut off, and no further one is allowed.
+    pub fn interrupted(cut_offs: u32) -> Self {
+        let detail = match cut_offs {
+            0 | 1 => {
+                "a crash or a stop cut its one run off; it may have had its effects".to_owned()
+            }
+            _ => format!(
+                "the gateway died {cut_offs} times while it was handled; it may be what ends it"
+            ),
+        };
         Self::new("interrupted", detail).with_retry(Retry::Never)
+    }
+
+    /// An earlier run failed so, and no further one is allowed (any more).
+    pub fn earlier(code: &str, detail: &str) -> Self {
+        let code = CODES.into_iter().find(|known| *known == code).unwrap_or("exit");
+        Self::new(code, detail).with_retry(Retry::Never)
     }
 }
 

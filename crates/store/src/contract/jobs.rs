@@ -35,8 +35,15 @@ pub async fn jobs_are_listed_newest_first_as_they_stand(store: &dyn Store) {
     assert!(!task.is_running);
     assert_eq!((task.facts.state.as_str(), task.facts.attempts), ("queued", 0));
     let (handler, owner) = ("jobs".into(), "boot-1".into());
-    let claim =
-        crate::task::TaskClaim { handler, limit: 1, now_ms: 10, until_ms: 20, owner, once: true };
+    let claim = crate::task::TaskClaim {
+        handler,
+        without: Vec::new(),
+        limit: 1,
+        now_ms: 10,
+        until_ms: 20,
+        owner,
+        once: true,
+    };
     let held = store.claim_tasks(claim).await.unwrap().remove(0);
     let one_chat = || JobQuery { chat: Some("oc_1".into()), ..all() };
     let running = list(store, one_chat()).await.remove(0).task.unwrap();

@@ -52,6 +52,7 @@ macro_rules! store_laws {
             tasks::the_oldest_lanes_go_first,
             tasks::a_lane_belongs_to_one_handler,
             tasks::a_task_waits_until_it_is_due,
+            tasks::tasks_of_apps_that_nobody_serves_stay_and_are_named,
             tasks::a_retrying_head_blocks_its_lane,
             tasks::a_dead_head_lets_its_lane_go_on,
             tasks::a_head_in_hand_stays_the_only_head,
@@ -60,6 +61,7 @@ macro_rules! store_laws {
             tasks::an_extended_lease_does_not_lapse,
             tasks::a_fenced_settlement_writes_nothing,
             tasks::a_release_uses_up_no_attempt,
+            tasks::a_claim_tells_how_the_attempt_before_ended,
             tasks::a_second_run_repeats_no_reply,
             tasks::a_late_reply_completes_its_task_once,
             tasks::waiting_tasks_are_counted_by_handler,
@@ -80,6 +82,7 @@ macro_rules! store_laws {
             outbox::a_lane_sends_one_row_at_a_time_in_order,
             outbox::priority_goes_before_age,
             outbox::what_is_due_later_waits_also_at_the_head_of_its_lane,
+            outbox::only_what_is_due_by_then_is_leaving,
             outbox::an_urgent_row_goes_before_others_of_its_lane,
             outbox::what_waits_is_replaced_until_it_was_tried,
             outbox::a_busy_lane_takes_turns_with_the_others,
@@ -217,7 +220,15 @@ async fn claim(store: &dyn Store, limit: usize, now_ms: i64) -> Vec<ClaimedTask>
     let (handler, owner) = (HANDLER.into(), "boot-1".into());
     let until_ms = now_ms + 1_000;
     store
-        .claim_tasks(TaskClaim { handler, limit, now_ms, until_ms, owner, once: false })
+        .claim_tasks(TaskClaim {
+            handler,
+            without: Vec::new(),
+            limit,
+            now_ms,
+            until_ms,
+            owner,
+            once: false,
+        })
         .await
         .unwrap()
 }

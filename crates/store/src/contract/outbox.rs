@@ -53,6 +53,20 @@ pub async fn what_is_due_later_waits_also_at_the_head_of_its_lane(store: &dyn St
     }
 }
 
+/// Those of a lane whose head is due later do not leave by then; one in hand does.
+pub async fn only_what_is_due_by_then_is_leaving(store: &dyn Store) {
+    let later = NewOutbox { due_ms: 5_000, ..message("b1", "b") };
+    store.enqueue(vec![message("a1", "a"), later, message("b2", "b")]).await.unwrap();
+    let leaving =
+        async |app: &str, until_ms| store.leaving(vec![app.to_owned()], until_ms).await.unwrap();
+    assert_eq!((leaving(APP, 4_999).await, leaving(APP, 5_000).await), (1, 3));
+    assert_eq!(leaving("another", 5_000).await, 0);
+    let row = claim_row(store, 10).await;
+    assert_eq!(leaving(APP, 0).await, 1, "it is in hand");
+    store.settle_outbox(row.lease, delivered("om_9", 11)).await.unwrap();
+    assert_eq!(leaving(APP, 4_999).await, 0);
+}
+
 /// Within a lane the urgent goes first too, each kind in its order; what was claimed already is not
 /// overtaken, also when it comes back.
 pub async fn an_urgent_row_goes_before_others_of_its_lane(store: &dyn Store) {

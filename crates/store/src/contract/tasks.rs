@@ -9,7 +9,8 @@ use super::{
 use crate::{
     Store, StoreError,
     inbox::{Decision, InboxItem},
-    task::{LateReply, TaskClaim, TaskSettlement},
+    record::DeadItem,
+    task::{Before, ClaimedTask, LateReply, TaskClaim, TaskSettlement},
 };
 
 fn retry(at_ms: i64, due_ms: i64) -> TaskSettlement {
@@ -53,7 +54,15 @@ pub async fn a_lane_belongs_to_one_handler(store: &dyn Store) {
     decide(store, inbox, Decision::Queue(both)).await;
     assert_eq!(claim_one(store, 10).await.handler, "echo");
     let (handler, owner) = ("mail".into(), "boot-1".into());
-    let rest = TaskClaim { handler, limit: 10, now_ms: 10, until_ms: 20, owner, once: true };
+    let rest = TaskClaim {
+        handler,
+        without: Vec::new(),
+        limit: 10,
+        now_ms: 10,
+        until_ms: 20,
+        owner,
+        once: true,
+    };
     assert_eq!(store.claim_tasks(rest).await.unwrap().len(), 1);
 }
 
@@ -63,6 +72,27 @@ pub async fn a_task_waits_until_it_is_due(store: &dyn Store) {
     decide(store, inbox, Decision::Queue(vec![new_task("echo", "a", 50)])).await;
     assert!(claim(store, 10, 49).await.is_empty());
     claim_one(store, 50).await;
+}
+
+/// What waits for an app that nobody serves is not claimed, and can be asked for.
+pub async fn tasks_of_apps_that_nobody_serves_stay_and_are_named(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    accepted(store, event(2)).await;
+    store.enqueue(vec![message("k", "a")]).await.unwrap();
+    assert_eq!(store.waiting_apps().await.unwrap(), [(APP.to_owned(), 3)]);
+    let (handler, owner) = (HANDLER.into(), "boot-1".into());
+    let claim = TaskClaim {
+        handler,
+        without: vec!["another".into(), APP.into()],
+        limit: 10,
+        now_ms: 10,
+        until_ms: 20,
+        owner,
+        once: false,
+    };
+    assert!(store.claim_tasks(claim.clone()).await.unwrap().is_empty());
+    let claim = TaskClaim { without: vec!["another".into()], ..claim };
+    assert_eq!(store.claim_tasks(claim).await.unwrap().len(), 1);
 }
 
 /// A head that is to be tried again keeps its place: the lane waits for it, others do not.
@@ -172,6 +202,33 @@ pub async fn a_release_uses_up_no_attempt(store: &dyn Store) {
     let again = claim_one(store, 10).await;
     assert_eq!(again.attempt, 1);
     assert!(again.lease.epoch > task.lease.epoch);
+}
+
+/// A claim tells how the attempt before ended, and how many were ended by a stop; a retry by hand
+/// begins anew.
+pub async fn a_claim_tells_how_the_attempt_before_ended(store: &dyn Store) {
+    queued(store, 1, "a").await;
+    let heard = |task: &ClaimedTask| (task.attempt, task.stops, task.cut_offs, task.before.clone());
+    let first = claim_one(store, 10).await;
+    assert_eq!(heard(&first), (1, 0, 0, Before::Nothing));
+    let (code, error) = ("cancelled".to_owned(), "stopped".to_owned());
+    let stopped = TaskSettlement::Stopped { at_ms: 11, code, error };
+    store.settle_task(first.lease, stopped.clone()).await.unwrap();
+    let second = claim_one(store, 12).await;
+    assert_eq!(heard(&second), (2, 1, 0, Before::Nothing), "due again at once");
+    store.settle_task(second.lease, retry(13, 13)).await.unwrap();
+    let third = claim_one(store, 14).await;
+    let (code, error) = ("exit_1".to_owned(), "exit 1".to_owned());
+    assert_eq!(heard(&third), (3, 1, 0, Before::Failed { code, error }));
+    let fourth = claim_one(store, 2_000).await;
+    assert_eq!(heard(&fourth), (4, 1, 1, Before::CutOff), "its lease lapsed");
+    store.settle_task(fourth.lease, stopped).await.unwrap();
+    let fifth = claim_one(store, 2_001).await;
+    assert_eq!(heard(&fifth), (5, 2, 1, Before::Nothing));
+    store.settle_task(fifth.lease, dead("exit_1", 2_002)).await.unwrap();
+    let item = DeadItem::Task(fifth.lease.task);
+    assert!(store.retry_dead(item, 2_003).await.unwrap());
+    assert_eq!(heard(&claim_one(store, 2_004).await), (1, 0, 0, Before::Nothing));
 }
 
 /// Replies are keyed: a run that wrote them and was cut off writes no second copy.

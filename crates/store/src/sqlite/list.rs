@@ -103,6 +103,16 @@ pub(super) fn tally(conn: &Connection) -> rusqlite::Result<Vec<Tally>> {
     })
 }
 
+pub(super) fn waiting_apps(conn: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let select = "SELECT app, sum(waits) FROM (
+            SELECT app, count(*) AS waits FROM inbox WHERE routed_ms IS NULL GROUP BY app
+            UNION ALL SELECT i.app, count(*) FROM task t JOIN inbox i ON i.id = t.inbox
+                WHERE t.state = 'queued' GROUP BY i.app
+            UNION ALL SELECT app, count(*) FROM outbox WHERE state = 'queued' GROUP BY app)
+        GROUP BY app ORDER BY app";
+    sql::all(conn, select, [], |row| Ok((row.get(0)?, sql::count(row, 1)?)))
+}
+
 pub(super) fn depths(conn: &Connection) -> rusqlite::Result<Depths> {
     let select = "SELECT
         (SELECT count(*) FROM inbox WHERE routed_ms IS NULL),

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0003_pace.sql"),
     include_str!("../../migrations/0004_sessions.sql"),
     include_str!("../../migrations/0005_jobs.sql"),
+    include_str!("../../migrations/0006_attempts.sql"),
 ];
 
 /// The version of a file that has run all steps.

@@ -20,6 +20,7 @@ mod open;
 mod outbox;
 #[cfg(test)]
 mod plans;
+mod promise;
 mod prune;
 mod reader;
 mod recall;
@@ -308,7 +309,7 @@ impl Store for SqliteStore {
     }
 
     fn awaiting(&self, task: TaskId) -> StoreFuture<'_, Option<AwaitingTask>> {
-        self.read("awaiting", move |conn| task::awaiting(conn, task))
+        self.read("awaiting", move |conn| promise::awaiting(conn, task))
     }
 
     fn late_reply(
@@ -317,7 +318,7 @@ impl Store for SqliteStore {
         replies: Vec<NewOutbox>,
         now_ms: i64,
     ) -> StoreFuture<'_, LateReply> {
-        self.write("late_reply", move |tx| task::late_reply(tx, task, &replies, now_ms))
+        self.write("late_reply", move |tx| promise::late_reply(tx, task, &replies, now_ms))
     }
 
     fn expire_awaiting(
@@ -325,7 +326,7 @@ impl Store for SqliteStore {
         now_ms: i64,
         notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
     ) -> StoreFuture<'_, Vec<InboxItem>> {
-        self.write("expire_awaiting", move |tx| task::expire_awaiting(tx, now_ms, notice))
+        self.write("expire_awaiting", move |tx| promise::expire_awaiting(tx, now_ms, notice))
     }
 
     fn give_up(&self, handler: String, now_ms: i64) -> StoreFuture<'_, u64> {
@@ -402,6 +403,14 @@ impl Store for SqliteStore {
 
     fn waiting_handlers(&self) -> StoreFuture<'_, Vec<(String, u64)>> {
         self.read("waiting_handlers", task::waiting_handlers)
+    }
+
+    fn waiting_apps(&self) -> StoreFuture<'_, Vec<(String, u64)>> {
+        self.read("waiting_apps", list::waiting_apps)
+    }
+
+    fn leaving(&self, apps: Vec<String>, until_ms: i64) -> StoreFuture<'_, u64> {
+        self.read("leaving", move |conn| outbox::leaving(conn, &apps, until_ms))
     }
 
     fn depths(&self) -> StoreFuture<'_, Depths> {

@@ -315,6 +315,17 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
     Ok(true)
 }
 
+pub(super) fn leaving(conn: &Connection, apps: &[String], until_ms: i64) -> rusqlite::Result<u64> {
+    // The head of a lane: one that is leased is in hand.
+    let count = "SELECT count(*) FROM outbox o WHERE o.state = 'queued' AND o.app = ?1 AND EXISTS (
+        SELECT 1 FROM outbox h WHERE h.app = o.app AND h.lane = o.lane AND h.state = 'queued'
+            AND h.ready_ms IS NOT NULL AND (h.owner IS NOT NULL OR h.ready_ms <= ?2))";
+    apps.iter().try_fold(0, |sum, app| {
+        let leave = sql::one(conn, count, params![app, until_ms], |row| sql::count(row, 0))?;
+        Ok(sum + leave.unwrap_or(0))
+    })
+}
+
 pub(super) fn delivered_among(conn: &Connection, ids: &[String]) -> rusqlite::Result<Vec<String>> {
     let find = "SELECT message_id FROM outbox WHERE message_id = ?1 LIMIT 1";
     ids.iter().filter_map(|id| sql::one(conn, find, [id], |row| row.get(0)).transpose()).collect()

@@ -16,13 +16,8 @@ use super::{
 use crate::{
     inbox::InboxItem,
     outbox::NewOutbox,
-    task::{
-        AwaitingTask, ClaimedTask, LateReply, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement,
-    },
+    task::{Before, ClaimedTask, NewTask, TaskClaim, TaskId, TaskLease, TaskSettlement},
 };
-
-/// Awaiting tasks that one call ends; the next call takes the next ones.
-const EXPIRE_MAX: i64 = 256;
 
 /// Waiting tasks that one transaction gives up.
 const GIVE_UP_MAX: i64 = 256;
@@ -65,31 +60,49 @@ pub(super) fn claim(tx: &Tx<'_>, claim: &TaskClaim) -> Result<Vec<ClaimedTask>, 
     let promote = "UPDATE task SET ready_ms = 0 WHERE ready_ms > 0 AND ready_ms <= ?1";
     sql::exec(tx.conn, promote, [claim.now_ms])?;
     let select = format!(
-        "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, {ITEM}
+        "SELECT t.id, t.epoch, t.attempts, t.route, t.lane, t.claimed_ms, t.stops, t.code, t.error,
+            t.cut_offs, {ITEM}
         FROM task t INDEXED BY task_ready
             JOIN inbox i ON i.id = t.inbox JOIN payload p ON p.inbox = t.inbox
-        WHERE t.ready_ms = 0 AND t.handler = ?1 ORDER BY t.inbox, t.id LIMIT ?2"
+        WHERE t.ready_ms = 0 AND t.handler = ?1
+            AND (?3 IS NULL OR i.app NOT IN (SELECT value FROM json_each(?3)))
+        ORDER BY t.inbox, t.id LIMIT ?2"
     );
-    let heads =
-        sql::all(tx.conn, &select, params![claim.handler, sql::limit(claim.limit)], |row| {
+    let without = (!claim.without.is_empty())
+        .then(|| serde_json::Value::from(claim.without.clone()).to_string());
+    let heads = sql::all(
+        tx.conn,
+        &select,
+        params![claim.handler, sql::limit(claim.limit), without],
+        |row| {
+            let unsettled_ms: Option<i64> = row.get(5)?;
             let task = ClaimedTask {
                 lease: TaskLease { task: TaskId(row.get(0)?), epoch: row.get::<_, i64>(1)? + 1 },
                 attempt: sql::small(row, 2)?.saturating_add(1),
+                stops: sql::small(row, 6)?,
+                cut_offs: sql::small(row, 9)?.saturating_add(u32::from(unsettled_ms.is_some())),
+                before: match (unsettled_ms, row.get::<_, String>(7)?) {
+                    (Some(_), _) => Before::CutOff,
+                    (None, code) if code.is_empty() => Before::Nothing,
+                    (None, code) => Before::Failed { code, error: row.get(8)? },
+                },
                 route: row.get(3)?,
                 handler: claim.handler.clone(),
                 lane: row.get(4)?,
-                item: inbox::item(row, 6)?,
+                item: inbox::item(row, 10)?,
             };
-            Ok((task, row.get::<_, Option<i64>>(5)?))
-        })?;
+            Ok((task, unsettled_ms))
+        },
+    )?;
     let mut claimed = Vec::with_capacity(heads.len());
     for (task, unsettled_ms) in heads {
         let update = "UPDATE task SET ready_ms = ?2, owner = ?3, epoch = ?4, attempts = ?5,
-            claimed_ms = ?6 WHERE id = ?1";
+            claimed_ms = ?6, cut_offs = ?7 WHERE id = ?1";
         let TaskLease { task: TaskId(id), epoch } = task.lease;
         // An end that is no later than now lapses at once; 0 would mean "not leased".
         let until_ms = claim.until_ms.max(1);
-        let columns = params![id, until_ms, claim.owner, epoch, task.attempt, claim.now_ms];
+        let (attempt, at_ms, cut_offs) = (task.attempt, claim.now_ms, task.cut_offs);
+        let columns = params![id, until_ms, claim.owner, epoch, attempt, at_ms, cut_offs];
         sql::exec(tx.conn, update, columns)?;
         if let Some(at_ms) = unsettled_ms {
             cut_off(tx, task.item.id.0, id, i64::from(task.attempt) - 1, (at_ms, claim.now_ms))?;
@@ -176,17 +189,15 @@ pub(super) fn settle(
         }
         TaskSettlement::Retry { at_ms, due_ms, code, error } => {
             put_back(tx, &held, *due_ms, held.attempts)?;
-            let failed = Note {
-                at_ms: *at_ms,
-                what: "attempt_failed",
-                task: Some(held.id),
-                attempt: held.attempts,
-                from_ms: held.claimed_ms,
-                code,
-                detail: error,
-                ..Note::default()
-            };
-            return Ok(note(tx, held.inbox, &failed)?);
+            let update = "UPDATE task SET code = ?2, error = ?3 WHERE id = ?1";
+            sql::exec(tx.conn, update, params![held.id, code, error])?;
+            return failed(tx, &held, *at_ms, (code, error));
+        }
+        TaskSettlement::Stopped { at_ms, code, error } => {
+            put_back(tx, &held, 0, held.attempts)?;
+            let update = "UPDATE task SET stops = stops + 1, code = '', error = '' WHERE id = ?1";
+            sql::exec(tx.conn, update, [held.id])?;
+            return failed(tx, &held, *at_ms, (code, error));
         }
         TaskSettlement::Release => return put_back(tx, &held, 0, held.attempts - 1),
         TaskSettlement::Dead { at_ms, code, error, notices } => {
@@ -196,6 +207,15 @@ pub(super) fn settle(
         }
     }
     .map(drop)
+}
+
+/// Notes an attempt after which there is another.
+fn failed(tx: &Tx<'_>, held: &Held, at_ms: i64, why: (&str, &str)) -> Result<(), Refusal> {
+    let (code, detail) = why;
+    let (task, attempt, from_ms) = (Some(held.id), held.attempts, held.claimed_ms);
+    let what = "attempt_failed";
+    let it = Note { at_ms, what, task, attempt, from_ms, code, detail, ..Note::default() };
+    Ok(note(tx, held.inbox, &it)?)
 }
 
 pub(super) fn replied(
@@ -285,73 +305,6 @@ pub(super) fn waiting_handlers(conn: &Connection) -> rusqlite::Result<Vec<(Strin
     sql::all(conn, select, [], |row| Ok((row.get(0)?, sql::count(row, 1)?)))
 }
 
-pub(super) fn awaiting(
-    conn: &Connection,
-    TaskId(id): TaskId,
-) -> rusqlite::Result<Option<AwaitingTask>> {
-    let select = format!(
-        "SELECT t.handler, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
-            JOIN payload p ON p.inbox = t.inbox
-        WHERE t.id = ?1 AND t.state = 'awaiting'"
-    );
-    sql::one(conn, &select, [id], |row| {
-        Ok(AwaitingTask { handler: row.get(0)?, item: inbox::item(row, 1)? })
-    })
-}
-
-pub(super) fn late_reply(
-    tx: &mut Tx<'_>,
-    TaskId(id): TaskId,
-    replies: &[NewOutbox],
-    now_ms: i64,
-) -> Result<LateReply, Refusal> {
-    let read = "SELECT inbox, ended_ms FROM task WHERE id = ?1 AND state = 'awaiting'";
-    let awaiting = sql::one(tx.conn, read, [id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some((inbox, promised_ms)) = awaiting else { return Ok(LateReply::NotWaiting) };
-    promised(tx, inbox, id, promised_ms)?;
-    let update = "UPDATE task SET state = 'done', ended_ms = ?2 WHERE id = ?1";
-    sql::exec(tx.conn, update, [id, now_ms])?;
-    let sent = replied(tx, inbox, id, replies)?;
-    shift(tx, inbox, sent - 1, 0, now_ms)?;
-    Ok(LateReply::Stored)
-}
-
-/// Notes when a task began to await what ends it now: its row forgets that.
-fn promised(tx: &Tx<'_>, inbox: i64, task: i64, at_ms: Option<i64>) -> Result<(), Refusal> {
-    let Some(at_ms) = at_ms else { return Ok(()) };
-    let it = Note { at_ms, what: "promised", task: Some(task), ..Note::default() };
-    Ok(note(tx, inbox, &it)?)
-}
-
-pub(super) fn expire_awaiting(
-    tx: &mut Tx<'_>,
-    now_ms: i64,
-    notice: fn(&InboxItem, i64) -> Option<NewOutbox>,
-) -> Result<Vec<InboxItem>, Refusal> {
-    let select = format!(
-        "SELECT t.id, t.ended_ms, {ITEM} FROM task t JOIN inbox i ON i.id = t.inbox
-            JOIN payload p ON p.inbox = t.inbox
-        WHERE t.state = 'awaiting' AND t.until_ms <= ?1 ORDER BY t.until_ms LIMIT ?2"
-    );
-    let late = sql::all(tx.conn, &select, [now_ms, EXPIRE_MAX], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get(1)?, inbox::item(row, 2)?))
-    })?;
-    let mut items = Vec::with_capacity(late.len());
-    for (id, promised_ms, item) in late {
-        promised(tx, item.id.0, id, promised_ms)?;
-        let update = "UPDATE task SET state = 'dead', code = 'no_reply',
-            error = 'the handler promised an answer that did not come', ended_ms = ?2
-            WHERE id = ?1";
-        sql::exec(tx.conn, update, [id, now_ms])?;
-        shift(tx, item.id.0, -1, 1, now_ms)?;
-        if let Some(notice) = notice(&item, now_ms) {
-            outbox::insert(tx, &notice, None, None)?;
-        }
-        items.push(item);
-    }
-    Ok(items)
-}
-
 /// Makes a dead task due again, in the place that its event has in the lane.
 pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refusal> {
     let read = "SELECT inbox, handler, lane, attempts, claimed_ms, ended_ms, code, error
@@ -371,7 +324,7 @@ pub(super) fn revive(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<bool, Refu
     let Some((inbox, (handler, lane), death)) = dead else { return Ok(false) };
     let ready_ms = becomes_head(tx, &handler, &lane, (inbox, id))?.then_some(0);
     let update = "UPDATE task SET state = 'queued', ready_ms = ?2, due_ms = 0, attempts = 0,
-        claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
+        stops = 0, cut_offs = 0, claimed_ms = NULL, until_ms = NULL, ended_ms = NULL, code = '', error = ''
         WHERE id = ?1";
     sql::exec(tx.conn, update, params![id, ready_ms])?;
     let it = Note { at_ms: now_ms, what: "retried", task: Some(id), ..Note::default() };

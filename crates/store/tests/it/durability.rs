@@ -46,8 +46,15 @@ async fn child() {
             .await
             .unwrap();
         let (owner, handler) = ("boot".to_owned(), "echo".into());
-        let claim =
-            TaskClaim { handler, limit: 1, now_ms: 1, until_ms: i64::MAX, owner, once: true };
+        let claim = TaskClaim {
+            handler,
+            without: Vec::new(),
+            limit: 1,
+            now_ms: 1,
+            until_ms: i64::MAX,
+            owner,
+            once: true,
+        };
         for task in store.claim_tasks(claim.clone()).await.unwrap() {
             let replies = vec![message(&format!("{}:0", task.lease.task.0), "a")];
             let done = TaskSettlement::Done { replies, at_ms: 1 };

@@ -75,8 +75,11 @@ fn held(claimed: &Claimed, socket: &Path, silent: bool, error: &str) -> Check {
     let Claimed { what: claim, holder } = claimed;
     let (what, pid) = (claim.said(lang()), holder.pid);
     if holder.socket == socket {
-        let why =
-            if silent { error } else { either("它的套接字不存在", "its socket is not there") };
+        let why = if silent {
+            error
+        } else {
+            either("它的套接字不存在", "its socket is not there")
+        };
         let what = say!(
             zh: "进程 {pid} 占有 {what} 而不应答：{why}",
             en: "process {pid} holds {what} and does not answer: {why}"

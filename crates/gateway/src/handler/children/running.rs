@@ -163,7 +163,7 @@ fn restrict(child: ProcessId, limits: &Limits) -> io::Result<()> {
                     io::Error::from(error).kind(),
                     format!(
                         "its limits cannot be set ({error}): a program that changes its user \
-                             cannot be limited, remove memory and file_size or the change"
+                             cannot be limited, remove memory and file_max or the change"
                     ),
                 ));
             }

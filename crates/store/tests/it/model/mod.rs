@@ -139,9 +139,9 @@ impl Pair {
         let mut due = self.tasks.claimable(self.now_ms);
         due.sort_by_key(|at| self.tasks.place(*at, true));
         due.truncate(limit);
-        let (handler, owner) = ("echo".into(), "boot".into());
+        let (handler, owner, without) = ("echo".into(), "boot".into(), Vec::new());
         let (now_ms, until_ms) = (self.now_ms, self.now_ms + LEASE_MS);
-        let claim = TaskClaim { handler, limit, now_ms, until_ms, owner, once: false };
+        let claim = TaskClaim { handler, without, limit, now_ms, until_ms, owner, once: false };
         let claimed = self.store.claim_tasks(claim).await.unwrap();
         let got: Vec<usize> = claimed.iter().map(|task| task.route.parse().unwrap()).collect();
         assert_eq!(got, due);
