@@ -4,6 +4,8 @@
 //! step as the English one does, behind a `；`; where that would only be to look a code up, it names
 //! none, so that the command line adds what it knows about the code.
 
+use std::error::Error;
+
 use larkline_client::link::NoEndpoint;
 use larkline_client::{
     ApiError, ApiErrorKind, CertificateProblem, CertificateRefused, DialError, NetError,
@@ -14,6 +16,20 @@ use larkline_proto::refusal::{self, Refusal};
 use larkline_store::StoreError;
 
 use crate::words::Lang;
+
+/// An error with its causes, each one time.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
 
 /// A call that failed.
 pub fn api(lang: Lang, error: &ApiError) -> String {

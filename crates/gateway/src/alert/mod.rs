@@ -1,18 +1,20 @@
 //! Alerts: what is watched, what fires, who is told, and a heartbeat for those who watch from
 //! outside.
 //!
-//! `rule` is the closed list, `engine` decides what fires and what each destination has still to be
-//! told: both are pure. `sources` reads conditions from what the gateway knows anyway (`health` is what
+//! `rule` is the closed list, `engine` decides what fires, `due` what each destination has still to be
+//! told, `patience` when it is tried again: all are pure. `sources` reads conditions from what the gateway knows anyway (`health` is what
 //! workers see in passing), and never calls the platform for it. `watch` brings the two together once a
 //! second, `post` has a task for each destination, which fails alone, and `ways` is how a notice gets
 //! there. What is not here: how a mail is sent ([`crate::mail`]).
 
 mod disk;
+mod due;
 mod engine;
 mod health;
 mod heartbeat;
 mod keep;
 mod last_words;
+mod patience;
 mod post;
 mod rule;
 mod sources;
@@ -28,10 +30,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::watch::Sender;
 
-pub use engine::{
-    Change, Engine, Episode, Key, Kind, Notice, OPEN_MAX, Past, Policy, Reading, Recipient,
-    Standing, Told,
-};
+pub use due::{Forgotten, Kind, Notice, Recipient};
+pub use engine::{Change, Engine, Episode, Key, OPEN_MAX, Past, Policy, Reading, Standing, Told};
 pub use health::Health;
 pub use heartbeat::HeartbeatWorker;
 pub use keep::AlertKeep;
@@ -73,12 +73,16 @@ struct Reach {
     failed_from_ms: Option<i64>,
     failures: u32,
     error: Option<Both>,
+    /// Whom the last success did not reach, and why.
+    refused: Option<Both>,
 }
 
 impl Reach {
-    fn note(&mut self, begun_ms: i64, result: Result<(), Both>, now_ms: i64) {
+    fn note(&mut self, begun_ms: i64, result: Result<Option<Both>, Both>, now_ms: i64) {
         match result {
-            Ok(()) => (self.failures, self.success_ms) = (0, Some(now_ms)),
+            Ok(refused) => {
+                (self.failures, self.success_ms, self.refused) = (0, Some(now_ms), refused);
+            }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 (self.failure_ms, self.error) = (Some(now_ms), Some(error));
@@ -117,20 +121,26 @@ impl Alerts {
         let all: Vec<_> =
             config.destinations.iter().map(|(name, d)| recipient(name, d, &config)).collect();
         let gone = self.engine().forget(&all, now_ms);
-        if changed || gone {
+        if gone.untold > 0 {
+            tracing::warn!(
+                alerts = gone.untold,
+                "alerts that are over are not told any more: too many wait, or for too long; see `larkline alerts`"
+            );
+        }
+        if changed || gone != Forgotten::default() {
             self.save().await;
             self.changed.notify_waiters();
         }
     }
 
-    /// Notes how an attempt to tell a destination ended.
-    fn reached(&self, to: &str, begun_ms: i64, result: Result<(), Both>) {
+    /// Notes how an attempt to tell a destination ended, and whom of it a success did not reach.
+    fn reached(&self, to: &str, begun_ms: i64, result: Result<Option<Both>, Both>) {
         let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
         reach.entry(to.to_owned()).or_default().note(begun_ms, result, now_ms());
     }
 
     /// Notes how a heartbeat ended.
-    fn beat(&self, result: Result<(), Both>) {
+    fn beat(&self, result: Result<Option<Both>, Both>) {
         let (mut heart, now_ms) =
             (self.heart.lock().unwrap_or_else(PoisonError::into_inner), now_ms());
         heart.note(now_ms, result, now_ms);
@@ -180,7 +190,8 @@ impl Alerts {
         );
         let destinations = config.destinations.iter().map(|(name, settings)| {
             let to = recipient(name, settings, config);
-            let waits = engine.due(&Recipient { quiet: false, ..to.clone() }, now_ms()).is_some();
+            let waits = [Recipient { quiet: false, ..to.clone() }, to.clone()];
+            let waits = waits.map(|to| engine.is_any_due(&to, now_ms()));
             DestinationView::of(name, settings, reach.get(name), waits, to.quiet)
         });
         AlertsView {

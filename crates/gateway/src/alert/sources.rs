@@ -12,6 +12,7 @@ use super::engine::{Reading, Standing};
 use super::last_words;
 use super::rule::Rule;
 use super::storm::Storm;
+use super::words::one_line;
 use crate::both::Both;
 use crate::config::Config;
 use crate::link_fault;
@@ -274,7 +275,7 @@ fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading
 
 /// A condition that holds.
 pub(super) fn bad(rule: Rule, subject: &str, words: impl Fn(Lang) -> String) -> Reading {
-    let (subject, what) = (subject.to_owned(), Both::each(words));
+    let (subject, what) = (subject.to_owned(), Both::each(|lang| one_line(&words(lang))));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
 }
 
