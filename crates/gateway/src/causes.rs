@@ -4,8 +4,6 @@
 //! step as the English one does, behind a `；`; where that would only be to look a code up, it names
 //! none, so that the command line adds what it knows about the code.
 
-use std::error::Error;
-
 use larkline_client::link::NoEndpoint;
 use larkline_client::{
     ApiError, ApiErrorKind, CertificateProblem, CertificateRefused, DialError, NetError,
@@ -16,20 +14,6 @@ use larkline_proto::refusal::{self, Refusal};
 use larkline_store::StoreError;
 
 use crate::words::Lang;
-
-/// An error with its causes, each one time.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
-}
 
 /// A call that failed.
 pub fn api(lang: Lang, error: &ApiError) -> String {
@@ -247,7 +231,7 @@ pub fn store(lang: Lang, error: &StoreError) -> String {
         return error.to_string();
     }
     match error {
-        StoreError::Full => "磁盘已满；请释放空间，存储会自行继续".to_owned(),
+        StoreError::Full => "磁盘已满；请释放空间".to_owned(),
         StoreError::ReadOnly => "存储不可写；请恢复文件及其目录的写权限".to_owned(),
         StoreError::Corrupt { detail } => {
             format!("存储已损坏：{detail}；请先留一份文件副本，再恢复备份，或移走文件从空白开始")

@@ -231,20 +231,27 @@ impl Stages {
             connect(&shared.config.load(), app, dialer, wishes.keep_going)?;
         let name = &app.name;
         let (fail, app_name) = (wishes.fail.clone(), app.name.clone());
+        let until = self.intake.cancel_token();
         self.intake.spawn_vital(format!("link/{name}"), self.vital.clone(), async move {
             if let LinkEnd::Refused(fault) = link.await {
                 let error = RunError::Credentials { app: app_name, detail: fault.to_string() };
                 // A full channel already holds a failure, and one is enough.
                 drop(fail.try_send(error));
+                // Somebody is told before all ends; its words are the cause, not that this ended.
+                until.cancelled().await;
             }
         });
         let judge = Arc::new(Judge::new(Arc::clone(shared), Arc::clone(&runtime)));
         let intake =
             Intake::new(Arc::clone(shared), Arc::clone(&runtime), Arc::clone(&judge), deliveries);
-        let intake = Arc::new(intake);
+        let (intake, until) = (Arc::new(intake), self.intake.cancel_token());
         self.intake.spawn(format!("intake/{name}"), move || {
-            let intake = Arc::clone(&intake);
-            async move { intake.run().await }
+            let (intake, until) = (Arc::clone(&intake), until.clone());
+            async move {
+                intake.run().await;
+                // The link has ended and there is nothing to start over; who watches it says why.
+                until.cancelled().await;
+            }
         });
         let routing = Arc::new(Routing::new(Arc::clone(shared), Arc::clone(&runtime), judge));
         let cancel = self.work.cancel_token();

@@ -8,7 +8,7 @@ use larkline_client::Dialer;
 use tokio::time::sleep;
 
 use crate::both::{Both, both};
-use crate::causes::chain;
+use crate::chain::chain;
 use crate::config::Heartbeat;
 use crate::shared::{AppRuntime, Shared};
 use crate::status;

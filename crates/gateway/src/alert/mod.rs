@@ -14,6 +14,7 @@ mod health;
 mod heartbeat;
 mod keep;
 mod last_words;
+mod late;
 mod patience;
 mod post;
 mod rule;
@@ -45,7 +46,8 @@ use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, Destination};
 use crate::shared::Shared;
-use sources::bad;
+use crate::words::Lang;
+use sources::{bad, unknown};
 
 /// Name of the fact that holds what fires.
 const FACT: &str = "alerts";
@@ -89,6 +91,22 @@ impl Reach {
                 self.failed_from_ms = Some(begun_ms);
             }
         }
+    }
+
+    /// Whether too many attempts failed in a row, in words of their number and the last reason.
+    fn reading(
+        &self,
+        rule: Rule,
+        subject: &str,
+        most: u32,
+        words: impl Fn(Lang, u32, &str) -> String,
+    ) -> Option<Reading> {
+        if self.failures < most {
+            // After a restart the count begins anew, and nothing is better until it succeeds.
+            return self.success_ms.is_none().then(|| unknown(rule, subject));
+        }
+        let error = |lang| self.error.as_ref().map_or("", |error| error.text(lang));
+        Some(bad(rule, subject, |lang| words(lang, self.failures, error(lang))))
     }
 }
 
@@ -149,34 +167,27 @@ impl Alerts {
     /// Whether those who are to be told can be.
     fn telling(&self, config: &Config) -> Vec<Reading> {
         let reach = self.reach_of_all();
-        let most = |rule| config.alerts.threshold(rule);
-        let failed = reach.iter().filter(|(name, reach)| {
-            config.destinations.contains_key(*name)
-                && reach.failures >= most(Rule::DestinationFailed)
-        });
-        let mut readings: Vec<Reading> = failed
-            .map(|(name, reach)| {
-                let (failures, error) = (reach.failures, reach.error.as_ref());
-                let error = |lang| error.map_or("", |error| error.text(lang));
-                bad(Rule::DestinationFailed, name, |lang| {
-                    crate::say_in!(lang,
-                        zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
-                        en: "destination {name} failed {failures} times in a row: {error}",
-                        error = error(lang)
-                    )
-                })
+        let most = config.alerts.threshold(Rule::DestinationFailed);
+        let each = config.destinations.keys().filter_map(|name| {
+            let reach = reach.get(name).cloned().unwrap_or_default();
+            reach.reading(Rule::DestinationFailed, name, most, |lang, failures, error| {
+                crate::say_in!(lang,
+                    zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
+                    en: "destination {name} failed {failures} times in a row: {error}"
+                )
             })
-            .collect();
-        let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if config.alerts.heartbeat.is_some() && heart.failures >= most(Rule::HeartbeatFailed) {
-            let (failures, error) = (heart.failures, heart.error.unwrap_or(Both::NOTHING));
-            readings.push(bad(Rule::HeartbeatFailed, "heartbeat", |lang| {
+        });
+        let mut readings: Vec<Reading> = each.collect();
+        if config.alerts.heartbeat.is_some() {
+            let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let most = config.alerts.threshold(Rule::HeartbeatFailed);
+            let words = |lang: Lang, failures, error: &str| {
                 crate::say_in!(lang,
                     zh: "对外心跳连续失败 {failures} 次：{error}",
-                    en: "the heartbeat failed {failures} times in a row: {error}",
-                    error = error.text(lang)
+                    en: "the heartbeat failed {failures} times in a row: {error}"
                 )
-            }));
+            };
+            readings.extend(heart.reading(Rule::HeartbeatFailed, "heartbeat", most, words));
         }
         readings
     }
@@ -221,5 +232,28 @@ fn recipient<'a>(name: &'a str, settings: &Destination, config: &Config) -> Reci
         clearing: settings.clearing,
         quiet,
         remind_ms: clock::ms(config.alerts.remind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_could_not_be_told_before_a_restart_is_not_well_until_told_something() {
+        let mut reach = Reach::default();
+        let standing = |reach: &Reach| {
+            let reading = reach.reading(Rule::DestinationFailed, "a", 3, |_, _, _| String::new());
+            reading.map(|reading| reading.standing)
+        };
+        for _ in 0..3 {
+            assert_eq!(standing(&reach), Some(Standing::Unknown));
+            reach.note(0, Err(Both::NOTHING), 1);
+        }
+        assert_eq!(standing(&reach), Some(Standing::Bad));
+        reach.note(0, Ok(None), 1);
+        assert_eq!(standing(&reach), None);
+        reach.note(0, Err(Both::NOTHING), 1);
+        assert_eq!(standing(&reach), None, "one failure is none");
     }
 }

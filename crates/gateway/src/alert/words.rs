@@ -5,6 +5,7 @@
 
 use super::due::Kind;
 use super::engine::Episode;
+use super::late::OTHERS;
 use super::rule::{Rule, Severity};
 use crate::clock::local;
 use crate::say_in;
@@ -182,6 +183,7 @@ pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
 /// What to do next.
 pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
     let command = match rule {
+        Rule::Unanswered if subject == OTHERS => "larkline status",
         Rule::Unanswered => {
             let id = subject.rsplit('/').next().unwrap_or(subject);
             return say_in!(lang, zh: "larkline explain {id}", en: "larkline explain {id}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 
-use crate::causes::chain;
+use crate::chain::chain;
 use crate::words::Lang;
 
 /// A step of sending a mail.

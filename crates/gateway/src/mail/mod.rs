@@ -22,7 +22,7 @@ pub(crate) use error::listed;
 pub use error::{MailError, RefusedRecipient, Step};
 pub use message::Mail;
 
-use crate::causes::chain;
+use crate::chain::chain;
 use crate::config::{MailTls, Smtp};
 
 /// Largest CA file read; the whole Mozilla bundle is a quarter of a megabyte.

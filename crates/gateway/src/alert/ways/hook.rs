@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::both::{Both, both};
-use crate::causes::chain;
+use crate::chain::chain;
 use crate::clock::now_ms;
 use crate::config::{Hook, HookFormat};
 use crate::handler::http::read;
