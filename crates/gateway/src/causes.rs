@@ -231,7 +231,7 @@ pub fn store(lang: Lang, error: &StoreError) -> String {
         return error.to_string();
     }
     match error {
-        StoreError::Full => "磁盘已满；请释放空间，存储会自行继续".to_owned(),
+        StoreError::Full => "磁盘已满；请释放空间".to_owned(),
         StoreError::ReadOnly => "存储不可写；请恢复文件及其目录的写权限".to_owned(),
         StoreError::Corrupt { detail } => {
             format!("存储已损坏：{detail}；请先留一份文件副本，再恢复备份，或移走文件从空白开始")

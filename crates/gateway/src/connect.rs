@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use larkline_client::link::{self, Delivery, LinkConfig, LinkEnd, LinkOptions};
 use larkline_client::{ApiClient, Dialer, TRANSFER_TIMEOUT, redacted_url};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::chat_watch::SeenChats;
@@ -25,9 +26,27 @@ pub struct Connected {
     /// What they share.
     pub runtime: Arc<AppRuntime>,
     /// The supervised connection; it has to be polled.
-    pub link: Pin<Box<dyn Future<Output = LinkEnd> + Send>>,
+    pub link: Link,
     /// What it delivers.
     pub deliveries: mpsc::Receiver<Delivery>,
+}
+
+/// The link of an app, which lives as long as it is polled.
+pub type Link = Pin<Box<dyn Future<Output = LinkEnd> + Send>>;
+
+/// Polls an app's link to its end. A refusal goes to `fail`, and then it waits for the stop: somebody is
+/// told before all ends, and the refusal is the cause, not that this ended.
+pub(crate) async fn poll(
+    link: Link,
+    app: String,
+    fail: mpsc::Sender<RunError>,
+    stop: CancellationToken,
+) {
+    if let LinkEnd::Refused(fault) = link.await {
+        // A full channel already holds a failure, and one is enough.
+        drop(fail.try_send(RunError::Credentials { app, detail: fault.to_string() }));
+        stop.cancelled().await;
+    }
 }
 
 /// Makes the sockets of an app.

@@ -76,7 +76,7 @@ pub enum LockError {
         source: std::io::Error,
     },
     /// The file could not be made or locked.
-    #[error("cannot lock {}; check its permissions", path.display())]
+    #[error("cannot lock {}; check its permissions, and the room on its disk", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -105,7 +105,7 @@ impl LockError {
             }
             (Lang::Zh, Self::StateDirectory { path, .. }) => no_state_directory(path),
             (Lang::Zh, Self::Io { path, .. }) => {
-                format!("无法锁定 {}；请检查它的权限", path.display())
+                format!("无法锁定 {}；请检查它的权限，以及所在磁盘的剩余空间", path.display())
             }
         }
     }

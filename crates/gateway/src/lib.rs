@@ -11,6 +11,7 @@ pub mod callback;
 pub mod card;
 pub mod cards;
 pub mod causes;
+mod chain;
 pub mod chat_watch;
 pub mod clock;
 pub mod closed;

@@ -256,7 +256,7 @@ impl StoreHealth {
             tracing::error!(
                 during,
                 code = error.code(),
-                "the store refuses writes: {error}; events are not acked until it heals, the platform redelivers them"
+                "the store refuses writes: {error}; events are not acked until it heals, which needs no restart; the platform redelivers them"
             );
         }
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larkline_client::Dialer;
-use larkline_client::link::LinkEnd;
 use larkline_failpoint::failpoint;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin, Command};
 use crate::chat_watch::ChatWatch;
 use crate::config::{self, App, Common, Config, DESK, JOBS, Server};
-use crate::connect::{Connected, connect};
+use crate::connect::{Connected, connect, poll};
 use crate::delivery::Delivery;
 use crate::dispatch::Dispatch;
 use crate::drain::{wait_for_outbox, watch_work};
@@ -230,21 +229,20 @@ impl Stages {
         let Connected { runtime, link, deliveries } =
             connect(&shared.config.load(), app, dialer, wishes.keep_going)?;
         let name = &app.name;
-        let (fail, app_name) = (wishes.fail.clone(), app.name.clone());
-        self.intake.spawn_vital(format!("link/{name}"), self.vital.clone(), async move {
-            if let LinkEnd::Refused(fault) = link.await {
-                let error = RunError::Credentials { app: app_name, detail: fault.to_string() };
-                // A full channel already holds a failure, and one is enough.
-                drop(fail.try_send(error));
-            }
-        });
+        let until = self.intake.cancel_token();
+        let poll = poll(link, name.clone(), wishes.fail.clone(), until.clone());
+        self.intake.spawn_vital(format!("link/{name}"), self.vital.clone(), poll);
         let judge = Arc::new(Judge::new(Arc::clone(shared), Arc::clone(&runtime)));
         let intake =
             Intake::new(Arc::clone(shared), Arc::clone(&runtime), Arc::clone(&judge), deliveries);
         let intake = Arc::new(intake);
         self.intake.spawn(format!("intake/{name}"), move || {
-            let intake = Arc::clone(&intake);
-            async move { intake.run().await }
+            let (intake, until) = (Arc::clone(&intake), until.clone());
+            async move {
+                intake.run().await;
+                // The link has ended and there is nothing to start over; who watches it says why.
+                until.cancelled().await;
+            }
         });
         let routing = Arc::new(Routing::new(Arc::clone(shared), Arc::clone(&runtime), judge));
         let cancel = self.work.cancel_token();

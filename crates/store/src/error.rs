@@ -7,7 +7,7 @@ use crate::session::{SessionId, SessionState};
 #[non_exhaustive]
 pub enum StoreError {
     /// The disk is full. Nothing was written; stop acking, retry later.
-    #[error("the disk is full; free space, the store goes on by itself")]
+    #[error("the disk is full; free space on it")]
     Full,
     /// The file or its file system is read-only, or permission was taken away.
     #[error("the store cannot be written; give back write permission to the file and its folder")]

@@ -117,8 +117,11 @@ fn destination(d: &DestinationView) -> String {
         d.last_failure_ms,
         told(lang(), &d.error, &d.error_zh),
     ));
+    if let Some(refused) = told(lang(), &d.refused, &d.refused_zh) {
+        line.push_str(&say!(zh: "；上次：{refused}", en: "; the last time {refused}"));
+    }
     if d.waits {
-        line.push_str(match d.quiet {
+        line.push_str(match d.quiet && !d.waits_now {
             true => {
                 either("；有告警等到安静时段结束", "; something waits for the end of quiet hours")
             }

@@ -110,3 +110,18 @@ async fn a_store_that_is_full_by_its_own_limit_prunes_while_it_is_ill_and_heals(
     let last = rig.say(&rig.guest, "room again");
     assert_eq!(rig.answered(&last).await, ["room again"]);
 }
+
+#[tokio::test]
+async fn a_start_on_a_full_disk_says_what_to_do_and_promises_nothing_of_a_process_that_is_gone() {
+    let mut rig = Rig::new(ECHO).await;
+    let Some(disk) = SmallDisk::mount(rig.path("state")) else { return };
+    rig.run(&[]).await;
+    rig.ready().await;
+    rig.kill9().await;
+    disk.fill();
+    rig.run(&[]).await;
+    assert!(!rig.exit().await.success());
+    let log = rig.log();
+    assert!(log.contains("the disk is full; free space on it"), "{log}");
+    assert!(!log.contains("by itself"), "{log}");
+}

@@ -1,6 +1,8 @@
 use super::*;
+use crate::alert::due::{Forgotten, Kind, Notice, Recipient, UNTOLD_MAX, due_of};
 
 const SECOND: i64 = 1000;
+const DAY: i64 = 24 * 3600 * SECOND;
 const REMIND: i64 = 3600 * SECOND;
 
 fn policy(rule: Rule) -> Policy {
@@ -52,8 +54,18 @@ fn fired() -> Engine {
     engine
 }
 
+/// What comes first of what is to be told.
+fn first(engine: &Engine, to: &Recipient<'_>, at: i64) -> Option<Notice> {
+    let mut due = engine.due(to, at * SECOND);
+    (!due.is_empty()).then(|| due.remove(0))
+}
+
+fn forgets(engine: &mut Engine, all: &[Recipient<'_>], now_ms: i64) -> bool {
+    engine.forget(all, now_ms) != Forgotten::default()
+}
+
 fn tell(engine: &mut Engine, name: &str, at: i64) -> Option<Kind> {
-    let notice = engine.due(&to(name), at * SECOND)?;
+    let notice = first(engine, &to(name), at)?;
     engine.told(&notice, name, at * SECOND);
     Some(notice.kind)
 }
@@ -114,9 +126,9 @@ fn each_destination_is_told_of_the_raising_a_reminder_and_the_end() {
     assert_eq!(tell(&mut engine, "mail", 3661), None);
     changes(&mut engine, 3700, &"g".repeat(31));
     assert_eq!(tell(&mut engine, "mail", 3731), Some(Kind::Cleared));
-    assert!(!engine.forget(&[to("mail"), to("hook")], 3732 * SECOND), "the other waits");
+    assert!(!forgets(&mut engine, &[to("mail"), to("hook")], 3732 * SECOND), "the other waits");
     assert_eq!(tell(&mut engine, "hook", 3733), Some(Kind::Cleared));
-    assert!(engine.forget(&[to("mail"), to("hook")], 3734 * SECOND));
+    assert!(forgets(&mut engine, &[to("mail"), to("hook")], 3734 * SECOND));
 }
 
 #[test]
@@ -131,8 +143,8 @@ fn an_alert_that_ended_before_it_could_be_told_is_told_in_one_notice() {
 fn what_cannot_be_told_for_a_day_is_forgotten() {
     let mut engine = fired();
     changes(&mut engine, 61, &"g".repeat(31));
-    assert!(!engine.forget(&[to("mail")], UNTOLD_KEPT_MS));
-    assert!(engine.forget(&[to("mail")], UNTOLD_KEPT_MS + 91 * SECOND));
+    assert!(!forgets(&mut engine, &[to("mail")], DAY));
+    assert!(forgets(&mut engine, &[to("mail")], DAY + 91 * SECOND));
 }
 
 #[test]
@@ -142,11 +154,11 @@ fn quiet_hours_hold_back_what_is_not_critical_until_they_are_over() {
         let mut engine = Engine::default();
         engine.look(0, &[reading(Standing::Bad)], severity(how));
         let by_night = Recipient { quiet: true, ..to("mail") };
-        assert_eq!(engine.due(&by_night, SECOND).is_some(), told, "{how:?}");
-        assert!(engine.due(&to("mail"), SECOND).is_some(), "in the morning");
+        assert_eq!(engine.is_any_due(&by_night, SECOND), told, "{how:?}");
+        assert!(engine.is_any_due(&to("mail"), SECOND), "in the morning");
         engine.look(2 * SECOND, &[], severity(how));
         engine.look(60 * SECOND, &[], severity(how));
-        assert!(!engine.forget(&[by_night], 61 * SECOND), "over, and not told yet");
+        assert!(!forgets(&mut engine, &[by_night], 61 * SECOND), "over, and not told yet");
     }
 }
 
@@ -154,10 +166,10 @@ fn quiet_hours_hold_back_what_is_not_critical_until_they_are_over() {
 fn what_matters_less_than_asked_for_is_not_told_nor_its_end_to_who_does_not_want_it() {
     let mut engine = fired();
     let all = to("mail");
-    let mut notice = engine.due(&Recipient { clearing: false, ..all.clone() }, 60_000).unwrap();
+    let mut notice = first(&engine, &all, 60).unwrap();
     engine.told(&notice, "mail", 60_000);
     changes(&mut engine, 61, &"g".repeat(31));
-    assert_eq!(engine.due(&Recipient { clearing: false, ..all.clone() }, 99_000), None);
+    assert!(!engine.is_any_due(&Recipient { clearing: false, ..all.clone() }, 99_000));
     notice.alert.severity = Severity::Warning;
     let critical = Recipient { min_severity: Severity::Critical, ..all };
     assert_eq!(due_of(&notice.alert, &critical, 99_000), None);
@@ -168,8 +180,8 @@ fn no_destination_hears_of_its_own_failure_and_the_others_do() {
     let mut engine = Engine::default();
     let failed = Reading { rule: Rule::DestinationFailed, ..reading(Standing::Bad) };
     engine.look(0, std::slice::from_ref(&failed), |rule| Policy { after_ms: 0, ..policy(rule) });
-    assert_eq!(engine.due(&to("main"), 0), None);
-    assert!(engine.due(&to("other"), 0).is_some());
+    assert!(!engine.is_any_due(&to("main"), 0));
+    assert!(engine.is_any_due(&to("other"), 0));
 }
 
 #[test]
@@ -191,9 +203,9 @@ fn what_becomes_worse_is_told_again_but_not_at_every_step() {
 #[test]
 fn a_restart_says_nothing_twice_and_knows_what_to_end() {
     let mut engine = fired();
-    let raised = engine.due(&to("mail"), 60 * SECOND).unwrap();
+    let raised = first(&engine, &to("mail"), 60).unwrap();
     let mut unsure = Engine::restore(&engine.to_stored());
-    assert_eq!(unsure.due(&to("mail"), 61 * SECOND).unwrap().id, raised.id, "the same notice");
+    assert_eq!(first(&unsure, &to("mail"), 61).unwrap().id, raised.id, "the same notice");
     engine.told(&raised, "mail", 60 * SECOND);
     let mut again = Engine::restore(&engine.to_stored());
     assert_eq!(tell(&mut again, "mail", 62), None);
@@ -250,4 +262,102 @@ fn what_is_due_of_one_alert_says_nothing_of_another() {
     assert_eq!(["main", "second", "third"].map(|it| due(&engine, it)), [true, true, false]);
     assert_eq!(tell(&mut engine, "mail", 62), Some(Kind::Raised), "of the older one");
     assert_eq!(["main", "second"].map(|it| due(&engine, it)), [false, true]);
+}
+
+/// So many messages are late, each an alert.
+fn late(many: usize) -> Vec<Reading> {
+    let late = |n| Reading {
+        rule: Rule::Unanswered,
+        subject: format!("main/om_{n}"),
+        ..reading(Standing::Bad)
+    };
+    (0..many).map(late).collect()
+}
+
+fn at_once(rule: Rule) -> Policy {
+    Policy { after_ms: 0, clear_after_ms: 0, ..policy(rule) }
+}
+
+#[test]
+fn what_is_over_and_untold_keeps_nothing_critical_from_being_raised() {
+    let mut engine = Engine::default();
+    let by_night = Recipient { quiet: true, ..to("mail") };
+    for wave in 0..3 {
+        let late = late(OPEN_MAX).into_iter();
+        let of_wave = |n: Reading| Reading { subject: format!("{}/{wave}", n.subject), ..n };
+        engine.look(wave * SECOND, &late.map(of_wave).collect::<Vec<_>>(), at_once);
+        engine.look(wave * SECOND + 1, &[], at_once);
+        engine.forget(std::slice::from_ref(&by_night), wave * SECOND + 1);
+    }
+    assert!(engine.firing().is_empty());
+    assert_eq!(engine.episodes.len(), UNTOLD_MAX, "nothing grows without end");
+    let changes = engine.look(9 * SECOND, &[reading(Standing::Bad)], at_once);
+    assert!(matches!(&changes[..], [Change::Raised(_)]), "{changes:?}");
+    assert_eq!(first(&engine, &by_night, 9).unwrap().alert.rule, Rule::LinkDown);
+}
+
+#[test]
+fn warnings_that_are_open_take_no_room_of_what_is_critical() {
+    let mut engine = Engine::default();
+    engine.look(0, &late(OPEN_MAX), at_once);
+    let all = [late(OPEN_MAX), vec![reading(Standing::Bad)]].concat();
+    let changes = engine.look(SECOND, &all, at_once);
+    assert!(matches!(&changes[..], [Change::Raised(_)]), "{changes:?}");
+    assert_eq!(tell(&mut engine, "mail", 1), Some(Kind::Raised));
+    assert!(engine.firing().iter().any(|e| e.rule == Rule::LinkDown && e.told.len() == 1));
+}
+
+#[test]
+fn what_comes_back_while_its_end_is_being_told_is_told_again() {
+    for arrives in [true, false] {
+        let mut engine = fired();
+        tell(&mut engine, "mail", 60);
+        changes(&mut engine, 61, &"g".repeat(31));
+        let over = first(&engine, &to("mail"), 92).unwrap();
+        engine.begun(&over, "mail");
+        changes(&mut engine, 92, &"b".repeat(61));
+        if arrives {
+            engine.told(&over, "mail", 153 * SECOND);
+        }
+        assert_eq!(tell(&mut engine, "mail", 154), Some(Kind::Raised), "arrives: {arrives}");
+        assert_eq!(tell(&mut engine, "mail", 155), None);
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_up_no_reminder_nothing_worse_and_no_end() {
+    const YEAR: i64 = 365 * 24 * 3600;
+    let mut engine = Engine::default();
+    let look = |engine: &mut Engine, at: i64, level| {
+        engine.look(at * SECOND, &[Reading { level, ..reading(Standing::Bad) }], at_once);
+    };
+    look(&mut engine, YEAR, 1);
+    assert_eq!(tell(&mut engine, "mail", YEAR), Some(Kind::Raised));
+    look(&mut engine, 0, 2);
+    assert_eq!(tell(&mut engine, "mail", 599), None);
+    assert_eq!(tell(&mut engine, "mail", 600), Some(Kind::Reminder), "worse");
+    look(&mut engine, 601, 2);
+    assert_eq!(tell(&mut engine, "mail", 600 + REMIND / SECOND), Some(Kind::Reminder));
+
+    let mut again = Engine::default();
+    look(&mut again, YEAR, 1);
+    tell(&mut again, "mail", YEAR);
+    again.raise(0, &reading(Standing::Bad), at_once(Rule::LinkDown));
+    assert_eq!(tell(&mut again, "mail", REMIND / SECOND), Some(Kind::Reminder), "a start");
+
+    let mut over = Engine::default();
+    look(&mut over, YEAR, 1);
+    over.look(YEAR * SECOND, &[], at_once);
+    over.look(0, &[], at_once);
+    assert!(forgets(&mut over, &[to("mail")], DAY), "not told for a day");
+}
+
+#[test]
+fn what_is_critical_is_told_first_and_then_what_is_oldest() {
+    let mut engine = Engine::default();
+    engine.look(0, &late(2), at_once);
+    engine.look(SECOND, &[late(3), vec![reading(Standing::Bad)]].concat(), at_once);
+    let due = engine.due(&to("mail"), SECOND);
+    let due: Vec<_> = due.iter().map(|notice| notice.alert.subject.as_str()).collect();
+    assert_eq!(due, ["main", "main/om_0", "main/om_1", "main/om_2"]);
 }

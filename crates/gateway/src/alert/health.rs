@@ -37,6 +37,8 @@ pub struct Seen {
 pub struct HandlerHealth {
     /// Failures in a row.
     pub failures: u32,
+    /// It succeeded in this run, so that fewer failures than there were before a restart say something.
+    pub succeeded: bool,
     /// The last failure's code.
     pub code: String,
     /// When a child of it last used too much, Unix ms, and of what.
@@ -50,7 +52,7 @@ impl Health {
         let mut seen = self.lock();
         let health = seen.handlers.entry(handler.to_owned()).or_default();
         match word {
-            word if WELL.contains(&word) => health.failures = 0,
+            word if WELL.contains(&word) => (health.failures, health.succeeded) = (0, true),
             word if NOT_ITS_FAULT.contains(&word) => {}
             code => {
                 health.failures = health.failures.saturating_add(1);
@@ -81,9 +83,13 @@ impl Health {
         self.lock().pressure = raised;
     }
 
-    /// All of it.
-    pub fn seen(&self) -> Seen {
-        self.lock().clone()
+    /// All of it, as of now.
+    pub fn seen(&self, now_ms: i64) -> Seen {
+        let mut seen = self.lock();
+        // A clock that was set back shall not hold anything up.
+        let over_limit = seen.handlers.values_mut().filter_map(|health| health.over_limit.as_mut());
+        over_limit.for_each(|(at_ms, _)| *at_ms = now_ms.min(*at_ms));
+        seen.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -98,21 +104,23 @@ mod tests {
     #[test]
     fn failures_count_in_a_row_and_a_stop_is_none() {
         let health = Health::default();
-        let failures = || health.seen().handlers["work"].failures;
+        let failures = || health.seen(9).handlers["work"].failures;
         for code in ["exit", "cancelled", "stopped", "memory"] {
             health.attempt("work", code, 7);
         }
         assert_eq!(failures(), 2);
         health.attempt("work", "refused", 8);
         assert_eq!(failures(), 0);
-        let over = health.seen().handlers["work"].over_limit.clone();
-        assert_eq!(over, Some((7, "memory".to_owned())));
+        let over = |now_ms| health.seen(now_ms).handlers["work"].over_limit.clone();
+        assert_eq!(over(9), Some((7, "memory".to_owned())));
+        assert_eq!(over(5), Some((5, "memory".to_owned())), "a clock that was set back");
+        assert_eq!(over(9), over(5));
     }
 
     #[test]
     fn the_quota_is_used_up_until_a_call_succeeds() {
         let health = Health::default();
-        let used_up = || health.seen().quota_used_up.get("main").copied();
+        let used_up = || health.seen(0).quota_used_up.get("main").copied();
         for (code, expected) in
             [("230002", None), (QUOTA, Some(true)), ("500", Some(true)), ("0", Some(false))]
         {

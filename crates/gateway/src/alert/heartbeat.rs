@@ -8,6 +8,7 @@ use larkline_client::Dialer;
 use tokio::time::sleep;
 
 use crate::both::{Both, both};
+use crate::chain::chain;
 use crate::config::Heartbeat;
 use crate::shared::{AppRuntime, Shared};
 use crate::status;
@@ -42,7 +43,7 @@ impl HeartbeatWorker {
                 if let Err(error) = &result {
                     tracing::warn!("the heartbeat did not get out: {}", error.en);
                 }
-                self.shared.alerts.beat(result);
+                self.shared.alerts.beat(result.map(|()| None));
             }
             sleep(heartbeat.every).await;
         }
@@ -58,7 +59,7 @@ impl HeartbeatWorker {
                 status = answer.status()
             )),
             Err(error) => {
-                let error = error.without_url();
+                let error = chain(&error.without_url());
                 Err(both!(zh: "没有应答：{error}", en: "{error}"))
             }
         }

@@ -1,18 +1,21 @@
 //! Alerts: what is watched, what fires, who is told, and a heartbeat for those who watch from
 //! outside.
 //!
-//! `rule` is the closed list, `engine` decides what fires and what each destination has still to be
-//! told: both are pure. `sources` reads conditions from what the gateway knows anyway (`health` is what
+//! `rule` is the closed list, `engine` decides what fires, `due` what each destination has still to be
+//! told, `patience` when it is tried again: all are pure. `sources` reads conditions from what the gateway knows anyway (`health` is what
 //! workers see in passing), and never calls the platform for it. `watch` brings the two together once a
 //! second, `post` has a task for each destination, which fails alone, and `ways` is how a notice gets
 //! there. What is not here: how a mail is sent ([`crate::mail`]).
 
 mod disk;
+mod due;
 mod engine;
 mod health;
 mod heartbeat;
 mod keep;
 mod last_words;
+mod late;
+mod patience;
 mod post;
 mod rule;
 mod sources;
@@ -28,10 +31,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::watch::Sender;
 
-pub use engine::{
-    Change, Engine, Episode, Key, Kind, Notice, OPEN_MAX, Past, Policy, Reading, Recipient,
-    Standing, Told,
-};
+pub use due::{Forgotten, Kind, Notice, Recipient};
+pub use engine::{Change, Engine, Episode, Key, OPEN_MAX, Past, Policy, Reading, Standing, Told};
 pub use health::Health;
 pub use heartbeat::HeartbeatWorker;
 pub use keep::AlertKeep;
@@ -45,7 +46,8 @@ use crate::both::Both;
 use crate::clock::{self, now_ms};
 use crate::config::{Config, Destination};
 use crate::shared::Shared;
-use sources::bad;
+use crate::words::Lang;
+use sources::{bad, unknown};
 
 /// Name of the fact that holds what fires.
 const FACT: &str = "alerts";
@@ -73,18 +75,38 @@ struct Reach {
     failed_from_ms: Option<i64>,
     failures: u32,
     error: Option<Both>,
+    /// Whom the last success did not reach, and why.
+    refused: Option<Both>,
 }
 
 impl Reach {
-    fn note(&mut self, begun_ms: i64, result: Result<(), Both>, now_ms: i64) {
+    fn note(&mut self, begun_ms: i64, result: Result<Option<Both>, Both>, now_ms: i64) {
         match result {
-            Ok(()) => (self.failures, self.success_ms) = (0, Some(now_ms)),
+            Ok(refused) => {
+                (self.failures, self.success_ms, self.refused) = (0, Some(now_ms), refused);
+            }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 (self.failure_ms, self.error) = (Some(now_ms), Some(error));
                 self.failed_from_ms = Some(begun_ms);
             }
         }
+    }
+
+    /// Whether too many attempts failed in a row, in words of their number and the last reason.
+    fn reading(
+        &self,
+        rule: Rule,
+        subject: &str,
+        most: u32,
+        words: impl Fn(Lang, u32, &str) -> String,
+    ) -> Option<Reading> {
+        if self.failures < most {
+            // After a restart the count begins anew, and nothing is better until it succeeds.
+            return self.success_ms.is_none().then(|| unknown(rule, subject));
+        }
+        let error = |lang| self.error.as_ref().map_or("", |error| error.text(lang));
+        Some(bad(rule, subject, |lang| words(lang, self.failures, error(lang))))
     }
 }
 
@@ -117,20 +139,26 @@ impl Alerts {
         let all: Vec<_> =
             config.destinations.iter().map(|(name, d)| recipient(name, d, &config)).collect();
         let gone = self.engine().forget(&all, now_ms);
-        if changed || gone {
+        if gone.untold > 0 {
+            tracing::warn!(
+                alerts = gone.untold,
+                "alerts that are over are not told any more: too many wait, or for too long; see `larkline alerts`"
+            );
+        }
+        if changed || gone != Forgotten::default() {
             self.save().await;
             self.changed.notify_waiters();
         }
     }
 
-    /// Notes how an attempt to tell a destination ended.
-    fn reached(&self, to: &str, begun_ms: i64, result: Result<(), Both>) {
+    /// Notes how an attempt to tell a destination ended, and whom of it a success did not reach.
+    fn reached(&self, to: &str, begun_ms: i64, result: Result<Option<Both>, Both>) {
         let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
         reach.entry(to.to_owned()).or_default().note(begun_ms, result, now_ms());
     }
 
     /// Notes how a heartbeat ended.
-    fn beat(&self, result: Result<(), Both>) {
+    fn beat(&self, result: Result<Option<Both>, Both>) {
         let (mut heart, now_ms) =
             (self.heart.lock().unwrap_or_else(PoisonError::into_inner), now_ms());
         heart.note(now_ms, result, now_ms);
@@ -139,34 +167,27 @@ impl Alerts {
     /// Whether those who are to be told can be.
     fn telling(&self, config: &Config) -> Vec<Reading> {
         let reach = self.reach_of_all();
-        let most = |rule| config.alerts.threshold(rule);
-        let failed = reach.iter().filter(|(name, reach)| {
-            config.destinations.contains_key(*name)
-                && reach.failures >= most(Rule::DestinationFailed)
-        });
-        let mut readings: Vec<Reading> = failed
-            .map(|(name, reach)| {
-                let (failures, error) = (reach.failures, reach.error.as_ref());
-                let error = |lang| error.map_or("", |error| error.text(lang));
-                bad(Rule::DestinationFailed, name, |lang| {
-                    crate::say_in!(lang,
-                        zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
-                        en: "destination {name} failed {failures} times in a row: {error}",
-                        error = error(lang)
-                    )
-                })
+        let most = config.alerts.threshold(Rule::DestinationFailed);
+        let each = config.destinations.keys().filter_map(|name| {
+            let reach = reach.get(name).cloned().unwrap_or_default();
+            reach.reading(Rule::DestinationFailed, name, most, |lang, failures, error| {
+                crate::say_in!(lang,
+                    zh: "告警目的地 {name} 连续失败 {failures} 次：{error}",
+                    en: "destination {name} failed {failures} times in a row: {error}"
+                )
             })
-            .collect();
-        let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if config.alerts.heartbeat.is_some() && heart.failures >= most(Rule::HeartbeatFailed) {
-            let (failures, error) = (heart.failures, heart.error.unwrap_or(Both::NOTHING));
-            readings.push(bad(Rule::HeartbeatFailed, "heartbeat", |lang| {
+        });
+        let mut readings: Vec<Reading> = each.collect();
+        if config.alerts.heartbeat.is_some() {
+            let heart = self.heart.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let most = config.alerts.threshold(Rule::HeartbeatFailed);
+            let words = |lang: Lang, failures, error: &str| {
                 crate::say_in!(lang,
                     zh: "对外心跳连续失败 {failures} 次：{error}",
-                    en: "the heartbeat failed {failures} times in a row: {error}",
-                    error = error.text(lang)
+                    en: "the heartbeat failed {failures} times in a row: {error}"
                 )
-            }));
+            };
+            readings.extend(heart.reading(Rule::HeartbeatFailed, "heartbeat", most, words));
         }
         readings
     }
@@ -180,7 +201,8 @@ impl Alerts {
         );
         let destinations = config.destinations.iter().map(|(name, settings)| {
             let to = recipient(name, settings, config);
-            let waits = engine.due(&Recipient { quiet: false, ..to.clone() }, now_ms()).is_some();
+            let waits = [Recipient { quiet: false, ..to.clone() }, to.clone()];
+            let waits = waits.map(|to| engine.is_any_due(&to, now_ms()));
             DestinationView::of(name, settings, reach.get(name), waits, to.quiet)
         });
         AlertsView {
@@ -210,5 +232,28 @@ fn recipient<'a>(name: &'a str, settings: &Destination, config: &Config) -> Reci
         clearing: settings.clearing,
         quiet,
         remind_ms: clock::ms(config.alerts.remind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_could_not_be_told_before_a_restart_is_not_well_until_told_something() {
+        let mut reach = Reach::default();
+        let standing = |reach: &Reach| {
+            let reading = reach.reading(Rule::DestinationFailed, "a", 3, |_, _, _| String::new());
+            reading.map(|reading| reading.standing)
+        };
+        for _ in 0..3 {
+            assert_eq!(standing(&reach), Some(Standing::Unknown));
+            reach.note(0, Err(Both::NOTHING), 1);
+        }
+        assert_eq!(standing(&reach), Some(Standing::Bad));
+        reach.note(0, Ok(None), 1);
+        assert_eq!(standing(&reach), None);
+        reach.note(0, Err(Both::NOTHING), 1);
+        assert_eq!(standing(&reach), None, "one failure is none");
     }
 }

@@ -5,27 +5,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::engine::{Episode, Kind, Notice};
+use super::due::{Kind, Notice, UNTOLD_KEPT};
+use super::engine::Episode;
+use super::patience::Patience;
 use super::recipient;
 use super::rule::{Rule, Severity};
-use super::ways::Means;
+use super::ways::{Means, Taken};
+use super::words::one_line;
 use crate::both::{Both, both, told_apart};
 use crate::clock::now_ms;
 use crate::config::Destination;
 use crate::handler::Resources;
 use crate::shared::{AppRuntime, Shared};
 
-/// First and longest pause after a failure.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 /// Between two notices: a custom bot takes five a second and a hundred a minute.
 const APART: Duration = Duration::from_millis(650);
 /// How often a destination looks without being woken: reminders, the end of quiet hours, a reload.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// An attempt that keeps to no limit of its own ends so much later: a mail's goodbye, a child's end.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Notices that some recipients of a mail may take later; beyond it the oldest go.
+const OWED_MAX: usize = 20;
 
 /// Tells destinations.
 #[derive(Clone)]
@@ -43,7 +49,7 @@ pub struct Post {
 pub struct Tried {
     /// Which.
     pub destination: String,
-    /// Why it failed; nothing when it did not.
+    /// Why it failed, or whom of it was not reached; nothing when all is well.
     pub error: Option<String>,
     /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,14 +84,15 @@ impl Post {
     /// Tells one destination what it has to be told, until it is no longer configured.
     async fn tell(self, name: String) -> String {
         let alerts = &self.shared.alerts;
-        let mut pause = PAUSE.0;
+        let patience = Patience::default();
+        let mut telling = Telling { name: name.clone(), patience, owed: Vec::new() };
         loop {
             // Registered before the look, so that a hint in between is not missed.
             let woken = alerts.changed.notified();
             let config = self.shared.config.load_full();
             let Some(settings) = config.destinations.get(&name) else { return name };
-            let notice = alerts.engine().due(&recipient(&name, settings, &config), now_ms());
-            let Some(notice) = notice else {
+            let due = alerts.engine().due(&recipient(&name, settings, &config), now_ms());
+            let Some(errand) = telling.choose(due, Instant::now()) else {
                 tokio::select! {
                     () = woken => {}
                     () = sleep(LOOK_EVERY) => {}
@@ -93,27 +100,20 @@ impl Post {
                 continue;
             };
             let begun_ms = now_ms();
-            let result = self.attempt(&name, settings, &notice).await;
-            alerts.reached(&name, begun_ms, result.clone());
+            alerts.engine().begun(&errand.notice, &name);
+            let result = self.attempt(&name, settings, &errand).await;
+            alerts.reached(&name, begun_ms, refused(&result));
             match result {
-                Ok(()) => {
-                    tracing::info!(destination = name, rule = notice.alert.rule.name(), what = ?notice.kind, "told");
-                    alerts.engine().told(&notice, &name, now_ms());
+                Ok(taken) => {
+                    // Whom it did not reach is owed it; it is told all the same.
+                    if errand.only.is_empty() {
+                        alerts.engine().told(&errand.notice, &name, now_ms());
+                    }
+                    telling.took(errand, taken, Instant::now());
                     alerts.save().await;
-                    pause = PAUSE.0;
                     sleep(APART).await;
                 }
-                Err(error) => {
-                    tracing::warn!(
-                        destination = name,
-                        rule = notice.alert.rule.name(),
-                        wait_s = pause.as_secs(),
-                        "an alert could not be told: {}",
-                        error.en
-                    );
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
+                Err(error) => telling.failed(&errand, &error, Instant::now()),
             }
         }
     }
@@ -124,17 +124,18 @@ impl Post {
         let chosen: BTreeMap<&String, &Destination> =
             config.destinations.iter().filter(|(name, _)| names.contains(name)).collect();
         join_all(chosen.into_iter().map(|(name, settings)| async move {
-            let (begun, begun_ms) = (tokio::time::Instant::now(), now_ms());
-            let result = self.attempt(name, settings, &test_notice()).await;
-            self.shared.alerts.reached(name, begun_ms, result.clone());
+            let (begun, begun_ms) = (Instant::now(), now_ms());
+            let result = self.attempt(name, settings, &Errand::of(test_notice())).await;
+            self.shared.alerts.reached(name, begun_ms, refused(&result));
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let (error, error_zh) = told_apart(result.err());
+            // Whoever tests wants to know of every recipient.
+            let (error, error_zh) = told_apart(result.map_or_else(Some, |taken| taken.refused));
             Tried { destination: name.clone(), error, error_zh, took_ms }
         }))
         .await
     }
 
-    async fn attempt(&self, name: &str, to: &Destination, notice: &Notice) -> Result<(), Both> {
+    async fn attempt(&self, name: &str, to: &Destination, errand: &Errand) -> Result<Taken, Both> {
         let config = self.shared.config.load_full();
         let means = Means {
             shared: &self.shared,
@@ -142,13 +143,87 @@ impl Post {
             apps: &self.apps,
             resources: &self.resources,
         };
-        // Boxed: a mail, a call and a child's life in one. A program needs its grace besides.
-        let limit = to.timeout + self.resources.kill_grace;
-        let sent = timeout(limit, Box::pin(means.send(name, to, notice))).await;
-        sent.unwrap_or_else(|_| {
+        let Errand { notice, only, .. } = errand;
+        // Each way keeps to `timeout` and says at what it was. A program needs its grace besides.
+        let limit = to.timeout + self.resources.kill_grace + MARGIN;
+        // Boxed: a mail, a call and a child's life in one.
+        let sent = timeout(limit, Box::pin(means.send(name, to, notice, only))).await;
+        let sent = sent.unwrap_or_else(|_| {
             Err(both!(zh: "{limit:?} 后仍未完成", en: "not done after {limit:?}"))
-        })
+        });
+        sent.map_err(|error| Both::each(|lang| one_line(error.text(lang))))
     }
+}
+
+/// One destination, as the task that tells it sees it.
+struct Telling {
+    name: String,
+    patience: Patience,
+    /// What the others of its recipients have, and some may take later; in this run.
+    owed: Vec<Errand>,
+}
+
+/// A notice on its way.
+#[derive(Clone)]
+struct Errand {
+    /// Of the notice, and of what is left of it.
+    id: String,
+    notice: Notice,
+    /// The recipients of a mail that do not have it yet; all when there are none.
+    only: Vec<Mailbox>,
+    since: Instant,
+}
+
+impl Errand {
+    fn of(notice: Notice) -> Self {
+        Self { id: notice.id.clone(), notice, only: Vec::new(), since: Instant::now() }
+    }
+}
+
+impl Telling {
+    /// What is tried now: what is due, and then what is owed.
+    fn choose(&mut self, due: Vec<Notice>, now: Instant) -> Option<Errand> {
+        self.owed.retain(|owed| now.duration_since(owed.since) < UNTOLD_KEPT);
+        let mut all: Vec<Errand> = due.into_iter().map(Errand::of).collect();
+        all.extend(self.owed.iter().cloned());
+        let id = self.patience.choose(all.iter().map(|errand| errand.id.as_str()), now)?;
+        all.iter().find(|errand| errand.id == id).cloned()
+    }
+
+    fn took(&mut self, errand: Errand, taken: Taken, now: Instant) {
+        let (name, rule) = (&self.name, errand.notice.alert.rule.name());
+        tracing::info!(destination = name, rule, what = ?errand.notice.kind, "told");
+        if let Some(refused) = &taken.refused {
+            tracing::warn!(destination = name, rule, "not told to all: {}", refused.en);
+        }
+        self.patience.took(&errand.id, now);
+        // Whoever is told more of an alert need not hear the older part.
+        self.owed.retain(|owed| owed.notice.key() != errand.notice.key());
+        if taken.later.is_empty() {
+            return;
+        }
+        let id = format!("{}/owed", errand.notice.id);
+        self.patience.failed(&id, now);
+        self.owed.push(Errand { id, only: taken.later, ..errand });
+        let many = self.owed.len().saturating_sub(OWED_MAX);
+        self.owed.drain(..many);
+    }
+
+    fn failed(&mut self, errand: &Errand, error: &Both, now: Instant) {
+        let wait_s = self.patience.failed(&errand.id, now).as_secs();
+        tracing::warn!(
+            destination = self.name,
+            rule = errand.notice.alert.rule.name(),
+            wait_s,
+            "an alert could not be told: {}",
+            error.en
+        );
+    }
+}
+
+/// What is noted of an attempt.
+fn refused(result: &Result<Taken, Both>) -> Result<Option<Both>, Both> {
+    result.as_ref().map(|taken| taken.refused.clone()).map_err(Clone::clone)
 }
 
 /// A notice about nothing.

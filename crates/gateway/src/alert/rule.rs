@@ -207,12 +207,6 @@ impl Rule {
         }
     }
 
-    /// Whether its condition is known anew after a restart; the others are forgotten with the run
-    /// that saw them.
-    pub fn outlives_the_run(self) -> bool {
-        !matches!(self, Self::DestinationFailed | Self::HeartbeatFailed | Self::ChildOverLimit)
-    }
-
     /// Whether whoever finds it has an ERROR line of its own in the log.
     pub fn has_own_line(self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
 //! Reads the conditions of all rules from what the gateway knows anyway. Nothing here calls the
 //! platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,9 +9,12 @@ use larkline_client::link::{LinkStatus, State};
 
 use super::disk::Disk;
 use super::engine::{Reading, Standing};
+use super::health::HandlerHealth;
 use super::last_words;
+use super::late::Late;
 use super::rule::Rule;
 use super::storm::Storm;
+use super::words::one_line;
 use crate::both::Both;
 use crate::config::Config;
 use crate::link_fault;
@@ -25,8 +28,6 @@ use crate::words::{self, Lang};
 pub(super) const GATEWAY: &str = "gateway";
 /// A child that was over its limit is an alert for so long after the last one.
 const OVER_LIMIT_FOR_MS: i64 = 10 * 60 * 1000;
-/// Late messages that are named one by one.
-const UNANSWERED_NAMED: usize = 10;
 /// What the platform says to wrong ids and secrets, apps of the other platform, disabled apps.
 const CREDENTIALS: [i64; 4] = [1_000_040_344, 1_000_040_345, 1_000_040_351, 403];
 
@@ -35,6 +36,7 @@ const CREDENTIALS: [i64; 4] = [1_000_040_344, 1_000_040_345, 1_000_040_351, 403]
 pub(super) struct Sources {
     storms: BTreeMap<String, Storm>,
     disk: Disk,
+    late: Late,
 }
 
 impl Sources {
@@ -58,7 +60,7 @@ impl Sources {
         }
         self.disk.ask(shared, &config, now_ms).await;
         readings.extend(self.disk.readings(shared, &config));
-        readings.extend(unanswered(shared));
+        readings.extend(self.late.readings(&shared.unanswered.list(), &named(shared)));
         readings.extend(queue(shared, &config));
         readings.extend(seen_in_passing(shared, &config, now_ms));
         readings.extend(shared.alerts.telling(&config));
@@ -187,19 +189,11 @@ impl Seen<'_> {
     }
 }
 
-fn unanswered(shared: &Shared) -> Vec<Reading> {
-    let late = shared.unanswered.list();
-    let named = late.into_iter().take(UNANSWERED_NAMED).map(|m| {
-        let (chat, message) = (&m.chat_id, &m.message_id);
-        bad(Rule::Unanswered, &format!("{}/{message}", m.app), |lang| {
-            say_in!(lang,
-                zh: "会话 {chat} 的消息 {message} 还没有答复，进展：{stage}",
-                en: "message {message} in chat {chat} is unanswered; stage: {stage}",
-                stage = m.stage(lang)
-            )
-        })
-    });
-    named.collect()
+/// Late messages with an alert of their own.
+fn named(shared: &Shared) -> BTreeSet<String> {
+    let engine = shared.alerts.engine();
+    let late = engine.firing().into_iter().filter(|alert| alert.rule == Rule::Unanswered);
+    late.map(|alert| alert.subject.clone()).collect()
 }
 
 fn queue(shared: &Shared, config: &Config) -> Option<Reading> {
@@ -214,34 +208,14 @@ fn queue(shared: &Shared, config: &Config) -> Option<Reading> {
 }
 
 fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading> {
-    let seen = shared.health.seen();
+    let seen = shared.health.seen(now_ms);
     let mut readings = Vec::new();
     let most = config.alerts.threshold(Rule::HandlerDown);
+    let run_ms = now_ms - shared.started_ms;
     for handler in config.handlers.keys() {
-        let Some(health) = seen.handlers.get(handler) else {
-            readings.push(unknown(Rule::HandlerDown, handler));
-            continue;
-        };
-        let (failures, code) = (health.failures, &health.code);
-        if failures >= most {
-            readings.push(bad(Rule::HandlerDown, handler, |lang| {
-                say_in!(lang,
-                    zh: "处理器 {handler} 连续失败 {failures} 次（{code}）",
-                    en: "handler {handler} failed {failures} times in a row ({code})"
-                )
-            }));
-        }
-    }
-    for (handler, health) in &seen.handlers {
-        let Some((at_ms, code)) = &health.over_limit else { continue };
-        if now_ms - at_ms < OVER_LIMIT_FOR_MS {
-            readings.push(bad(Rule::ChildOverLimit, handler, |lang| {
-                say_in!(lang,
-                    zh: "处理器 {handler} 的子进程超出限制（{code}）",
-                    en: "a child of handler {handler} was over its limit ({code})"
-                )
-            }));
-        }
+        let health = seen.handlers.get(handler).cloned().unwrap_or_default();
+        readings.extend(handler_down(handler, &health, most));
+        readings.extend(over_limit(handler, &health, now_ms, run_ms));
     }
     for (app, used_up) in &seen.quota_used_up {
         if *used_up {
@@ -272,9 +246,39 @@ fn seen_in_passing(shared: &Shared, config: &Config, now_ms: i64) -> Vec<Reading
     readings
 }
 
+fn handler_down(handler: &str, health: &HandlerHealth, most: u32) -> Option<Reading> {
+    let (failures, code) = (health.failures, &health.code);
+    if failures < most {
+        // After a restart the count begins anew, and nothing is better until it succeeds.
+        return (!health.succeeded).then(|| unknown(Rule::HandlerDown, handler));
+    }
+    Some(bad(Rule::HandlerDown, handler, |lang| {
+        say_in!(lang,
+            zh: "处理器 {handler} 连续失败 {failures} 次（{code}）",
+            en: "handler {handler} failed {failures} times in a row ({code})"
+        )
+    }))
+}
+
+fn over_limit(handler: &str, health: &HandlerHealth, now_ms: i64, run_ms: i64) -> Option<Reading> {
+    let Some((at_ms, code)) = &health.over_limit else {
+        // One of the run before may not be over yet.
+        let is_young = (0..OVER_LIMIT_FOR_MS).contains(&run_ms);
+        return is_young.then(|| unknown(Rule::ChildOverLimit, handler));
+    };
+    (now_ms - at_ms < OVER_LIMIT_FOR_MS).then(|| {
+        bad(Rule::ChildOverLimit, handler, |lang| {
+            say_in!(lang,
+                zh: "处理器 {handler} 的子进程超出限制（{code}）",
+                en: "a child of handler {handler} was over its limit ({code})"
+            )
+        })
+    })
+}
+
 /// A condition that holds.
 pub(super) fn bad(rule: Rule, subject: &str, words: impl Fn(Lang) -> String) -> Reading {
-    let (subject, what) = (subject.to_owned(), Both::each(words));
+    let (subject, what) = (subject.to_owned(), Both::each(|lang| one_line(&words(lang))));
     Reading { rule, subject, standing: Standing::Bad, level: 0, what }
 }
 
@@ -298,4 +302,47 @@ fn running_out(app: &AppRuntime, config: &Config, now_ms: i64) -> Option<Reading
 pub(super) fn unknown(rule: Rule, subject: &str) -> Reading {
     let what = Both::same("");
     Reading { rule, subject: subject.to_owned(), standing: Standing::Unknown, level: 0, what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Health;
+
+    fn standing(reading: Option<Reading>) -> Option<Standing> {
+        reading.map(|reading| reading.standing)
+    }
+
+    #[test]
+    fn a_handler_that_was_down_is_down_over_a_restart_until_it_succeeds() {
+        let health = Health::default();
+        let reading = || {
+            let health = health.seen(0).handlers.get("work").cloned().unwrap_or_default();
+            standing(handler_down("work", &health, 3))
+        };
+        assert_eq!(reading(), Some(Standing::Unknown));
+        for word in ["cancelled", "exit", "exit"] {
+            health.attempt("work", word, 0);
+            assert_eq!(reading(), Some(Standing::Unknown), "{word}");
+        }
+        health.attempt("work", "exit", 0);
+        assert_eq!(reading(), Some(Standing::Bad));
+        health.attempt("work", "ok", 0);
+        assert_eq!(reading(), None);
+        health.attempt("work", "exit", 0);
+        assert_eq!(reading(), None, "one failure is none");
+    }
+
+    #[test]
+    fn a_child_over_its_limit_is_over_ten_minutes_after_the_last_one_or_the_start() {
+        let mut health = HandlerHealth::default();
+        let reading =
+            |health: &HandlerHealth, now_ms| standing(over_limit("work", health, now_ms, now_ms));
+        assert_eq!(reading(&health, 0), Some(Standing::Unknown));
+        assert_eq!(reading(&health, OVER_LIMIT_FOR_MS), None);
+        assert_eq!(reading(&health, -1), None, "the clock was set back");
+        health.over_limit = Some((5, "memory".to_owned()));
+        assert_eq!(reading(&health, OVER_LIMIT_FOR_MS), Some(Standing::Bad));
+        assert_eq!(reading(&health, OVER_LIMIT_FOR_MS + 5), None);
+    }
 }

@@ -67,8 +67,17 @@ pub struct DestinationView {
     /// The same in Chinese, for a client that speaks it; an older gateway does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_zh: Option<String>,
+    /// Whom of it the last success did not reach, and why: recipients of a mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The same in Chinese, for a client that speaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_zh: Option<String>,
     /// Whether something waits to be told.
     pub waits: bool,
+    /// Whether some of it does not wait for the end of quiet hours; an older gateway does not tell.
+    #[serde(default)]
+    pub waits_now: bool,
     /// Whether it is told critical alerts alone, at this hour.
     pub quiet: bool,
 }
@@ -92,7 +101,7 @@ pub struct HeartbeatView {
 impl AlertsView {
     /// The view for programs: without what is there in Chinese beside its English.
     pub fn in_english(&mut self) {
-        self.destinations.iter_mut().for_each(|to| to.error_zh = None);
+        self.destinations.iter_mut().for_each(|to| (to.error_zh, to.refused_zh) = (None, None));
         self.heartbeat.iter_mut().for_each(|beat| beat.error_zh = None);
     }
 }
@@ -120,7 +129,7 @@ impl DestinationView {
         name: &str,
         settings: &Destination,
         reach: Option<&Reach>,
-        waits: bool,
+        [waits, waits_now]: [bool; 2],
         quiet: bool,
     ) -> Self {
         let kind = match settings.way {
@@ -131,6 +140,7 @@ impl DestinationView {
         };
         let reach = reach.cloned().unwrap_or_default();
         let (error, error_zh) = told_apart(reach.error);
+        let (refused, refused_zh) = told_apart(reach.refused);
         Self {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -140,7 +150,10 @@ impl DestinationView {
             failures: reach.failures,
             error,
             error_zh,
+            refused,
+            refused_zh,
             waits,
+            waits_now,
             quiet,
         }
     }

@@ -3,7 +3,9 @@
 //! No word here is a chat's: names of apps, handlers and ids, figures and faults, and nothing a
 //! person wrote.
 
-use super::engine::{Episode, Kind};
+use super::due::Kind;
+use super::engine::Episode;
+use super::late::OTHERS;
 use super::rule::{Rule, Severity};
 use crate::clock::local;
 use crate::say_in;
@@ -181,6 +183,7 @@ pub fn meaning(lang: Lang, rule: Rule) -> &'static str {
 /// What to do next.
 pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
     let command = match rule {
+        Rule::Unanswered if subject == OTHERS => "larkline status",
         Rule::Unanswered => {
             let id = subject.rsplit('/').next().unwrap_or(subject);
             return say_in!(lang, zh: "larkline explain {id}", en: "larkline explain {id}");
@@ -209,12 +212,28 @@ pub fn next(lang: Lang, rule: Rule, subject: &str) -> String {
     command.to_owned()
 }
 
+/// What others said, on one line and without what steers a terminal or turns a text: it is shown,
+/// logged, and told to other destinations.
+pub fn one_line(text: &str) -> String {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let turns = |c: &char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let parts = text.split(is_break).map(|part| part.chars().filter(turns).collect::<String>());
+    let parts: Vec<String> = parts.map(|part| part.trim().to_owned()).collect();
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::both::Both;
+
+    #[test]
+    fn what_others_said_is_one_line_that_steers_nothing() {
+        let said = "no\r\n2026-11-29 ERROR forged\n\n\u{1b}[31mred \u{202e}turned\u{2028}end ";
+        assert_eq!(one_line(said), "no 2026-11-29 ERROR forged [31mred turned end");
+    }
 
     #[test]
     fn a_notice_says_what_since_when_what_it_means_and_what_to_do_in_both_languages() {

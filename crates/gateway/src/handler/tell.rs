@@ -11,9 +11,6 @@ use super::Resources;
 use super::children::{End, Job, Limits};
 use super::command::{failure, inherited, with_complaints};
 
-/// What it may write; nobody reads it.
-const OUTPUT_BYTES_MAX: usize = 64 * 1024;
-
 /// A program to tell.
 #[derive(Clone, Debug)]
 pub struct Tell {
@@ -41,7 +38,8 @@ impl Tell {
             wall: self.timeout,
             idle: None,
             grace: resources.kill_grace,
-            output_bytes: OUTPUT_BYTES_MAX,
+            // Nobody reads it, so it is no reason to end what was told.
+            output_bytes: usize::MAX,
             memory_bytes: None,
             file_bytes: None,
             memory_tree: None,
@@ -64,7 +62,7 @@ impl Tell {
         // It may have to be told that the disk hangs, and is short-lived.
         let children = resources.children.unrecorded();
         // Boxed: a child's whole life is a large future.
-        let outcome = Box::pin(children.run(job, &CancellationToken::new())).await;
+        let outcome = Box::pin(children.run_unread(job, &CancellationToken::new())).await;
         let outcome = outcome.map_err(|error| {
             format!("{program:?} cannot be started: {error}; check argv and cwd")
         })?;
@@ -72,8 +70,7 @@ impl Tell {
             End::Exited(status) if status.success() => return Ok(()),
             End::Exited(status) => failure(status).1,
             End::Wall | End::Idle => format!("still running after {:?}", self.timeout),
-            End::TooMuch => format!("wrote more than {OUTPUT_BYTES_MAX} bytes"),
-            End::Memory | End::Processes | End::Cancelled => "was ended".to_owned(),
+            End::TooMuch | End::Memory | End::Processes | End::Cancelled => "was ended".to_owned(),
         };
         Err(with_complaints(what, &outcome.complaints))
     }

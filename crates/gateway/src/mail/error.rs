@@ -1,9 +1,11 @@
 //! Why a mail was not taken: the step, and the server's own words.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use lettre::message::Mailbox;
+
+use crate::chain::chain;
 use crate::words::Lang;
 
 /// A step of sending a mail.
@@ -27,9 +29,11 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedRecipient {
     /// Whom.
-    pub address: String,
+    pub mailbox: Mailbox,
     /// The server's words.
     pub reason: String,
+    /// Not for good: it may be taken later.
+    pub later: bool,
 }
 
 /// A mail was not sent.
@@ -52,11 +56,22 @@ pub enum MailError {
         /// What it may take.
         limit: Duration,
     },
+    /// The mail's own time was over.
+    #[error("{step} was not done after {limit:?}, the destination's `timeout`; {}", step.advice())]
+    Late {
+        /// At which step.
+        step: Step,
+        /// What all of it may take.
+        limit: Duration,
+    },
     /// The server does not offer what was demanded.
     #[error(
         "TLS failed: the server offers no STARTTLS; use tls = \"implicit\" and its port, often 465"
     )]
     NoStarttls,
+    /// There is no such server.
+    #[error("its mail server is not configured; add it as [smtp.<name>]")]
+    NoServer,
     /// No recipient was taken.
     #[error("every recipient was refused: {}; correct `to`", listed(.0))]
     Refused(Vec<RefusedRecipient>),
@@ -98,22 +113,9 @@ impl Step {
     }
 }
 
-/// An error with its causes.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
-fn listed(refused: &[RefusedRecipient]) -> String {
-    let each = |r: &RefusedRecipient| format!("{} ({})", r.address, r.reason);
+/// Who was refused, and why.
+pub(crate) fn listed(refused: &[RefusedRecipient]) -> String {
+    let each = |r: &RefusedRecipient| format!("{} ({})", r.mailbox.email, r.reason);
     refused.iter().map(each).collect::<Vec<_>>().join(", ")
 }
 
@@ -135,10 +137,16 @@ impl MailError {
             Self::Timeout { step, limit } => {
                 format!("{}超过 {limit:?}；{}", step.in_chinese(), step.advice_in_chinese())
             }
+            Self::Late { step, limit } => format!(
+                "{limit:?}（目的地的 `timeout`）后{}仍未完成；{}",
+                step.in_chinese(),
+                step.advice_in_chinese()
+            ),
             Self::NoStarttls => {
                 "TLS 失败：服务器不提供 STARTTLS；请用 tls = \"implicit\" 及其端口，通常是 465"
                     .to_owned()
             }
+            Self::NoServer => "它的邮件服务器没有配置；请添加 [smtp.<名称>]".to_owned(),
             Self::Refused(refused) => {
                 format!("所有收件人都被拒绝：{}；请改正 `to`", listed(refused))
             }
@@ -182,9 +190,11 @@ mod tests {
             [Step::Connect, Step::Tls, Step::Login, Step::Sender, Step::Recipient, Step::Text];
         let limit = Duration::from_secs(1);
         let slow = steps.map(|step| MailError::Timeout { step, limit });
-        let gone = RefusedRecipient { address: "a@b".to_owned(), reason: "gone".to_owned() };
+        let late = steps.map(|step| MailError::Late { step, limit });
+        let (mailbox, reason) = ("a@b.c".parse().unwrap(), "gone".to_owned());
+        let gone = RefusedRecipient { mailbox, reason, later: false };
         let others = [MailError::NoStarttls, MailError::Refused(vec![gone])];
-        for error in slow.iter().chain(&others) {
+        for error in slow.iter().chain(&late).chain(&others) {
             let (zh, en) = (error.said(Lang::Zh), error.said(Lang::En));
             assert_eq!(en, error.to_string());
             assert!(zh.contains('；') && !zh.contains("; "), "{zh}");

@@ -10,22 +10,26 @@ mod message;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::commands::{Data, Mail as From, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+pub(crate) use error::listed;
 pub use error::{MailError, RefusedRecipient, Step};
 pub use message::Mail;
 
+use crate::chain::chain;
 use crate::config::{MailTls, Smtp};
 
 /// Largest CA file read; the whole Mozilla bundle is a quarter of a megabyte.
 const CA_FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// A server has so long to say goodbye. The mail is sent or it is not: nothing depends on it.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// Whom a mailer trusts.
 #[derive(Clone, Debug, Default)]
@@ -56,21 +60,21 @@ impl Mailer {
         Self { server, trust }
     }
 
-    /// Sends one mail on a connection of its own.
+    /// Sends one mail on a connection of its own, within `limit` but for a short goodbye.
     ///
     /// # Errors
     /// [`MailError`] with the step that failed, also when every recipient was refused.
-    pub async fn send(&self, mail: &Mail) -> Result<Sent, MailError> {
+    pub async fn send(&self, mail: &Mail, limit: Duration) -> Result<Sent, MailError> {
+        let time = Time { step_max: self.server.timeout, limit, until: Instant::now() + limit };
         let bytes = mail.to_bytes(&self.server.from)?;
-        let mut connection = self.connect().await?;
-        let sent = self.converse(&mut connection, mail, &bytes).await;
-        // The mail is sent or it is not; a server that does not say goodbye changes nothing.
-        drop(timeout(self.server.timeout, connection.quit()).await);
+        let mut connection = self.connect(time).await?;
+        let sent = self.converse(&mut connection, mail, &bytes, time).await;
+        drop(timeout(GOODBYE_MAX, connection.quit()).await);
         sent
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, MailError> {
-        let Smtp { host, port, tls, timeout: limit, .. } = &self.server;
+    async fn connect(&self, time: Time) -> Result<AsyncSmtpConnection, MailError> {
+        let Smtp { host, port, tls, .. } = &self.server;
         let me = ClientId::default();
         let parameters = match tls {
             MailTls::None => None,
@@ -82,7 +86,7 @@ impl Mailer {
         };
         let address = (host.as_str(), *port);
         let connected = AsyncSmtpConnection::connect_tokio1(address, None, &me, implicit, None);
-        let mut connection = match within(*limit, Step::Connect, connected).await {
+        let mut connection = match time.within(Step::Connect, connected).await {
             Err(MailError::Server { source, .. }) if source.is_tls() => {
                 return Err(MailError::Server { step: Step::Tls, source });
             }
@@ -92,7 +96,7 @@ impl Mailer {
             if !connection.can_starttls() {
                 return Err(MailError::NoStarttls);
             }
-            within(*limit, Step::Tls, connection.starttls(parameters, &me)).await?;
+            time.within(Step::Tls, connection.starttls(parameters, &me)).await?;
         }
         Ok(connection)
     }
@@ -102,24 +106,26 @@ impl Mailer {
         connection: &mut AsyncSmtpConnection,
         mail: &Mail,
         bytes: &[u8],
+        time: Time,
     ) -> Result<Sent, MailError> {
-        let limit = self.server.timeout;
         if let Some((user, password)) = &self.server.login {
             let login = Credentials::new(user.clone(), password.expose().to_owned());
-            within(limit, Step::Login, connection.auth(DEFAULT_MECHANISMS, &login)).await?;
+            time.within(Step::Login, connection.auth(DEFAULT_MECHANISMS, &login)).await?;
         }
         let from = From::new(Some(self.server.from.email.clone()), Vec::new());
-        within(limit, Step::Sender, connection.command(from)).await?;
+        time.within(Step::Sender, connection.command(from)).await?;
         let mut refused = Vec::new();
         for to in &mail.to {
-            match self.recipient(connection, to.email.clone()).await {
+            let rcpt = connection.command(Rcpt::new(to.email.clone(), Vec::new()));
+            match time.within(Step::Recipient, rcpt).await.map(drop) {
                 Ok(()) => {}
                 Err(MailError::Server { step: Step::Recipient, source })
                     if source.is_response() || source.status().is_some() =>
                 {
                     refused.push(RefusedRecipient {
-                        address: to.email.to_string(),
-                        reason: error::chain(&source),
+                        mailbox: to.clone(),
+                        reason: chain(&source),
+                        later: source.is_transient(),
                     });
                 }
                 Err(error) => return Err(error),
@@ -128,18 +134,9 @@ impl Mailer {
         if refused.len() == mail.to.len() {
             return Err(MailError::Refused(refused));
         }
-        within(limit, Step::Text, connection.command(Data)).await?;
-        within(limit, Step::Text, connection.message(bytes)).await?;
+        time.within(Step::Text, connection.command(Data)).await?;
+        time.within(Step::Text, connection.message(bytes)).await?;
         Ok(Sent { refused })
-    }
-
-    async fn recipient(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        to: Address,
-    ) -> Result<(), MailError> {
-        let rcpt = connection.command(Rcpt::new(to, Vec::new()));
-        within(self.server.timeout, Step::Recipient, rcpt).await.map(drop)
     }
 
     /// Reading roots takes milliseconds: not on a thread that also answers pings.
@@ -176,14 +173,28 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(file)
 }
 
-/// The library's own limit is one of each read, so a server that drips would hold for ever.
-async fn within<T>(
+/// How long a mail may take.
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    /// Each step.
+    step_max: Duration,
+    /// All of it.
     limit: Duration,
-    step: Step,
-    work: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
-) -> Result<T, MailError> {
-    match timeout(limit, work).await {
-        Ok(done) => done.map_err(|source| MailError::Server { step, source }),
-        Err(_) => Err(MailError::Timeout { step, limit }),
+    until: Instant,
+}
+
+impl Time {
+    /// The library's own limit is one of each read, so a server that drips would hold for ever.
+    async fn within<T>(
+        self,
+        step: Step,
+        work: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
+    ) -> Result<T, MailError> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        match timeout(left.min(self.step_max), work).await {
+            Ok(done) => done.map_err(|source| MailError::Server { step, source }),
+            Err(_) if left < self.step_max => Err(MailError::Late { step, limit: self.limit }),
+            Err(_) => Err(MailError::Timeout { step, limit: self.step_max }),
+        }
     }
 }

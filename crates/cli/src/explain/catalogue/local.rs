@@ -8,11 +8,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         texts: &["no space left on device", "database or disk is full", "disk full"],
         zh: Words {
             meaning: "磁盘已满，或达到 `store.size_max`；期间什么都不确认，平台会再推送",
-            remedy: "释放空间或调大上限；无需重启即可恢复",
+            remedy: "释放空间或调大上限；正在运行的网关无需重启即可恢复",
         },
         en: Words {
             meaning: "the disk is full, or `store.size_max` is reached; nothing is acknowledged meanwhile, the platform sends it again",
-            remedy: "make room or raise the limit; it heals without a restart",
+            remedy: "make room or raise the limit; a gateway that runs heals without a restart",
         },
         page: "store.md#store_full",
     },

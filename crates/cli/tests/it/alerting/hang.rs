@@ -13,7 +13,7 @@ const STALL: &str = "commit_begins:150";
 async fn a_disk_that_hangs_is_told_and_ends_readiness_and_the_heartbeat() {
     let (service, outside) = (Receiver::start().await, Receiver::start().await);
     let heart = format!("heartbeat = {{ url = \"{}\", every = \"1s\" }}\n", outside.url());
-    let limits = "[limits]\ndrain = \"1s\"\n";
+    let limits = "[limits]\ndrain = \"1s\"\nkill_grace = \"1s\"\n";
     let config = format!("{ECHO}{QUICK}{heart}{}{limits}", hook("service", &service));
     let mut rig = Rig::new(&config).await;
     rig.env.insert("LARKLINE_STALL", STALL.to_owned());

@@ -92,9 +92,12 @@ async fn a_wrong_password_a_refused_recipient_and_an_accepted_one_beside_it_are_
     rig.env.insert("SMTP_PASSWORD", "pässwort".to_owned());
     rig.run(&[]).await;
     rig.ready().await;
-    assert!(rig.cli(&["alerts", "test"]).await.status.success());
+    let words = failure(&rig).await;
+    assert!(words.contains("took it for others and refused nobody@example.com ("), "{words}");
+    assert!(words.contains("no such user") && !words.contains("ops@"), "{words}");
     assert_eq!(office.server.mails().len(), 1);
-    rig.logged("refuses one of several recipients").await;
+    let shown = text(&rig.cli(&["alerts"]).await.stdout);
+    assert!(shown.contains("refused nobody@example.com"), "{shown}");
     rig.configure(&office.config("tls = \"implicit\"", "\"nobody@example.com\""));
     assert!(rig.cli(&["reload"]).await.status.success());
     let words = failure(&rig).await;
@@ -126,4 +129,48 @@ async fn without_encryption_nobody_logs_in_and_an_unknown_authority_is_refused()
     let words = failure(&rig).await;
     assert!(words.contains("TLS failed") && words.contains("network.ca_files"), "{words}");
     assert!(office.server.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_recipient_that_is_refused_for_now_is_told_later_and_alone() {
+    let office = Office::open(Manner::Starttls).await;
+    office.server.greylists(Some("night@example.com"));
+    let config = office.config("", "\"ops@example.com\", \"night@example.com\"");
+    let rig = Office::rig(&config, "pässwort").await;
+    let words = failure(&rig).await;
+    assert!(words.contains("refused night@example.com (") && words.contains("grey"), "{words}");
+    cut(&rig);
+    let raised = || {
+        let all = office.server.taken().into_iter();
+        let raised = all.filter(|mail| mail.text.contains("alert (critical) link_down"));
+        raised.map(|mail| mail.to).collect::<Vec<_>>()
+    };
+    rig.until("a mail", async || !raised().is_empty()).await;
+    rig.logged("could not be told: every recipient was refused: night@example.com").await;
+    office.server.greylists(None);
+    rig.until("the rest", async || raised().len() == 2).await;
+    assert_eq!(raised(), [["ops@example.com"], ["night@example.com"]]);
+    rig.fault(Fault::Clear);
+    rig.until("its end", async || {
+        office.server.mails().iter().any(|mail| mail.contains("over (critical) link_down"))
+    })
+    .await;
+    assert_eq!(raised().len(), 2, "each one time");
+}
+
+#[tokio::test]
+async fn a_server_without_a_goodbye_has_the_mail_and_any_other_silence_is_named_with_its_step() {
+    let office = Office::open(Manner::Plain).await;
+    let config = office.config("tls = \"none\"", OPS).replace(
+        "user = \"bot@example.com\"\npassword = { env = \"SMTP_PASSWORD\" }",
+        "from = \"bot@example.com\"",
+    );
+    let rig = Office::rig(&format!("{config}timeout = \"1s\"\n"), "").await;
+    office.server.silent_at(Some("QUIT"));
+    let test = rig.cli(&["alerts", "test"]).await;
+    assert!(test.status.success(), "{test:?}");
+    assert_eq!(office.server.mails().len(), 1);
+    office.server.silent_at(Some("RCPT"));
+    let words = failure(&rig).await;
+    assert!(words.contains("naming a recipient was not done after 1s"), "{words}");
 }

@@ -1,5 +1,6 @@
 //! A mail server for tests: it greets, encrypts, lets one user in, and keeps what it got.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -26,10 +27,27 @@ pub(crate) enum Manner {
     Plain,
 }
 
+/// What it got, and whom it treats how.
+#[derive(Default)]
+struct Kept {
+    mails: Vec<Mail>,
+    /// It does not answer this command.
+    silent_at: Option<String>,
+    /// It takes nothing for this recipient now.
+    greylisted: Option<String>,
+}
+
+/// A mail, and for whom it was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub(crate) to: Vec<String>,
+    pub(crate) text: String,
+}
+
 /// A mail server on a port of this machine, until it is dropped.
 pub(crate) struct MailServer {
     pub(crate) address: SocketAddr,
-    mails: Arc<Mutex<Vec<String>>>,
+    kept: Arc<Mutex<Kept>>,
     _serving: JoinSet<()>,
 }
 
@@ -37,7 +55,7 @@ impl MailServer {
     /// `certificates` is the folder with `cert.pem` and `key.pem`.
     pub(crate) async fn start(manner: Manner, cert: &Path, key: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, mails) = (listener.local_addr().unwrap(), Arc::default());
+        let (address, kept) = (listener.local_addr().unwrap(), Arc::default());
         let chain = CertificateDer::pem_file_iter(cert).unwrap().map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_file(key).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -46,26 +64,41 @@ impl MailServer {
             .unwrap();
         let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let kept = Arc::clone(&mails);
+        let keeps = Arc::clone(&kept);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut visits = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                visits.spawn(visit(stream, manner, acceptor.clone(), Arc::clone(&kept)));
+                visits.spawn(visit(stream, manner, acceptor.clone(), Arc::clone(&keeps)));
             }
         });
-        Self { address, mails, _serving: serving }
+        Self { address, kept, _serving: serving }
     }
 
     /// The mails so far, each as it came.
     pub(crate) fn mails(&self) -> Vec<String> {
-        self.mails.lock().unwrap().clone()
+        self.taken().into_iter().map(|mail| mail.text).collect()
+    }
+
+    /// The same, with those for whom it took them.
+    pub(crate) fn taken(&self) -> Vec<Mail> {
+        self.kept.lock().unwrap().mails.clone()
+    }
+
+    /// Does not answer this command from here on, or all again.
+    pub(crate) fn silent_at(&self, verb: Option<&str>) {
+        self.kept.lock().unwrap().silent_at = verb.map(str::to_owned);
+    }
+
+    /// Takes nothing for this recipient for now, or for all again.
+    pub(crate) fn greylists(&self, address: Option<&str>) {
+        self.kept.lock().unwrap().greylisted = address.map(str::to_owned);
     }
 }
 
 /// A peer that hangs up in the middle ends its visit.
-async fn visit(stream: TcpStream, manner: Manner, tls: TlsAcceptor, kept: Arc<Mutex<Vec<String>>>) {
+async fn visit(stream: TcpStream, manner: Manner, tls: TlsAcceptor, kept: Arc<Mutex<Kept>>) {
     if manner == Manner::Implicit {
         let Ok(stream) = tls.accept(stream).await else { return };
         let mut talk =
@@ -89,7 +122,7 @@ struct Talk<S> {
     stream: BufReader<S>,
     secure: bool,
     offers_tls: bool,
-    kept: Arc<Mutex<Vec<String>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
@@ -110,9 +143,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
 
     /// Talks until the end; true when the encryption is to begin.
     async fn run(&mut self) -> bool {
-        let mut recipients = 0;
+        let mut recipients = Vec::new();
         while let Some(line) = self.line().await {
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            if self.kept.lock().unwrap().silent_at.as_ref() == Some(&verb) {
+                return pending().await;
+            }
             match verb.as_str() {
                 "EHLO" if self.secure => self.say("250-mail.test\r\n250 AUTH PLAIN").await,
                 "EHLO" if self.offers_tls => self.say("250-mail.test\r\n250 STARTTLS").await,
@@ -124,14 +160,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 "AUTH" if line == LOGIN => self.say("235 welcome").await,
                 "AUTH" => self.say("535 5.7.8 authentication failed").await,
                 "RCPT" if line.contains("nobody@") => self.say("550 5.1.1 no such user").await,
+                "RCPT" if self.greylists_line(&line) => self.say("450 4.2.0 greylisted").await,
                 "RCPT" => {
-                    recipients += 1;
+                    let address = line.split(['<', '>']).nth(1).unwrap_or_default();
+                    recipients.push(address.to_owned());
                     self.say("250 ok").await;
                 }
-                "DATA" if recipients == 0 => self.say("554 no valid recipients").await,
+                "DATA" if recipients.is_empty() => self.say("554 no valid recipients").await,
                 "DATA" => {
                     self.say("354 go on").await;
-                    self.mail().await;
+                    self.mail(std::mem::take(&mut recipients)).await;
                 }
                 "QUIT" => {
                     self.say("221 bye").await;
@@ -143,13 +181,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         false
     }
 
-    async fn mail(&mut self) {
-        let mut mail = String::new();
+    fn greylists_line(&self, line: &str) -> bool {
+        let kept = self.kept.lock().unwrap();
+        kept.greylisted.as_ref().is_some_and(|address| line.contains(address))
+    }
+
+    async fn mail(&mut self, to: Vec<String>) {
+        let mut text = String::new();
         while let Some(line) = self.line().await.filter(|line| line != ".") {
-            mail.push_str(&line);
-            mail.push('\n');
+            text.push_str(&line);
+            text.push('\n');
         }
-        self.kept.lock().unwrap().push(mail);
+        self.kept.lock().unwrap().mails.push(Mail { to, text });
         self.say("250 taken").await;
     }
 }

@@ -1,6 +1,7 @@
 //! Alerts from outside: what is wrong reaches those who are to know, by ways that do not need what
 //! broke, one time, and so does its end.
 
+mod answers;
 mod handlers;
 mod hang;
 mod later;
@@ -43,6 +44,12 @@ fn hook(name: &str, to: &Receiver) -> String {
 /// A gateway with this configuration beside [`ECHO`] and [`QUICK`], its link verified.
 async fn started(rest: &str) -> Rig {
     Rig::start(&format!("{ECHO}{QUICK}{rest}")).await
+}
+
+/// Quiet hours in UTC: three around now, whatever the hour is.
+fn quiet_now() -> String {
+    let hour = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    format!("quiet = \"{:02}:00-{:02}:00\"\n", (hour + 23) % 24, (hour + 2) % 24)
 }
 
 /// The platform cannot be reached, nor does the open link live.
@@ -223,14 +230,15 @@ async fn a_kill_between_raising_and_clearing_says_nothing_twice_and_clears_one_t
     rig.fault(Fault::Clear);
     rig.ready().await;
     told(&rig, &service, "alert.cleared", "link_down").await;
+    let nothing_is_left = async |rig: &Rig| {
+        let view = rig.json(&["alerts"]).await;
+        view["firing"] == Value::Array(vec![]) && view["destinations"][0]["waits"] == false
+    };
+    rig.until("its end is noted", async || nothing_is_left(&rig).await).await;
     rig.kill9().await;
     rig.run(&[]).await;
     rig.ready().await;
-    rig.until("nothing is left to tell", async || {
-        let view = rig.json(&["alerts"]).await;
-        view["firing"] == Value::Array(vec![]) && view["destinations"][0]["waits"] == false
-    })
-    .await;
+    rig.until("nothing is left to tell", async || nothing_is_left(&rig).await).await;
     assert_eq!(service.count("alert.raised", "link_down"), 1);
     assert_eq!(service.count("alert.cleared", "link_down"), 1);
 }
@@ -264,10 +272,7 @@ async fn a_stop_on_purpose_is_no_alert() {
 #[tokio::test]
 async fn quiet_hours_let_critical_alerts_through_and_hold_the_rest_until_they_end() {
     let service = Receiver::start().await;
-    let zone = jiff::tz::TimeZone::UTC;
-    let hour = jiff::Timestamp::now().to_zoned(zone).hour();
-    // Three hours around now, whatever the hour is.
-    let quiet = format!("quiet = \"{:02}:00-{:02}:00\"\n", (hour + 23) % 24, (hour + 2) % 24);
+    let quiet = quiet_now();
     let rules = "rule.reconnects_failing = { severity = \"warning\" }\n";
     let with = |quiet: &str| format!("{ECHO}{QUICK}{quiet}{rules}{}", hook("service", &service));
     let mut rig = Rig::new(&with(&quiet)).await;

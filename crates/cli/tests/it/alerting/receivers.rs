@@ -1,12 +1,15 @@
 //! Who is told in tests: an HTTP service that keeps what it got, and answers as it is told to.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -28,6 +31,8 @@ impl Got {
 struct Kept {
     got: Arc<Mutex<Vec<Got>>>,
     answer: Arc<Mutex<(u16, String)>>,
+    refused: Arc<Mutex<Option<String>>>,
+    stalls: Arc<AtomicBool>,
 }
 
 /// A service on a port of this machine, until it is dropped.
@@ -61,6 +66,16 @@ impl Receiver {
         *self.kept.answer.lock().unwrap() = (status, body.to_owned());
     }
 
+    /// Refuses notices about this rule from here on, and no others.
+    pub(crate) fn refuses(&self, rule: &str) {
+        *self.kept.refused.lock().unwrap() = Some(rule.to_owned());
+    }
+
+    /// Answers with a head, and a body that never ends.
+    pub(crate) fn stalls(&self) {
+        self.kept.stalls.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn got(&self) -> Vec<Got> {
         self.kept.got.lock().unwrap().clone()
     }
@@ -78,9 +93,19 @@ impl Receiver {
     }
 }
 
-async fn take(State(kept): State<Kept>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
-    let body = String::from_utf8_lossy(&body).into_owned();
-    kept.got.lock().unwrap().push(Got { headers, body });
+async fn take(State(kept): State<Kept>, headers: HeaderMap, body: Bytes) -> Response {
+    let got = Got { headers, body: String::from_utf8_lossy(&body).into_owned() };
+    let refused = kept.refused.lock().unwrap().clone();
+    let is_refused = refused.is_some_and(|rule| got.json()["data"]["rule"] == rule.as_str());
+    kept.got.lock().unwrap().push(got);
+    if is_refused {
+        return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+    }
     let (status, words) = kept.answer.lock().unwrap().clone();
-    (StatusCode::from_u16(status).unwrap(), words)
+    let status = StatusCode::from_u16(status).unwrap();
+    if kept.stalls.load(Ordering::Relaxed) {
+        let never = futures_util::stream::pending::<Result<Bytes, Infallible>>();
+        return (status, Body::from_stream(never)).into_response();
+    }
+    (status, words).into_response()
 }

@@ -56,6 +56,9 @@ async fn a_refused_secret_is_told_before_the_end_one_time_over_many_starts_and_s
         assert!(raised["data"]["text"].as_str().unwrap().contains(part), "{part}: {raised}");
     }
     assert!(read(&rig.path("told")).contains(RULE), "{}", rig.log());
+    let log = rig.log();
+    let noise = ["vital worker ended", "starting over"].iter().any(|noise| log.contains(noise));
+    assert!(!noise, "what was told is the cause: {log}");
     for _ in 0..3 {
         ends_with(&mut rig, 3).await;
     }

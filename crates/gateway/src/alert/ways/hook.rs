@@ -1,7 +1,7 @@
 //! Notices to services: ours, signed as Standard Webhooks are, or a custom bot of the platform, whose
 //! refusals come with status 200.
 
-use std::error::Error as _;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::both::{Both, both};
+use crate::chain::chain;
 use crate::clock::now_ms;
 use crate::config::{Hook, HookFormat};
 use crate::handler::http::read;
@@ -22,6 +23,8 @@ use crate::handler::http::signature::{self, SigningKey};
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// So much of it is shown.
 const SHOWN_CHARS_MAX: usize = 200;
+/// Pieces of an address that are shorter are no secrets.
+const PART_BYTES_MIN: usize = 6;
 
 /// Said of an `authorization` with line ends and the like.
 const NO_HEADER: Both =
@@ -61,19 +64,25 @@ pub(super) async fn post(
         });
         request = request.header(AUTHORIZATION, value.map_err(|_| NO_HEADER)?);
     }
-    let response = request.body(body).send().await.map_err(said)?;
+    let response = request.body(body).send().await.map_err(|error| said(error, limit))?;
     let status = response.status();
-    let answer = read(response, ANSWER_BYTES_MAX).await.map_err(said)?;
     if !status.is_success() {
+        // Its words are welcome, and it has refused without them too.
+        let answer = read(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
         return Err(both!(
             zh: "服务的应答是 {status}：{answer}",
             en: "the service answered {status}: {answer}",
-            answer = shown(&answer)
+            answer = shown(&answer, hook)
         ));
     }
     match hook.format {
+        // The status says all, whatever becomes of the body.
         HookFormat::Generic => Ok(()),
-        HookFormat::FeishuBot => bot_answer(&answer),
+        HookFormat::FeishuBot => {
+            let answer = read(response, ANSWER_BYTES_MAX).await;
+            let answer = answer.map_err(|error| said(error, limit))?;
+            bot_answer(&answer, &shown(&answer, hook))
+        }
     }
 }
 
@@ -99,7 +108,7 @@ fn bot_sign(secret: &Secret, now_s: i64) -> Option<String> {
 }
 
 /// Status 200 says nothing: the code does. Older ones have it under another name.
-fn bot_answer(answer: &[u8]) -> Result<(), Both> {
+fn bot_answer(answer: &[u8], shown: &str) -> Result<(), Both> {
     let told: Value = serde_json::from_slice(answer).unwrap_or_default();
     let code = told["code"].as_i64().or_else(|| told["StatusCode"].as_i64());
     let hint = match code {
@@ -129,24 +138,46 @@ fn bot_answer(answer: &[u8]) -> Result<(), Both> {
     Err(both!(
         zh: "自定义机器人拒绝：{answer}{hint}",
         en: "the custom bot refused: {answer}{hint}",
-        answer = shown(answer); hint = hint
+        answer = shown; hint = hint
     ))
 }
 
 /// An error without the address, which is a secret.
-fn said(error: reqwest::Error) -> Both {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+fn said(error: reqwest::Error, limit: Duration) -> Both {
+    if error.is_timeout() && !error.is_connect() {
+        return both!(
+            zh: "服务在 {limit:?} 内没有应答",
+            en: "the service did not answer within {limit:?}"
+        );
     }
+    let text = chain(&error.without_url());
     both!(zh: "服务没有应答：{text}", en: "{text}")
 }
 
-fn shown(answer: &[u8]) -> String {
-    String::from_utf8_lossy(answer).trim().chars().take(SHOWN_CHARS_MAX).collect()
+/// What the service said, without what it repeats of our secrets: many name the path they were asked for.
+fn shown(answer: &[u8], hook: &Hook) -> String {
+    let mut text = String::from_utf8_lossy(answer).into_owned();
+    for secret in secrets(hook) {
+        text = text.replace(&secret, "<redacted>");
+    }
+    text.trim().chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// The destination's secrets and what they are made of, the longest first.
+fn secrets(hook: &Hook) -> Vec<String> {
+    let url = hook.url.expose();
+    let (path, query) = (url.path(), url.query().unwrap_or_default());
+    let path_and_query = format!("{path}?{query}");
+    let whole = [url.as_str(), &path_and_query, path, query];
+    let own = [&hook.secret, &hook.authorization].into_iter().flatten().map(Secret::expose);
+    let parts = path.split('/').chain(query.split(['&', '=']));
+    let parts = parts.chain(own.clone().flat_map(str::split_whitespace));
+    // The shorter ones are words and names.
+    let parts = parts.filter(|part| part.len() >= PART_BYTES_MIN);
+    let all = whole.into_iter().filter(|all| all.len() > 1).chain(own).chain(parts);
+    let mut all: Vec<String> = all.map(str::to_owned).collect();
+    all.sort_by_key(|part| Reverse(part.len()));
+    all
 }
 
 #[cfg(test)]
@@ -165,14 +196,17 @@ mod tests {
 
     #[test]
     fn a_refusal_with_status_200_is_a_failure() {
-        assert_eq!(bot_answer(br#"{"code":0,"msg":"success","data":{}}"#), Ok(()));
-        assert_eq!(bot_answer(br#"{"StatusCode":0,"StatusMessage":"success"}"#), Ok(()));
+        assert_eq!(bot_answer(br#"{"code":0,"msg":"success","data":{}}"#, ""), Ok(()));
+        assert_eq!(bot_answer(br#"{"StatusCode":0,"StatusMessage":"success"}"#, ""), Ok(()));
         for (answer, part) in [
             (r#"{"code":19021,"msg":"sign match fail"}"#, "clock"),
             (r#"{"code":19024,"msg":"Key Words Not Found"}"#, "keyword"),
             ("<html>", "refused"),
         ] {
-            assert!(bot_answer(answer.as_bytes()).unwrap_err().en.contains(part), "{answer}");
+            assert!(
+                bot_answer(answer.as_bytes(), answer).unwrap_err().en.contains(part),
+                "{answer}"
+            );
         }
     }
 }

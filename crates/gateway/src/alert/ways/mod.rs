@@ -3,14 +3,17 @@
 mod hook;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larkline_client::Dialer;
 use larkline_proto::api::ReceiveId;
 use larkline_proto::content::Outgoing;
 use larkline_proto::id::ChatId;
+use lettre::message::Mailbox;
 use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
 
-use super::engine::{Kind, Notice};
+use super::due::{Kind, Notice};
 use super::words;
 use crate::both::{Both, both};
 use crate::causes;
@@ -20,11 +23,31 @@ use crate::delivery::hint;
 use crate::governor::Hint;
 use crate::handler::Resources;
 use crate::handler::tell::Tell;
-use crate::mail::{Mail, MailTrust, Mailer};
+use crate::mail::{Mail, MailError, MailTrust, Mailer, RefusedRecipient, listed};
 use crate::shared::{AppRuntime, Shared};
 
 /// Said of a chat whose app is gone.
 const NO_APP: Both = Both::of("它的应用没有配置", "its app is not configured");
+
+/// A destination took a notice.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Whom it did not reach, and why.
+    pub(super) refused: Option<Both>,
+    /// Those of them who may be reached later.
+    pub(super) later: Vec<Mailbox>,
+}
+
+/// A mail that was taken for all but these.
+fn taken(refused: Vec<RefusedRecipient>) -> Taken {
+    let list = listed(&refused);
+    let later = refused.into_iter().filter(|r| r.later).map(|r| r.mailbox).collect();
+    let refused = both!(
+        zh: "邮件服务器接受了其他收件人，拒绝了 {list}；请检查 `to`",
+        en: "the mail server took it for others and refused {list}; check `to`"
+    );
+    Taken { refused: (!list.is_empty()).then_some(refused), later }
+}
 
 /// What ways need.
 pub(super) struct Means<'a> {
@@ -35,19 +58,31 @@ pub(super) struct Means<'a> {
 }
 
 impl Means<'_> {
-    /// Tells a destination; nothing here waits for ever, and the caller has a limit besides.
+    /// Tells a destination, or of a mail's recipients `only` these; nothing here waits for ever, and the
+    /// caller has a limit besides.
     pub(super) async fn send(
         &self,
         name: &str,
         to: &Destination,
         notice: &Notice,
-    ) -> Result<(), Both> {
+        only: &[Mailbox],
+    ) -> Result<Taken, Both> {
+        let limit = to.timeout;
         match &to.way {
-            Way::Smtp { smtp, to } => self.mail(smtp, to.clone(), notice).await,
+            Way::Smtp { smtp, to } => {
+                return match only {
+                    [] => self.mail(smtp, to.clone(), notice, limit).await.map(taken),
+                    only => {
+                        let to = to.iter().filter(|to| only.contains(to)).cloned().collect();
+                        self.mail_rest(smtp, to, notice, limit).await
+                    }
+                }
+                .map_err(|error| Both::each(|lang| error.said(lang)));
+            }
             Way::Http(hook) => {
                 let text = self.text(notice);
                 let body = self.body(notice);
-                hook::post(self.dialer(), hook, &notice.id, &text, &body, to.timeout).await
+                hook::post(self.dialer(), hook, &notice.id, &text, &body, limit).await
             }
             Way::Command { argv, cwd, pass_env } => {
                 let mut input = self.body(notice).to_string().into_bytes();
@@ -58,27 +93,25 @@ impl Means<'_> {
                     pass_env: pass_env.clone(),
                     name: format!("alert:{name}"),
                     input,
-                    timeout: to.timeout,
+                    timeout: limit,
                 };
                 tell.run(self.resources)
                     .await
                     .map_err(|error| both!(zh: "程序失败：{error}", en: "{error}"))
             }
-            Way::App { app, chat } => self.chat(app, chat, notice).await,
+            Way::App { app, chat } => self.chat(app, chat, notice, limit).await,
         }
+        .map(|()| Taken::default())
     }
 
     async fn mail(
         &self,
         server: &str,
-        to: Vec<lettre::message::Mailbox>,
+        to: Vec<Mailbox>,
         notice: &Notice,
-    ) -> Result<(), Both> {
-        let server = self
-            .config
-            .smtp
-            .get(server)
-            .ok_or(Both::of("它的邮件服务器没有配置", "its mail server is not configured"))?;
+        limit: Duration,
+    ) -> Result<Vec<RefusedRecipient>, MailError> {
+        let server = self.config.smtp.get(server).ok_or(MailError::NoServer)?;
         let trust = MailTrust {
             ca_files: self.config.network.ca_files.clone(),
             bundled: self.dialer().trust().bundled > 0,
@@ -90,24 +123,52 @@ impl Means<'_> {
             }
         };
         let mail = Mail { id: notice.id.clone(), to, subject, text: self.text(notice) };
-        let sent = Mailer::new(server.clone(), trust).send(&mail).await;
-        let sent = sent.map_err(|error| Both::each(|lang| error.said(lang)))?;
-        for refused in sent.refused {
-            tracing::warn!(
-                address = refused.address,
-                "the mail server refuses one of several recipients: {}",
-                refused.reason
-            );
+        Mailer::new(server.clone(), trust).send(&mail, limit).await.map(|sent| sent.refused)
+    }
+
+    /// To those whom the server refused for now, while it took others.
+    async fn mail_rest(
+        &self,
+        server: &str,
+        to: Vec<Mailbox>,
+        notice: &Notice,
+        limit: Duration,
+    ) -> Result<Taken, MailError> {
+        if to.is_empty() {
+            return Ok(Taken::default());
         }
-        Ok(())
+        match self.mail(server, to, notice, limit).await {
+            // The others have it, and trying again would not mend this.
+            Err(MailError::Refused(list)) if !list.iter().any(|r| r.later) => Ok(taken(list)),
+            sent => sent.map(taken),
+        }
     }
 
     /// By the platform's API, so a link that is down is no matter.
-    async fn chat(&self, app: &str, chat: &ChatId, notice: &Notice) -> Result<(), Both> {
+    async fn chat(
+        &self,
+        app: &str,
+        chat: &ChatId,
+        notice: &Notice,
+        limit: Duration,
+    ) -> Result<(), Both> {
+        let until = Instant::now() + limit;
         let app = self.apps.iter().find(|known| known.name == app).ok_or(NO_APP)?;
-        let permit = app.governor.acquire(chat.as_str()).await;
+        let permit =
+            timeout_at(until, app.governor.acquire(chat.as_str())).await.map_err(|_| {
+                both!(
+                    zh: "{limit:?} 内没有轮到它调用平台",
+                    en: "its turn to call the platform did not come within {limit:?}"
+                )
+            })?;
         let to = ReceiveId::Chat(chat.clone());
-        let sent = app.api.send(&to, &Outgoing::text(&self.text(notice)), &notice.id).await;
+        let text = Outgoing::text(&self.text(notice));
+        let sent = timeout_at(until, app.api.send(&to, &text, &notice.id)).await.map_err(|_| {
+            both!(
+                zh: "平台在 {limit:?} 内没有应答 `send`",
+                en: "the platform did not answer `send` within {limit:?}"
+            )
+        })?;
         permit.complete(sent.as_ref().map_or_else(hint, |_| Hint::Fine));
         self.shared.answered(&app.name, "send", &sent);
         sent.map(drop).map_err(|error| {

@@ -40,6 +40,8 @@ struct State {
     closing: bool,
     /// The child hears nothing any more.
     deaf: bool,
+    /// Nobody reads its output.
+    thrown_away: bool,
     /// Too much unread output is a reason to wait.
     patient: bool,
     /// Silence does not count now.
@@ -71,6 +73,14 @@ impl Exchange {
         exchange
     }
 
+    /// For a child that is told everything at once, and whose output nobody reads: it may write as much
+    /// as it likes.
+    pub(super) fn unread(input: &[u8]) -> Self {
+        let exchange = Self::once(input);
+        exchange.lock().thrown_away = true;
+        exchange
+    }
+
     /// For a child that is talked to; it reads this first.
     pub(super) fn open(input: &[u8]) -> Self {
         let state = State {
@@ -79,6 +89,7 @@ impl Exchange {
             saying: 0,
             closing: false,
             deaf: false,
+            thrown_away: false,
             patient: true,
             held: false,
             quiet_since: Instant::now(),
@@ -161,7 +172,9 @@ impl Exchange {
     /// Output of the child.
     pub(super) fn push(&self, bytes: &[u8]) {
         let mut state = self.lock();
-        state.lines.push(bytes);
+        if !state.thrown_away {
+            state.lines.push(bytes);
+        }
         state.quiet_since = Instant::now();
         self.heard.notify_one();
     }

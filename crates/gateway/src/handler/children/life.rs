@@ -54,7 +54,27 @@ impl Children {
         mut job: Job,
         cancel: &CancellationToken,
     ) -> io::Result<Outcome> {
-        let exchange = Arc::new(Exchange::once(&std::mem::take(&mut job.input)));
+        let exchange = Exchange::once(&std::mem::take(&mut job.input));
+        self.run_with(job, exchange, cancel).await
+    }
+
+    /// The same of a child whose output nobody reads; it is thrown away.
+    pub(in crate::handler) async fn run_unread(
+        &self,
+        mut job: Job,
+        cancel: &CancellationToken,
+    ) -> io::Result<Outcome> {
+        let exchange = Exchange::unread(&std::mem::take(&mut job.input));
+        self.run_with(job, exchange, cancel).await
+    }
+
+    async fn run_with(
+        &self,
+        job: Job,
+        exchange: Exchange,
+        cancel: &CancellationToken,
+    ) -> io::Result<Outcome> {
+        let exchange = Arc::new(exchange);
         let life = Life::start(self, job, Arc::clone(&exchange)).await?;
         let Left { end, complaints, .. } = life.live(cancel).await;
         Ok(Outcome { end, output: exchange.take(), complaints })
