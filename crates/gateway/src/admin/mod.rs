@@ -34,6 +34,7 @@ mod replies;
 mod send;
 mod server;
 mod sessions;
+pub(crate) mod token;
 
 pub use alerts::TestRequest;
 pub(crate) use lists::parse_item;
