@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -97,6 +98,22 @@ impl From<larkline_store::StoreError> for Refusal {
             en: "{error}; see `larkline status`"
         );
         Self(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+}
+
+/// What is asked for behind a `?`; what cannot be read is refused as everything else is.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(Refusal))]
+pub(super) struct Asked<T>(pub(super) T);
+
+impl From<QueryRejection> for Refusal {
+    fn from(error: QueryRejection) -> Self {
+        let text = both!(
+            zh: "无法读取查询：{why}；参数见 docs/dashboard.md",
+            en: "the query cannot be read: {why}; its parameters are in docs/dashboard.md",
+            why = error.body_text()
+        );
+        Self(StatusCode::BAD_REQUEST, text)
     }
 }
 
