@@ -259,6 +259,33 @@ async function contrast_and_names_are_good_in_every_state(stage) {
   }
 }
 
+async function a_gateway_that_hangs_is_said_as_loudly_as_one_that_is_gone(stage) {
+  const page = await stage.page();
+  await live(page);
+  stage.gateway.kill("SIGSTOP");
+  try {
+    await page.locator("#lost:not([hidden])", { hasText: "does not answer" }).waitFor();
+    assert.equal(await page.locator("#follow").textContent(), "reconnecting…");
+  } finally {
+    stage.gateway.kill("SIGCONT");
+  }
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await live(page);
+}
+
+async function a_page_more_than_may_follow_says_so_and_follows_later(stage) {
+  const over = new AbortController();
+  const feeds = [];
+  do feeds.push(await fetch(`${stage.url}/dashboard/feed`, { signal: over.signal }));
+  while (feeds.at(-1).ok);
+  assert.equal(feeds.at(-1).status, 503);
+  const page = await stage.page();
+  await page.locator("#lost:not([hidden])", { hasText: "As many pages as may follow" }).waitFor();
+  over.abort();
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await live(page);
+}
+
 async function with_a_token_there_is_a_login(stage) {
   const guarded = await Watched.start(stage.program, stage.browser, "a-long-token-for-the-page");
   try {
@@ -277,6 +304,14 @@ async function with_a_token_there_is_a_login(stage) {
       await page.getByRole("button", { name: "Log out" }).click();
       await page.getByLabel("Token").waitFor();
     }
+    const page = await guarded.page({}, "/", "#token");
+    await page.getByLabel("Token").fill("a-long-token-for-the-page");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await live(page);
+    await guarded.retoken("another-token-for-the-page");
+    await page.locator("#lost:not([hidden])", { hasText: "This login is over" }).waitFor();
+    await page.reload();
+    await page.getByLabel("Token").waitFor();
     // A browser writes each 401 to its console.
     assert.deepEqual(await guarded.close(/401 \(Unauthorized\)/), []);
   } finally {
@@ -287,6 +322,8 @@ a_lost_link_and_a_gone_gateway_are_said_loudly.expects = /net::ERR_(INCOMPLETE|C
 
 // A browser writes each refusal to its console.
 a_refusal_is_told_in_the_language_of_the_page.expects = /400 \(Bad Request\)/;
+
+a_page_more_than_may_follow_says_so_and_follows_later.expects = /503/;
 
 export const LAWS = [
   it_is_well_at_a_glance,
@@ -301,5 +338,7 @@ export const LAWS = [
   the_months_calls_are_seen_as_they_are_made,
   contrast_and_names_are_good_in_every_state,
   with_a_token_there_is_a_login,
+  a_page_more_than_may_follow_says_so_and_follows_later,
+  a_gateway_that_hangs_is_said_as_loudly_as_one_that_is_gone,
   a_lost_link_and_a_gone_gateway_are_said_loudly,
 ];

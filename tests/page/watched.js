@@ -2,7 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +107,14 @@ export class Watched {
       if (Date.now() > end) throw new Error(`no gateway:\n${this.log}`);
       await pause(50);
     }
+  }
+
+  /** Puts another token in the place of the one in force. */
+  async retoken(token) {
+    const file = join(this.dir, "larkline.toml");
+    await writeFile(file, (await readFile(file, "utf8")).replace(this.token, token));
+    this.token = token;
+    this.gateway.kill("SIGHUP");
   }
 
   async kill() {

@@ -12,7 +12,7 @@ use larkline_gateway::admin::client::ClientError;
 use larkline_gateway::causes;
 use larkline_gateway::config::ConfigErrors;
 use larkline_gateway::instance::LockError;
-use larkline_gateway::log::LogError;
+use larkline_gateway::log::{LogError, unsteering};
 use larkline_gateway::run_error::RunError;
 use larkline_gateway::words::Lang;
 use larkline_sim::SimError;
@@ -88,10 +88,10 @@ pub(crate) fn error(error: &anyhow::Error) {
         }
         return note(report.trim_end());
     }
-    let words = said(error.as_ref());
+    let words = unsteering(&said(error.as_ref()));
     note(&say!(zh: "错误：{words}", en: "error: {words}"));
     for cause in error.chain().skip(1) {
-        let cause = said(cause);
+        let cause = unsteering(&said(cause));
         note(&say!(zh: "  原因：{cause}", en: "  caused by: {cause}"));
     }
     if !error.is::<Failed>() && !words.contains(either("；", "; ")) {
@@ -154,7 +154,8 @@ pub(crate) fn show<T: Serialize>(
 ) -> anyhow::Result<()> {
     match format {
         Format::Json => data(&serde_json::to_string_pretty(value)?),
-        Format::Human => data(&human(value)),
+        // Names and errors are other people's words; the terminal is not to obey them.
+        Format::Human => data(&unsteering(&human(value))),
     }
     Ok(())
 }

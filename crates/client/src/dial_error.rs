@@ -89,7 +89,10 @@ pub enum DialError {
         url: String,
     },
     /// The name does not resolve.
-    #[error("{host} does not resolve; check the name and the DNS servers, or set a proxy")]
+    #[error(
+        "{host} does not resolve; {}",
+        or_files(source, "check the name and the DNS servers, or set a proxy")
+    )]
     Dns {
         /// Which name.
         host: String,
@@ -98,7 +101,10 @@ pub enum DialError {
         source: io::Error,
     },
     /// No TCP connection to the host.
-    #[error("{to} cannot be reached; check route and firewall, or set a proxy")]
+    #[error(
+        "{to} cannot be reached; {}",
+        or_files(source, "check route and firewall, or set a proxy")
+    )]
     Tcp {
         /// `host:port`.
         to: String,
@@ -107,7 +113,10 @@ pub enum DialError {
         source: io::Error,
     },
     /// The proxy itself cannot be reached.
-    #[error("the {proxy} cannot be reached; check its address, or set proxy = \"none\"")]
+    #[error(
+        "the {proxy} cannot be reached; {}",
+        or_files(source, "check its address, or set proxy = \"none\"")
+    )]
     ProxyUnreachable {
         /// The proxy, password masked.
         proxy: String,
@@ -167,8 +176,23 @@ impl DialError {
         self.cause().code()
     }
 
+    /// Whether this process has used up its file descriptors, which says nothing about the network.
+    pub fn is_out_of_files(&self) -> bool {
+        match self {
+            Self::Dns { source, .. }
+            | Self::Tcp { source, .. }
+            | Self::ProxyUnreachable { source, .. } => is_out_of_files(source),
+            Self::Address { .. }
+            | Self::ProxyRefused { .. }
+            | Self::Certificate(_)
+            | Self::Tls { .. }
+            | Self::Timeout { .. } => false,
+        }
+    }
+
     pub(crate) fn cause(&self) -> Cause {
         match self {
+            _ if self.is_out_of_files() => Cause::OpenFiles,
             Self::Address { .. } => Cause::DialAddress,
             Self::Dns { .. } => Cause::DnsFailed,
             Self::Tcp { .. } => Cause::TcpFailed,
@@ -178,6 +202,22 @@ impl DialError {
             Self::Tls { .. } => Cause::TlsFailed,
             Self::Timeout { .. } => Cause::DialTimeout,
         }
+    }
+}
+
+/// `EMFILE`, the same number on Linux and macOS.
+const OUT_OF_FILES: i32 = 24;
+
+fn is_out_of_files(source: &io::Error) -> bool {
+    source.raw_os_error() == Some(OUT_OF_FILES)
+}
+
+/// What to do next: the usual, unless it is this process that may open no more.
+fn or_files(source: &io::Error, usual: &'static str) -> &'static str {
+    if is_out_of_files(source) {
+        "raise the limit of open files (LimitNOFILE=4096, or ulimit -n)"
+    } else {
+        usual
     }
 }
 

@@ -109,6 +109,9 @@ pub fn dial(lang: Lang, error: &DialError) -> String {
         return error.to_string();
     }
     match error {
+        error if error.is_out_of_files() => {
+            "文件描述符用尽，无法建立连接；请提高上限（LimitNOFILE=4096，或 ulimit -n）".to_owned()
+        }
         DialError::Address { url } => {
             format!("无法连接 {url}；请用带主机的 http、https、ws 或 wss 地址")
         }
@@ -294,6 +297,7 @@ mod tests {
                 DialError::Address { url: "x:".to_owned() },
                 DialError::Dns { host: host.clone(), source: broken() },
                 DialError::Tcp { to: to.clone(), source: broken() },
+                DialError::Tcp { to: to.clone(), source: io::Error::from_raw_os_error(24) },
                 DialError::ProxyUnreachable { proxy: "proxy".to_owned(), source: broken() },
                 proxied(|detail| ProxyRefusal::Credentials { detail }),
                 proxied(|detail| ProxyRefusal::Target { detail }),

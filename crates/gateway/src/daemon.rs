@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::admin::Command;
 use crate::alert;
-use crate::both::Both;
+use crate::both::{Both, both};
 use crate::clock::{self, now_ms};
 use crate::config::{Config, OURS};
 use crate::handler::Children;
@@ -69,13 +69,14 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let children = open_children(&config)?;
     let boot = announce(&config, &boot_id, store.as_ref(), &children).await?;
     failpoint!("booted");
-    let grants = crate::grants::Grants::new(task_socket(&config));
     let shared = Arc::new(Shared {
+        grants: Arc::new(crate::grants::Grants::new(task_socket(&config))),
         boot_id,
         started_ms: now_ms(),
         boot,
         stranded: stranded(&config, store.as_ref()).await,
         store,
+        http: config.server.http,
         config: ArcSwap::from_pointee(config),
         metrics: crate::metrics::Metrics::default(),
         children,
@@ -93,7 +94,6 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         turns: Arc::default(),
         acks: crate::ack::Acks::default(),
         asks: Arc::default(),
-        grants: Arc::new(grants),
         cards: crate::cards::Cards::default(),
         probes: crate::probe::Probes::default(),
         routing: tokio::sync::Notify::new(),
@@ -234,18 +234,22 @@ async fn main_loop(
     }
 }
 
-/// Swaps the configuration; what cannot change in a running process is listed.
+/// Swaps the configuration, or says in the log why not.
 fn apply(
     shared: &Arc<Shared>,
     reload: &(dyn Fn() -> Result<Config, Both> + Send),
     stages: &mut Stages,
 ) -> Result<Vec<String>, Both> {
-    let new = reload().inspect_err(|problems| {
+    reload().and_then(|new| swap(shared, new, stages)).inspect_err(|problems| {
         tracing::error!(
             "configuration not reloaded, the old one stays: {}",
             problems.text(Lang::En)
         );
-    })?;
+    })
+}
+
+/// Swaps the configuration; what cannot change in a running process is listed.
+fn swap(shared: &Arc<Shared>, new: Config, stages: &mut Stages) -> Result<Vec<String>, Both> {
     let old = shared.config.load_full();
     // The links of the old apps are open: their events would find no app, and no route.
     let ids =
@@ -254,6 +258,14 @@ fn apply(
         return Err(Both::of(
             "增加、删除或改名了应用；请重启以使用它们",
             "apps were added, removed or renamed; restart to serve them",
+        ));
+    }
+    if let Some(http) = shared.http.filter(|http| new.server.is_open(Some(*http))) {
+        return Err(both!(
+            zh: "{http} 的监听要到重启才会结束；没有 `server.token`，能访问它的任何人都可以控制网关；\
+                 请保留 token，或重启以使用新的配置",
+            en: "{http} is listened on until a restart, and without `server.token` anyone who reaches it \
+                 could steer the gateway; keep the token, or restart to use the new configuration"
         ));
     }
     let needs_restart = old.needs_restart(&new);

@@ -61,6 +61,7 @@ pub mod recent;
 pub mod router;
 pub mod routing;
 pub mod run_error;
+mod serve;
 mod service_manager;
 pub mod shared;
 pub mod signals;

@@ -64,6 +64,7 @@ fn chinese(cause: Cause) -> &'static str {
         Cause::DialAddress => "地址没有主机，或协议不受支持：请检查 `domain`",
         Cause::DnsFailed => "域名无法解析：请检查域名和本机的 DNS",
         Cause::TcpFailed => "没有地址接受连接：请检查防火墙、路由，或设置 `network.proxy`",
+        Cause::OpenFiles => "文件描述符用尽：请提高上限（LimitNOFILE=4096，或 ulimit -n）",
         Cause::DialTimeout => "建立连接超时：请放行出站 443 端口，或设置 `network.proxy`",
         Cause::ProxyUnreachable => "无法连接代理：请检查代理的地址",
         Cause::ProxyAuth => "代理要求用户名和密码，或不接受现有的：请写入代理地址",

@@ -1,5 +1,6 @@
 //! What the workers of one daemon share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -45,6 +46,8 @@ pub struct Shared {
     pub boot: BootRecord,
     /// The gateway's memory.
     pub store: Arc<dyn Store>,
+    /// The HTTP listener's address, as it was bound at the start.
+    pub http: Option<SocketAddr>,
     /// The configuration; a reload swaps it.
     pub config: ArcSwap<Config>,
     /// Apps for which something waits and that nobody serves since they were removed or renamed.

@@ -1,6 +1,7 @@
 //! The workers of a running gateway, grouped by when they stop.
 
 mod alerts;
+mod listeners;
 
 pub(crate) use alerts::post_without_workers;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use larkline_client::Dialer;
 use larkline_failpoint::failpoint;
+use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -39,6 +41,7 @@ use crate::shared::{AppRuntime, Shared};
 use crate::supervisor::Supervisor;
 use crate::task_api::{self, TaskApi};
 use crate::upkeep::Upkeep;
+use listeners::Listeners;
 
 /// What ended children and their tasks' settlements may need beyond the children's grace.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -110,6 +113,7 @@ impl Stages {
             watch_halted: CancellationToken::new(),
             failures,
         };
+        let listeners = Listeners::bind(shared, &config).await?;
         let mut apps = Vec::with_capacity(config.apps.len());
         for app in &config.apps {
             apps.push(stages.start_app(shared, app, &dialer, &wishes)?);
@@ -131,7 +135,7 @@ impl Stages {
         let pressure = Arc::new(PressureWatch { shared: Arc::clone(shared) });
         stages.until_stop("pressure", pressure, |pressure| async move { pressure.run().await });
         stages.start_handlers(shared, &config)?;
-        stages.start_service(shared, &config, commands).await?;
+        stages.start_service(shared, listeners, commands);
         let watcher = identity::startup_watch(
             Arc::clone(&stages.apps),
             config.link.startup_deadline,
@@ -304,12 +308,12 @@ impl Stages {
         Ok(())
     }
 
-    async fn start_service(
+    fn start_service(
         &mut self,
         shared: &Arc<Shared>,
-        config: &Config,
+        listeners: Listeners,
         commands: mpsc::Sender<Command>,
-    ) -> Result<(), RunError> {
+    ) {
         let state = Admin {
             shared: Arc::clone(shared),
             apps: Arc::clone(&self.apps),
@@ -317,18 +321,14 @@ impl Stages {
             state_dir: self.resources.state_dir.clone(),
             post: Arc::new(self.post(shared)),
         };
-        let socket = admin::bind_socket(&config.server.socket).await?;
         let cancel = self.service.cancel_token();
         self.service.spawn_vital(
             "admin",
             self.vital.clone(),
-            admin::serve_socket(state.clone(), socket, cancel),
+            admin::serve_socket(state.clone(), listeners.admin, cancel),
         );
-        self.start_task_api(shared).await?;
-        if let Some(address) = config.server.http {
-            let listener = admin::bind_http(address)
-                .await
-                .map_err(|source| RunError::Listen { address: address.to_string(), source })?;
+        self.start_task_api(shared, listeners.tasks);
+        if let Some(listener) = listeners.http {
             let cancel = self.service.cancel_token();
             self.service.spawn_vital(
                 "http",
@@ -342,7 +342,6 @@ impl Stages {
             let upkeep = Arc::clone(&upkeep);
             async move { upkeep.run().await }
         });
-        Ok(())
     }
 }
 
@@ -361,15 +360,12 @@ async fn unless_it_hangs(otherwise: &str, work: impl Future<Output = ()>) {
 
 impl Stages {
     /// The socket for tasks; it goes with the last stage, as tasks end before.
-    async fn start_task_api(&mut self, shared: &Arc<Shared>) -> Result<(), RunError> {
-        let path = shared.grants.socket();
-        let socket = admin::bind_socket(path).await?;
+    fn start_task_api(&mut self, shared: &Arc<Shared>, socket: UnixListener) {
         let state_dir = self.resources.state_dir.clone();
         let api = TaskApi { shared: Arc::clone(shared), apps: Arc::clone(&self.apps), state_dir };
         let cancel = self.service.cancel_token();
         let serve = task_api::serve(api, socket, cancel);
         self.service.spawn_vital("tasks", self.vital.clone(), serve);
-        Ok(())
     }
 }
 

@@ -90,6 +90,13 @@ pub struct Depths {
     pub oldest_ms: Option<i64>,
 }
 
+/// How many rows a list has whose reader did not say.
+const LISTED: usize = 20;
+
+pub(crate) fn listed() -> usize {
+    LISTED
+}
+
 /// Which records a list shows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MessageQuery {
@@ -100,6 +107,7 @@ pub struct MessageQuery {
     /// Only those whose preview contains this text.
     pub text: Option<String>,
     /// At most so many.
+    #[serde(default = "listed")]
     pub limit: usize,
 }
 

@@ -294,6 +294,7 @@ pub struct SessionQuery {
     /// Only those whose key contains this text: a chat's id.
     pub text: Option<String>,
     /// At most so many.
+    #[serde(default = "crate::record::listed")]
     pub limit: usize,
 }
 

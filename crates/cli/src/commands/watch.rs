@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http::Method;
+use larkline_gateway::log::unsteering;
 use larkline_gateway::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,9 +42,13 @@ pub(crate) async fn run(
     let mut pressed = signal(SignalKind::interrupt())?;
     let mut first = true;
     loop {
-        let answer = gateway.call::<Status>(Method::GET, "/v1/status").await;
+        let answer = tokio::select! {
+            answer = gateway.call::<Status>(Method::GET, "/v1/status") => answer,
+            // A gateway that hangs keeps nobody here.
+            _ = pressed.recv() => return Ok(ExitStatus::Ok),
+        };
         let text = match (format, answer) {
-            (Format::Human, Ok(report)) => status::human(&report),
+            (Format::Human, Ok(report)) => unsteering(&status::human(&report)),
             (Format::Human, Err(error)) => output::said(error.as_ref()),
             (Format::Json, Ok(mut report)) => {
                 report.in_english();

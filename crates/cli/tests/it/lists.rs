@@ -67,3 +67,29 @@ async fn a_chat_that_writes_is_shown_with_id_and_name_ready_to_paste() {
         rig.sim.platform().read(|l| l.calls.iter().filter(|c| c.path.ends_with(&asked)).count());
     assert_eq!(calls, 1);
 }
+
+#[tokio::test]
+async fn nothing_that_others_wrote_steers_the_terminal() {
+    let fails = "[[route]]\nsenders = \"everyone\"\nhandler = \"work\"\n[handler.work]\nkind = \"command\"\nargv = [\"{dir}/work\"]\nretry = { attempts = 1 }\n";
+    let mut rig = Rig::new(fails).await;
+    rig.script("work", "printf '\\033]0;pwned\\007 \\302\\233 no paper\\rnothing' >&2; exit 3");
+    let group = rig.sim.platform().add_group("evil \u{1b}[2J name", &[rig.guest.clone()]);
+    rig.run(&[]).await;
+    rig.ready().await;
+    let said = rig.write(larkline_sim::Say {
+        user: rig.guest.clone(),
+        chat: group,
+        text: "go".to_owned(),
+        mention_bot: true,
+        ..larkline_sim::Say::default()
+    });
+    rig.answered(&said).await;
+    let shown = async |args: &[&str]| text(&rig.cli(args).await.stdout);
+    rig.until("the name", async || shown(&["chats"]).await.contains("evil \\x1b[2J name")).await;
+    for args in [&["chats"][..], &["dead"], &["explain", said.message_id.as_str()]] {
+        let shown = shown(args).await;
+        let obeyed = |c: &char| c.is_control() && *c != '\n';
+        assert_eq!(shown.chars().find(obeyed), None, "{args:?}: {shown:?}");
+    }
+    assert!(shown(&["dead"]).await.contains("\\x1b]0;pwned\\x07"));
+}

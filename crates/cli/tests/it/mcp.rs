@@ -148,6 +148,20 @@ async fn a_question_waits_for_a_button_while_other_calls_go_on() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_to_wait_for_ever_waits_for_a_day() {
+    let (rig, said, env) = holding("").await;
+    let mut client = Client::start(&rig, &env).await;
+    let arguments =
+        json!({ "question": "Which one?", "options": ["left"], "timeout_seconds": u64::MAX });
+    let params = json!({ "name": "ask_user", "arguments": arguments });
+    client.begin("tools/call", &params).await;
+    let question = agent::question(&rig, &said).await;
+    assert_eq!(agent::press(&rig, &question, &rig.owner, "left").await.code, 0);
+    assert_eq!(outcome(&client.read().await), ("left".to_owned(), false));
+    release(&rig, &said).await;
+}
+
+#[tokio::test]
 async fn whatever_comes_in_it_answers_and_lives() {
     let (rig, said, env) = holding("").await;
     let mut client = Client::start(&rig, &env).await;

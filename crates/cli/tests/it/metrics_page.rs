@@ -129,6 +129,76 @@ fn check(rows: &BTreeMap<String, Row>, expression: &str) {
     assert!(used > 0 || expression.starts_with("up{"), "nothing of ours in {expression}");
 }
 
+/// Splits at the operators of an expression that stand in no bracket.
+fn operands(expression: &str) -> Vec<&str> {
+    const OPERATORS: [&str; 8] = ["and", "or", "unless", ">", "<", "==", "-", "*"];
+    let (mut parts, mut from, mut at, mut depth) = (Vec::new(), 0, 0, 0_usize);
+    for word in expression.split_inclusive(' ') {
+        if depth == 0 && OPERATORS.contains(&word.trim_end()) {
+            parts.push(expression[from..at].trim());
+            from = at + word.len();
+        }
+        depth = depth + word.matches(['(', '{']).count() - word.matches([')', '}']).count();
+        at += word.len();
+    }
+    parts.push(expression[from..].trim());
+    parts
+}
+
+/// What the words `by (…)`, `ignoring (…)` at the start of a text name, and what follows.
+fn list<'e>(text: &'e str, word: &str) -> Option<(Vec<&'e str>, &'e str)> {
+    let (names, rest) = text.strip_prefix(word)?.trim_start().strip_prefix('(')?.split_once(')')?;
+    Some((names.split(',').map(str::trim).collect(), rest.trim()))
+}
+
+/// The labels of what an expression gives; none for a number. Both sides of an operation have to have
+/// the same ones, or nothing matches and nothing is ever said.
+fn shape(rows: &BTreeMap<String, Row>, expression: &str) -> Option<BTreeSet<String>> {
+    let parts = operands(expression);
+    if parts.len() > 1 {
+        let ignored = parts.iter().filter_map(|part| list(part, "ignoring"));
+        let ignored: Vec<&str> = ignored.flat_map(|(names, _)| names).collect();
+        let shapes = parts.iter().filter_map(|part| {
+            let part = list(part, "ignoring").map_or(*part, |(_, rest)| rest);
+            let mut shape = shape(rows, part)?;
+            shape.retain(|label| !ignored.contains(&label.as_str()));
+            Some(shape)
+        });
+        let shapes: BTreeSet<_> = shapes.collect();
+        assert!(shapes.len() < 2, "sides with different labels: {shapes:?} in {expression}");
+        return shapes.into_iter().next();
+    }
+    let expression = expression.trim();
+    if let Some(rest) = expression.strip_prefix("sum ") {
+        if let Some((names, rest)) = list(rest, "by") {
+            shape(rows, rest);
+            return Some(names.into_iter().map(str::to_owned).collect());
+        }
+        let without = list(rest, "without");
+        let (names, rest) = without.unwrap_or_else(|| panic!("which labels? {expression}"));
+        let mut shape = shape(rows, rest)?;
+        names.into_iter().for_each(|name| assert!(shape.remove(name), "no {name}: {expression}"));
+        return Some(shape);
+    }
+    let name: String =
+        expression.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    if let Some(inner) = expression[name.len()..].strip_prefix('(') {
+        let inner = inner.strip_suffix(')')?;
+        let is_quantile = name == "histogram_quantile";
+        let inner = if is_quantile { inner.split_once(", ")?.1 } else { inner };
+        let mut shape = shape(rows, inner)?;
+        assert!(!is_quantile || shape.remove("le"), "a quantile of no buckets: {expression}");
+        return Some(shape);
+    }
+    let own = match row_of(rows, &name) {
+        Some(row) => row.labels.clone(),
+        None if name == "up" => BTreeSet::new(),
+        None => return None,
+    };
+    let added = ["job", "instance"].into_iter().chain(name.ends_with("_bucket").then_some("le"));
+    Some(own.into_iter().chain(added.map(str::to_owned)).collect())
+}
+
 /// `{{app}}` of a legend or an annotation.
 fn named(text: &str) -> Vec<&str> {
     let parts = text.split("{{").skip(1).filter_map(|part| part.split("}}").next());
@@ -154,6 +224,7 @@ fn the_alert_rules_name_what_exists_and_say_what_to_do() {
     for rule in rules {
         let expression = rule.split("expr: >-\n").nth(1).unwrap().lines().next().unwrap().trim();
         check(&rows, expression);
+        assert!(shape(&rows, expression).is_some(), "{expression} gives a number");
         let of = |key: &str| {
             let line = rule.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
             line.trim().to_owned()
@@ -173,6 +244,7 @@ fn the_dashboard_names_what_exists_and_shows_every_metric() {
     for target in panels.iter().flat_map(|panel| panel["targets"].as_array()).flatten() {
         let expression = target["expr"].as_str().unwrap();
         check(&rows, expression);
+        shape(&rows, expression);
         has_labels(&rows, expression, &named(target["legendFormat"].as_str().unwrap()));
         shown.push_str(expression);
         shown.push(' ');

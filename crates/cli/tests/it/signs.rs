@@ -71,6 +71,34 @@ async fn watch_draws_again_over_a_restart_in_place_on_a_terminal_and_line_by_lin
 }
 
 #[tokio::test]
+async fn ctrl_c_ends_the_watch_while_the_gateway_hangs() {
+    let rig = Rig::start(ECHO).await;
+    let seen = rig.path("seen");
+    let mut watch = rig.command();
+    watch.args(["status", "--watch", "--every", "100ms"]).kill_on_drop(true);
+    let mut watch = watch.stdout(std::fs::File::create(&seen).unwrap()).spawn().unwrap();
+    rig.until("a report", async || read(&seen).contains("ready\n")).await;
+    rig.signal(rustix::process::Signal::STOP);
+    // A call that was answered before is shown, and the next one hangs.
+    let (mut shown, mut quiet_looks) = (0, 0);
+    rig.until("silence", async || {
+        let before = std::mem::replace(&mut shown, read(&seen).len());
+        quiet_looks = if before == shown { quiet_looks + 1 } else { 0 };
+        quiet_looks > 20
+    })
+    .await;
+    let pid = rustix::process::Pid::from_raw(watch.id().unwrap().cast_signed()).unwrap();
+    let pressed = tokio::time::Instant::now();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let end = tokio::time::timeout(PATIENCE, watch.wait()).await.unwrap().unwrap();
+    let took = pressed.elapsed();
+    rig.signal(rustix::process::Signal::CONT);
+    assert_eq!(end.code(), Some(0));
+    // A call that is given up takes 15 s.
+    assert!(took < std::time::Duration::from_secs(8), "{took:?}");
+}
+
+#[tokio::test]
 async fn own_use_and_the_machine_are_in_status_and_metrics() {
     let rig = Rig::start(ECHO).await;
     let report = rig.status().await.unwrap();

@@ -206,6 +206,21 @@ async fn a_silent_proxy_costs_the_dial_its_time_and_no_more() {
     assert!(matches!(error, DialError::Timeout { stage: DialStage::Proxy, .. }), "{error}");
 }
 
+#[test]
+fn a_process_that_may_open_no_more_files_blames_no_network() {
+    let source = || std::io::Error::from_raw_os_error(24);
+    let (host, to, proxy) = ("h".to_owned(), "h:443".to_owned(), "proxy".to_owned());
+    for error in [
+        DialError::Dns { host, source: source() },
+        DialError::Tcp { to, source: source() },
+        DialError::ProxyUnreachable { proxy, source: source() },
+    ] {
+        assert_eq!(error.code(), "open_files", "{error}");
+        let said = error.to_string();
+        assert!(said.contains("ulimit -n") && !said.contains("check"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn an_absent_proxy_is_told_from_an_absent_target() {
     let (_closed, address) = closed();

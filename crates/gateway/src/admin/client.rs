@@ -185,7 +185,7 @@ impl Peer {
     /// The same, where the other side needs so long beside its usual time.
     #[must_use]
     pub fn patient(&self, wait: Duration) -> Self {
-        Self { patience: CALL_TIMEOUT + wait, ..self.clone() }
+        Self { patience: CALL_TIMEOUT.saturating_add(wait), ..self.clone() }
     }
 
     /// Calls.

@@ -1,7 +1,7 @@
 //! Lists, stories, and what can be done with dead letters.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use larkline_store::outbox::OutboxId;
 use larkline_store::record::{ChatRecord, DeadItem, DeadLetter, MessageQuery, Record};
@@ -9,7 +9,7 @@ use larkline_store::task::TaskId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::server::{Admin, Refusal};
+use super::server::{Admin, Asked, Refusal};
 use crate::both::both;
 use crate::clock::now_ms;
 use crate::config::OURS;
@@ -20,7 +20,7 @@ const ROWS_MAX: usize = 1000;
 
 pub(super) async fn messages(
     State(admin): State<Admin>,
-    Query(query): Query<MessageQuery>,
+    Asked(query): Asked<MessageQuery>,
 ) -> Result<Json<Vec<Record>>, Refusal> {
     let query = MessageQuery { limit: query.limit.clamp(1, ROWS_MAX), ..query };
     Ok(Json(admin.shared.store.records(query).await?))
@@ -42,7 +42,7 @@ pub(super) struct StoryQuery {
 
 pub(super) async fn story(
     State(admin): State<Admin>,
-    Query(query): Query<StoryQuery>,
+    Asked(query): Asked<StoryQuery>,
 ) -> Result<Json<Story>, Refusal> {
     let none = || {
         Refusal(

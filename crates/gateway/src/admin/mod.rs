@@ -35,6 +35,7 @@ mod send;
 mod server;
 mod sessions;
 mod socket;
+pub(crate) mod token;
 mod whose;
 
 pub use alerts::TestRequest;

@@ -4,22 +4,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{alerts, jobs, lists, probe, replies, send, sessions, whose};
+use super::{alerts, jobs, lists, probe, replies, send, sessions, token, whose};
 use crate::alert::Post;
 use crate::both::{Both, both};
 use crate::clock::ms;
+use crate::serve::serve;
 use crate::shared::{AppRuntime, Shared};
 use crate::status::{self, Status};
 use crate::{dashboard, drain};
@@ -100,6 +101,22 @@ impl From<larkline_store::StoreError> for Refusal {
     }
 }
 
+/// What is asked for behind a `?`; what cannot be read is refused as everything else is.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(Refusal))]
+pub(super) struct Asked<T>(pub(super) T);
+
+impl From<QueryRejection> for Refusal {
+    fn from(error: QueryRejection) -> Self {
+        let text = both!(
+            zh: "无法读取查询：{why}；参数见 docs/dashboard.md",
+            en: "the query cannot be read: {why}; its parameters are in docs/dashboard.md",
+            why = error.body_text()
+        );
+        Self(StatusCode::BAD_REQUEST, text)
+    }
+}
+
 fn public() -> Router<Admin> {
     Router::new()
         .route("/live", get(live))
@@ -154,10 +171,7 @@ pub(crate) fn lists_to_read() -> Router<Admin> {
 pub async fn serve_socket(admin: Admin, listener: UnixListener, cancel: CancellationToken) {
     let own = middleware::from_fn_with_state(admin.clone(), whose::own);
     let app = operator().layer(own).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(admin);
-    let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!("the admin socket failed: {error}");
-    }
+    serve(listener, app, cancel).await;
 }
 
 /// Serves the public part and the dashboard over TCP until cancelled.
@@ -168,35 +182,43 @@ pub async fn serve_http(admin: Admin, listener: TcpListener, cancel: Cancellatio
     if admin.shared.config.load().server.dashboard {
         app = app.merge(dashboard::router(admin, cancel.clone()));
     }
-    let served = axum::serve(listener, app).with_graceful_shutdown(cancel.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!("the HTTP listener failed: {error}");
-    }
+    serve(listener, app, cancel).await;
 }
 
-/// Binds the loopback listener, so that a taken port is an error at start and not later.
+/// Who reads nothing of an answer for so long is hung up on. Connections take it over from their
+/// listener.
+#[cfg(target_os = "linux")]
+const UNREAD_MAX_MS: u32 = 30_000;
+
+/// Binds the HTTP listener, so that a taken port is an error at start and not later.
 ///
 /// # Errors
 /// When the address cannot be bound.
 pub async fn bind_http(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
+    let listener = TcpListener::bind(address).await?;
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, UNREAD_MAX_MS)?;
+    Ok(listener)
 }
 
 /// Asks for the configured token. Later answers carry a signature instead, and a liveness
 /// probe tells nothing that a closed port would not.
 async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    let config = admin.shared.config.load();
+    let config = admin.shared.config.load_full();
     let path = request.uri().path();
     let free = path.starts_with("/v1/replies/") || matches!(path, "/live" | "/healthz");
-    let shown = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let shown = shown.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
-    match &config.server.token {
-        Some(token) if !free && !bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())) => {
-            let text = "show the token of [server] as `Authorization: Bearer …`";
-            Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response()
-        }
-        Some(_) | None => next.run(request).await,
+    let Some(wanted) = config.server.token.as_ref().filter(|_| !free) else {
+        return next.run(request).await;
+    };
+    let shown = token::shown(request.headers());
+    if token::same(shown, wanted.expose()) {
+        return next.run(request).await;
     }
+    if !shown.is_empty() {
+        token::was_wrong().await;
+    }
+    let text = "show the token of [server] as `Authorization: Bearer …`";
+    Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response()
 }
 
 async fn live() -> &'static str {

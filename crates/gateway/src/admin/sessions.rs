@@ -1,7 +1,7 @@
 //! Conversations for the operator: lists, histories, ends.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use larkline_store::StoreError;
 use larkline_store::session::{
@@ -10,7 +10,7 @@ use larkline_store::session::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::server::{Admin, Refusal};
+use super::server::{Admin, Asked, Refusal};
 use crate::both::both;
 use crate::clock::now_ms;
 use crate::turns::Stop;
@@ -29,7 +29,7 @@ pub struct SessionStory {
 
 pub(super) async fn sessions(
     State(admin): State<Admin>,
-    Query(query): Query<SessionQuery>,
+    Asked(query): Asked<SessionQuery>,
 ) -> Result<Json<Vec<Session>>, Refusal> {
     let query = SessionQuery { limit: query.limit.clamp(1, ROWS_MAX), ..query };
     Ok(Json(admin.shared.store.sessions(query).await?))

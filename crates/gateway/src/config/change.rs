@@ -1,18 +1,22 @@
 //! What a changed configuration can do without a restart.
 //!
-//! Routes, handlers, owners, the limit on one person and the log level are read where they are
-//! used and change with a reload. What a socket, a file or a thread was made from needs a restart.
+//! Routes, handlers, owners, the token of callers, the limit on one person and the log level are read
+//! where they are used and change with a reload. What a socket, a file or a thread was made from needs a restart.
 
 use super::{App, Config};
 
 /// Sections, and single keys, whose values are used once, at start.
-const AT_START: [&str; 14] = [
+const AT_START: [&str; 18] = [
     "app.",
     "link.",
     "network.",
     "store.path",
     "store.size_max",
-    "server.",
+    "server.socket",
+    "server.task_socket",
+    "server.http",
+    "server.dashboard",
+    "server.public_url",
     "limits.kill_grace",
     "limits.lease",
     "log.file",
@@ -51,11 +55,6 @@ impl Config {
             if self.apps.iter().any(differs) {
                 changed.push(format!("app.{}.app_secret", app.name));
             }
-        }
-        let token =
-            |config: &Self| config.server.token.as_ref().map(|token| token.expose().to_owned());
-        if token(self) != token(new) && !changed.iter().any(|path| path == "server.token") {
-            changed.push("server.token".to_owned());
         }
         changed
     }

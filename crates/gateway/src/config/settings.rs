@@ -167,8 +167,7 @@ impl Server {
                 )
                 .optional(),
         };
-        if server.token.is_none() && server.http.is_some_and(|address| !address.ip().is_loopback())
-        {
+        if server.is_open(server.http) {
             let message = Both::of(
                 "能访问这个地址的任何人都可以控制网关",
                 "anyone who reaches this address could steer the gateway",
@@ -177,7 +176,24 @@ impl Server {
                 Both::of("监听 127.0.0.1，或设置 `token`", "listen on 127.0.0.1, or set `token`");
             section.refuse("http", message, hint);
         }
+        let can_be_shown = |token: &Secret| token.expose().bytes().all(|b| b.is_ascii_graphic());
+        if !server.token.as_ref().is_none_or(can_be_shown) {
+            let message = Both::of(
+                "`Authorization: Bearer …` 只能携带可见的 ASCII 字符",
+                "`Authorization: Bearer …` carries visible ASCII characters alone",
+            );
+            let hint = Both::of(
+                "换一个令牌，例如 `openssl rand -hex 32` 的输出",
+                "take another token, for example what `openssl rand -hex 32` prints",
+            );
+            section.refuse("token", message, hint);
+        }
         server
+    }
+
+    /// Whether anybody who reaches a listener at this address is let in.
+    pub(crate) fn is_open(&self, http: Option<SocketAddr>) -> bool {
+        self.token.is_none() && http.is_some_and(|address| !address.ip().is_loopback())
     }
 }
 

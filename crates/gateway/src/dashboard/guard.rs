@@ -10,16 +10,15 @@ use std::net::IpAddr;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue,
-    ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use larkline_client::Secret;
 
 use super::{Dashboard, login, seal};
-use crate::admin::Refusal;
+use crate::admin::{Refusal, token};
 use crate::clock::now_ms;
 
 /// Nothing but what the gateway itself serves, nothing inline, no frame around it. The script may
@@ -44,7 +43,12 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match refuses(&dashboard, &request) {
+    let refusal = refuses(&dashboard, &request);
+    let is_unknown = refusal.as_ref().is_some_and(|r| r.status() == StatusCode::UNAUTHORIZED);
+    if is_unknown && !token::shown(request.headers()).is_empty() {
+        token::was_wrong().await;
+    }
+    let mut response = match refusal {
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
@@ -65,10 +69,8 @@ fn refuses(dashboard: &Dashboard, request: &Request) -> Option<Response> {
     if let Some(why) = from_elsewhere(headers, method, config.server.token.is_some()) {
         return Some(Refusal::of_program(StatusCode::FORBIDDEN, why).into_response());
     }
-    let token = config.server.token.as_ref()?;
     let path = request.uri().path();
-    let free = path == login::PATH || super::files::serves(path);
-    if free || may(headers, token, &login::cookie_name(&config)) {
+    if path == login::PATH || super::files::serves(path) || may(dashboard, headers) {
         return None;
     }
     let asks_for_page = method == Method::GET && matches!(path, "/" | "/dashboard");
@@ -79,16 +81,19 @@ fn refuses(dashboard: &Dashboard, request: &Request) -> Option<Response> {
     Some(Refusal::of_program(StatusCode::UNAUTHORIZED, text).into_response())
 }
 
-/// Whether a request shows the token, or a session made from it.
-fn may(headers: &HeaderMap, token: &Secret, cookie: &str) -> bool {
-    let bearer = text(headers, &AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
+/// Whether a request shows the token that is in force, or a session made from it; without one
+/// everybody may.
+pub(super) fn may(dashboard: &Dashboard, headers: &HeaderMap) -> bool {
+    let config = dashboard.admin.shared.config.load();
+    let Some(wanted) = &config.server.token else { return true };
+    let cookie = login::cookie_name(dashboard);
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut sessions = cookies
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == cookie);
-    seal::same(bearer, token.expose())
-        || sessions.any(|(_, value)| seal::is_session(token, value, now_ms() / 1000))
+    token::same(token::shown(headers), wanted.expose())
+        || sessions.any(|(_, value)| seal::is_session(wanted, value, now_ms() / 1000))
 }
 
 /// Why a request cannot come from our own page, or a program of this machine.

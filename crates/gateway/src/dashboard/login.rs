@@ -1,7 +1,5 @@
 //! The token for a cookie, and back. The token itself is never in an address, a page or a cookie.
 
-use std::time::Duration;
-
 use axum::extract::{Form, Query, State};
 use axum::http::header::{HeaderName, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,7 +8,7 @@ use serde::Deserialize;
 
 use super::page::{self, LangQuery};
 use super::{Dashboard, guard, seal};
-use crate::admin::Refusal;
+use crate::admin::{Refusal, token};
 use crate::both::Both;
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -18,12 +16,10 @@ use crate::words::Lang;
 
 /// Where the form goes.
 pub(super) const PATH: &str = "/dashboard/login";
-/// A wrong token is answered so late; guessing a long one was hopeless before.
-const WRONG_AFTER: Duration = Duration::from_millis(500);
 
 /// Cookies know no ports: two gateways on one machine are not to log each other out.
-pub(super) fn cookie_name(config: &Config) -> String {
-    format!("larkline_{}", config.server.http.map_or(0, |address| address.port()))
+pub(super) fn cookie_name(dashboard: &Dashboard) -> String {
+    format!("larkline_{}", dashboard.admin.shared.http.map_or(0, |address| address.port()))
 }
 
 /// What the form holds.
@@ -48,16 +44,15 @@ pub(super) async fn login(
 ) -> Response {
     let config = dashboard.admin.shared.config.load_full();
     let lang = query.lang(&config);
-    let Some(token) = &config.server.token else { return home(lang, &config, None) };
-    if !seal::same(&form.token, token.expose()) {
-        tracing::warn!(code = "dashboard_login", "somebody gave the dashboard a wrong token");
-        tokio::time::sleep(WRONG_AFTER).await;
+    let Some(wanted) = &config.server.token else { return home(lang, &config, None) };
+    if !token::same(&form.token, wanted.expose()) {
+        token::was_wrong().await;
         return page::login(&dashboard, lang, true);
     }
     let cookie = format!(
         "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}",
-        cookie_name(&config),
-        seal::session(token, now_ms() / 1000),
+        cookie_name(&dashboard),
+        seal::session(wanted, now_ms() / 1000),
         seal::SESSION_SECONDS,
         secure(&headers)
     );
@@ -73,7 +68,8 @@ pub(super) async fn logout(
         return stale_form();
     }
     let config = dashboard.admin.shared.config.load_full();
-    let cookie = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", cookie_name(&config));
+    let cookie =
+        format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", cookie_name(&dashboard));
     home(query.lang(&config), &config, Some(cookie))
 }
 

@@ -40,6 +40,8 @@ words! {
     following: "实时更新", "live";
     not_following: "正在重新连接…", "reconnecting…";
     lost: "网关没有应答。下面是最后一次收到的内容；恢复后会自动更新。", "The gateway does not answer. What is below is the last that was heard; it follows again by itself.";
+    feeds_full: "同时跟随更新的页面已达上限；本页停在最后一次收到的内容。请关闭别处的页面，之后会自动更新，也可以重新加载。", "As many pages as may follow are open already. What is below is the last that was heard; close one elsewhere and it follows again by itself, or reload it.";
+    session_over: "登录已失效（已过一周，或令牌已更换）。请重新加载本页并登录。", "This login is over: a week has passed, or the token is another one. Reload the page to log in.";
     log_out: "退出登录", "Log out";
 
     well: "运行良好", "Well";

@@ -70,11 +70,19 @@ impl Visit for Line<'_> {
 }
 
 /// Shows control characters that terminals obey instead of passing them on.
-struct Unsteering<'w, 'writer>(&'w mut Writer<'writer>);
+struct Unsteering<W>(W);
 
-impl fmt::Write for Unsteering<'_, '_> {
+/// A text for a terminal that is not to obey it.
+pub fn unsteering(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    // A string takes whatever is written.
+    fmt::Write::write_str(&mut Unsteering(&mut shown), text).ok();
+    shown
+}
+
+impl<W: fmt::Write> fmt::Write for Unsteering<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let obeyed = |c| matches!(c, '\x07' | '\x08' | '\x0c' | '\x1b' | '\x7f'..='\u{9f}');
+        let obeyed = |c| matches!(c, '\x07' | '\x08' | '\x0c' | '\r' | '\x1b' | '\x7f'..='\u{9f}');
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| obeyed(*c)) {
             self.0.write_str(&rest[..at])?;

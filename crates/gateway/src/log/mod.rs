@@ -15,6 +15,8 @@ mod scrub;
 pub mod support;
 mod writer;
 
+pub use fields::unsteering;
+
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;

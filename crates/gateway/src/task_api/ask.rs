@@ -26,8 +26,8 @@ const LABEL_CHARS_MAX: usize = 60;
 const QUESTION_CHARS_MAX: usize = 4000;
 /// How long an answer is waited for, unless it is said.
 const PATIENCE_S: u64 = 300;
-/// How long at most.
-const PATIENCE_S_MAX: u64 = 86_400;
+/// How long at most: a day.
+pub const PATIENCE_S_MAX: u64 = 86_400;
 
 /// A question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ mod list;
 mod say;
 mod server;
 
-pub use ask::{Question, Reply};
+pub use ask::{PATIENCE_S_MAX, Question, Reply};
 pub use file::FileSent;
 pub(crate) use file::refusal as file_refusal;
 pub use list::{ChatMessage, ChatMessages};

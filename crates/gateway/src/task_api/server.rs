@@ -8,13 +8,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{ask, file, jobs, list, say};
-use crate::admin::Refusal;
+use crate::admin::{Refusal, token};
+use crate::serve;
 use crate::shared::{AppRuntime, Shared};
 
 /// Largest request but for files: a message with a few full-size texts.
@@ -47,18 +48,12 @@ pub async fn serve(api: TaskApi, listener: UnixListener, cancel: CancellationTok
         .layer(guard)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api);
-    if let Err(error) =
-        axum::serve(listener, routes).with_graceful_shutdown(cancel.cancelled_owned()).await
-    {
-        tracing::error!("the socket for tasks failed: {error}");
-    }
+    serve::serve(listener, routes, cancel).await;
 }
 
 /// Finds the grant of the token, for whoever comes after.
 async fn guard(State(api): State<TaskApi>, mut request: Request, next: Next) -> Response {
-    let shown = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let token = shown.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
-    match api.shared.grants.of(token) {
+    match api.shared.grants.of(token::shown(request.headers())) {
         Some(grant) => {
             request.extensions_mut().insert(grant);
             next.run(request).await

@@ -76,6 +76,8 @@ causes! {
     DnsFailed = "dns_failed",
     /// No address takes a TCP connection.
     TcpFailed = "tcp_failed",
+    /// This process may open no more files.
+    OpenFiles = "open_files",
     /// The dial took too long.
     DialTimeout = "dial_timeout",
     /// The proxy itself cannot be reached.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use larkline_gateway::log::unsteering;
 use larkline_gateway::words::Lang;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -169,7 +170,7 @@ impl Report {
     pub(super) fn add(&mut self, check: Check) {
         let check = Check { section: self.section.clone(), ..check };
         if self.format == Format::Human {
-            output::data(&check.lines().join("\n"));
+            output::data(&unsteering(&check.lines().join("\n")));
         }
         self.checks.push(check);
     }
@@ -231,7 +232,7 @@ impl Report {
     pub(super) fn finish(self) -> Result<Verdict> {
         let verdict = self.verdict();
         match self.format {
-            Format::Human => output::data(&verdict.last),
+            Format::Human => output::data(&unsteering(&verdict.last)),
             Format::Json => output::data(&serde_json::to_string_pretty(&verdict.json)?),
         }
         Ok(verdict)

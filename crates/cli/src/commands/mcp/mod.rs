@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, Stdout};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::task::Task;
 use crate::exit::ExitStatus;
@@ -43,12 +43,12 @@ pub(crate) async fn run() -> Result<ExitStatus> {
                 Some(line) => server.line(&line).await?,
                 None => break,
             },
-            Some(done) = server.calls.join_next() => server.done(done.ok()).await?,
+            Some(done) = server.calls.join_next() => server.done(done).await?,
         }
     }
     // What was asked for before the end of input is answered.
     while let Some(done) = server.calls.join_next().await {
-        server.done(done.ok()).await?;
+        server.done(done).await?;
     }
     Ok(ExitStatus::Ok)
 }
@@ -91,11 +91,20 @@ impl Server {
         }
     }
 
-    /// A call is over; one that was cancelled has no answer.
-    async fn done(&mut self, done: Option<(Value, Value)>) -> Result<()> {
+    /// A call is over; one that was cancelled has left `open`, and has no answer.
+    async fn done(&mut self, done: Result<(Value, Value), JoinError>) -> Result<()> {
+        let answer = match done {
+            Ok((id, result)) => Some(protocol::result(&id, &result)),
+            Err(error) => self
+                .open
+                .iter()
+                .find(|(_, call)| call.id() == error.id())
+                .and_then(|(key, _)| serde_json::from_str(key).ok())
+                .map(|id| protocol::broken(&id)),
+        };
         self.open.retain(|_, call| !call.is_finished());
-        match done {
-            Some((id, result)) => self.write(&protocol::result(&id, &result)).await,
+        match answer {
+            Some(answer) => self.write(&answer).await,
             None => Ok(()),
         }
     }

@@ -115,6 +115,15 @@ pub(super) fn busy(id: &Value) -> Value {
     error(id, INTERNAL, "too many calls are under way; wait for one to end")
 }
 
+/// The call ended without a result.
+pub(super) fn broken(id: &Value) -> Value {
+    error(
+        id,
+        INTERNAL,
+        "the call broke off, a mistake in larkline; look at the chat before you repeat it",
+    )
+}
+
 fn error(id: &Value, code: i64, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use larkline_gateway::task_api::{Question, Say};
+use larkline_gateway::task_api::{PATIENCE_S_MAX, Question, Say};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ pub(super) fn list() -> Value {
                     "description": "What may be answered, a few words each.",
                 },
                 "timeout_seconds": {
-                    "type": "integer", "minimum": 1, "maximum": 86400,
+                    "type": "integer", "minimum": 1, "maximum": PATIENCE_S_MAX,
                     "description": "How long to wait; 300 by default.",
                 },
             }),
@@ -198,7 +198,8 @@ impl Tools {
 
 async fn ask(task: &Task, ask: AskUser) -> Result<String> {
     let AskUser { question, options, timeout_seconds } = ask;
-    let seconds = timeout_seconds.unwrap_or(PATIENCE);
+    // As long as the gateway waits, which is what the answer tells.
+    let seconds = timeout_seconds.unwrap_or(PATIENCE).clamp(1, PATIENCE_S_MAX);
     let question = Question { question, options, timeout_s: Some(seconds) };
     let reply = task.ask(&question, Duration::from_secs(seconds)).await?;
     Ok(reply.choice.unwrap_or_else(|| format!("nobody answered within {seconds} seconds")))

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use http::Method;
 use larkline_gateway::admin::client;
+use larkline_gateway::log::unsteering;
 use larkline_gateway::status::Status;
 
 use self::place::{Kind, Place, Written};
@@ -95,7 +96,7 @@ async fn shown(target: &ServiceTarget) -> Result<ExitStatus> {
     let answer = client::call::<Status>(&written.socket, Method::GET, "/v1/status", None::<&()>);
     let ready = match answer.await {
         Ok(report) => {
-            output::data(&status::human(&report));
+            output::data(&unsteering(&status::human(&report)));
             report.ready
         }
         Err(error) => {

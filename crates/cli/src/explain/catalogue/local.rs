@@ -134,13 +134,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         codes: &["dashboard_login"],
-        texts: &["somebody gave the dashboard a wrong token"],
+        texts: &["somebody showed a wrong token"],
         zh: Words {
-            meaning: "有人在控制台输入了错误的令牌",
+            meaning: "有人出示了错误的令牌：在控制台的登录页，或用 `Authorization: Bearer`",
             remedy: "偶尔一次是输错；很多次时，检查谁能访问监听地址，只监听本机，或放在会限速的代理之后",
         },
         en: Words {
-            meaning: "somebody gave the dashboard a token that is not the one of `[server]`",
+            meaning: "somebody showed a token that is not the one of `[server]`: at the login, or as `Authorization: Bearer`",
             remedy: "one is a typing error; of many, see who reaches the listener: keep it on loopback, or behind a proxy that limits",
         },
         page: "process.md#dashboard_login",
@@ -185,7 +185,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         page: "process.md#high_cpu",
     },
     Entry {
-        codes: &["EMFILE"],
+        codes: &["open_files", "EMFILE"],
         texts: &["too many open files"],
         zh: Words {
             meaning: "文件描述符用尽",
@@ -195,7 +195,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             meaning: "the file descriptors are used up",
             remedy: "raise the limit (LimitNOFILE=4096, or ulimit -n); `larkline doctor` shows the use",
         },
-        page: "process.md",
+        page: "process.md#open_files",
     },
     Entry {
         codes: &["EADDRINUSE"],

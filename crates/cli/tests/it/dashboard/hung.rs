@@ -1,5 +1,7 @@
 //! A store that answers no question: the reports do, with what was read last.
 
+use reqwest::StatusCode;
+
 use super::site::Site;
 use crate::rig::{figure, text};
 
@@ -39,5 +41,11 @@ async fn reports_go_on_with_what_was_read_last_while_the_store_answers_no_questi
     .await;
     let page = site.page("/").await;
     assert!(page.contains("messages and figures are those of"), "{page}");
+    // What has nothing from before says so in time.
+    for path in ["/api/chats", "/dashboard/story?key=x"] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(answer.text().await.unwrap().contains("larkline doctor"), "{path}");
+    }
     site.rig.kill9().await;
 }

@@ -1,5 +1,6 @@
 //! The dashboard from outside: what it shows, whom it lets in, and what does not move it.
 
+mod feed;
 mod hostile;
 mod hung;
 mod login;

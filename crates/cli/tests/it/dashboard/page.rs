@@ -190,6 +190,25 @@ async fn the_feed_tells_what_changed_and_its_readers_are_bounded() {
 }
 
 #[tokio::test]
+async fn lists_for_programs_need_no_limit_and_refuse_as_everything_else_does() {
+    let site = Site::start("").await;
+    site.rig.answered(&site.rig.say(&site.rig.owner, "hello")).await;
+    for (path, rows) in [("/api/messages", 2), ("/api/messages?limit=1", 1), ("/api/sessions", 0)] {
+        let list: serde_json::Value = site.get(path).await.json().await.unwrap();
+        assert_eq!(list.as_array().unwrap().len(), rows, "{path}: {list}");
+    }
+    for path in ["/api/messages?limit=many", "/api/sessions?state=odd", "/api/story"] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+        let refusal: serde_json::Value = answer.json().await.unwrap();
+        for (name, part) in [("error", "the query cannot be read"), ("error_zh", "无法读取查询")]
+        {
+            assert!(refusal[name].as_str().unwrap().contains(part), "{path}: {refusal}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_dashboard_can_be_off() {
     let site = Site::start("dashboard = false").await;
     for path in ["/", "/dashboard/style.css", "/dashboard/feed", "/api/status"] {

@@ -8,9 +8,11 @@ const lost = document.getElementById("lost");
 const said = document.getElementById("said");
 const policy = globalThis.trustedTypes?.createPolicy("larkline", { createHTML: (text) => text });
 
-/** Closed for so long the feed is asked for again; silent for so long the page says that it is old. */
+/** Closed for so long the feed is asked for again; away for so long the page says that it is old. */
 const AGAIN_MS = 5000;
 const LOST_MS = 4000;
+/** A feed says something every five seconds; one that is silent for so long has nobody behind it. */
+const SILENT_MS = 20000;
 
 /** What the server has made, as elements; it has escaped whatever came from elsewhere. */
 function elements(html) {
@@ -76,9 +78,11 @@ function ages() {
 }
 
 let feed = null;
+let away = 0;
 let silent = 0;
 
 function heard(event) {
+  tell("on");
   const { now, parts } = JSON.parse(event.data);
   skew = now - Date.now();
   for (const [name, html] of Object.entries(parts)) {
@@ -91,32 +95,61 @@ function heard(event) {
   document.title = `${word} · larkline`;
 }
 
-function tell(on) {
+/** Whether the page follows, and if not, why: what it shows is of before. */
+function tell(state, why = "gone", wait_ms = 0) {
+  clearTimeout(away);
+  follow.dataset.state = state;
+  const text = follow.dataset[state];
+  if (follow.textContent !== text) follow.textContent = text;
+  if (state === "on") lost.hidden = true;
+  else away = setTimeout(() => {
+    lost.textContent = lost.dataset[why];
+    lost.hidden = false;
+  }, wait_ms);
   clearTimeout(silent);
-  follow.dataset.state = on ? "on" : "off";
-  follow.textContent = on ? follow.dataset.on : follow.dataset.off;
-  if (on) lost.hidden = true;
-  else silent = setTimeout(() => { lost.hidden = false; }, LOST_MS);
+  if (feed) silent = setTimeout(gone, SILENT_MS);
+}
+
+function close() {
+  clearTimeout(silent);
+  feed?.close();
+  feed = null;
+}
+
+/** The feed is open, and nobody writes to it. */
+function gone() {
+  close();
+  tell("off");
+  open();
 }
 
 function open() {
   if (feed || document.hidden) return;
   feed = new EventSource(document.body.dataset.feed);
-  feed.addEventListener("open", () => tell(true));
+  silent = setTimeout(gone, SILENT_MS);
+  feed.addEventListener("open", () => tell("on"));
   feed.addEventListener("message", heard);
   feed.addEventListener("error", () => {
-    if (follow.dataset.state !== "off") tell(false);
-    if (feed?.readyState !== EventSource.CLOSED) return;
-    feed = null;
-    setTimeout(open, AGAIN_MS);
+    const refused = feed?.readyState === EventSource.CLOSED;
+    if (refused) close();
+    if (follow.dataset.state !== "off") tell("off", "gone", LOST_MS);
+    if (refused) ask();
   });
+}
+
+/** A feed does not tell why it was refused; a question for its head does. */
+async function ask() {
+  const answer = await fetch(document.body.dataset.feed, { method: "HEAD" }).catch(() => null);
+  const later = Number(answer?.headers.get("retry-after")) * 1000;
+  const why = answer?.status === 401 ? "login" : answer?.status === 503 && later ? "full" : "gone";
+  if (!answer?.ok) tell("off", why, why === "gone" && lost.hidden ? LOST_MS : 0);
+  setTimeout(open, later || AGAIN_MS);
 }
 
 /** A page that nobody sees keeps no line open. */
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) return open();
-  feed?.close();
-  feed = null;
+  if (document.hidden) close();
+  else open();
 });
 
 /** What a row opens is read when it is opened. */
@@ -147,7 +180,7 @@ function refusal(text) {
     const { error, error_zh: chinese } = JSON.parse(text);
     return (zh && chinese) || error;
   } catch {
-    return lost.textContent;
+    return lost.dataset.gone;
   }
 }
 
