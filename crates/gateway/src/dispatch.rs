@@ -127,6 +127,7 @@ impl Dispatch {
             Some(Ok(turn)) if let Some(error) = used_up => {
                 self.given_up(&task, Some(&turn), &error)
             }
+            Some(Ok(_)) if let Some(later) = self.steps_aside(&task) => later,
             // Ended before it began: the attempt does not count.
             Some(Ok(_)) if self.kill.is_cancelled() => TaskSettlement::Release,
             None => TaskSettlement::Release,

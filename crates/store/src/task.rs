@@ -134,6 +134,11 @@ pub enum TaskSettlement {
     },
     /// Put back untouched, without using up an attempt (a stop before the handler began).
     Release,
+    /// The same, until it is due.
+    Postpone {
+        /// When, Unix ms.
+        due_ms: i64,
+    },
     /// Given up: the task goes to the dead letters, its chat is told by `notices`.
     Dead {
         /// When, Unix ms.

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::clock;
 use crate::rig::{Rig, WORK, read};
 
 fn starts(rig: &Rig) -> usize {
@@ -10,21 +11,29 @@ fn starts(rig: &Rig) -> usize {
 
 #[tokio::test]
 async fn a_message_that_ends_the_gateway_each_time_becomes_a_dead_letter() {
-    let retry = "retry = { attempts = 2, first = \"100ms\" }\n";
-    let mut rig = Rig::new(&format!("{WORK}{retry}")).await;
+    let mut rig = Rig::new(WORK).await;
     rig.script("work", "cat > /dev/null; echo x >> starts; kill -9 $PPID; sleep 60");
+    rig.env.insert("LARKLINE_CLOCK", rig.path("clock").display().to_string());
     rig.run(&[]).await;
     let said = rig.say(&rig.guest, "poison");
-    for _ in 0..5 {
+    for crash in 1..=8 {
         assert_eq!(rig.exit().await.code(), None, "killed");
+        assert_eq!(starts(&rig), crash);
         rig.run(&[]).await;
+        // Four are tried again at once; then it waits for longer and longer, and others get through.
+        if (5..8).contains(&crash) {
+            let aside = || rig.log().matches("to be tried later").count();
+            rig.until("a word on that", async || aside() == crash - 4).await;
+            clock::set(&rig, 600_000 * i64::try_from(crash).unwrap());
+            // The workers that start with a reload look at once.
+            rig.signal(Signal::HUP);
+        }
     }
     let answers = rig.answered(&said).await;
     assert!(answers[0].contains("interrupted"), "{answers:?}");
-    assert_eq!(starts(&rig), 5);
     let letter = &rig.json(&["dead"]).await[0];
-    assert_eq!(letter["code"], "interrupted");
-    assert!(letter["error"].as_str().unwrap().contains("died 5 times"), "{letter}");
+    assert_eq!((letter["code"].as_str(), starts(&rig)), (Some("interrupted"), 8));
+    assert!(letter["error"].as_str().unwrap().contains("died 8 times"), "{letter}");
     assert_eq!(rig.verdicts().await, [("failed/interrupted".to_owned(), 1)].into());
 }
 

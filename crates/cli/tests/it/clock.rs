@@ -6,7 +6,7 @@ use crate::rig::{Rig, WORK, read};
 const HOUR_MS: i64 = 3_600_000;
 
 /// Sets the gateway's wall clock to so many milliseconds from the true time.
-fn set(rig: &Rig, off_ms: i64) {
+pub(crate) fn set(rig: &Rig, off_ms: i64) {
     // Renamed into place: the gateway may read at any moment.
     std::fs::write(rig.path("clock.new"), off_ms.to_string()).unwrap();
     std::fs::rename(rig.path("clock.new"), rig.path("clock")).unwrap();

@@ -1,5 +1,7 @@
 //! Tasks that get no attempt, or no further one.
 
+use std::time::Duration;
+
 use larkline_proto::content::Outgoing;
 use larkline_proto::event::Event;
 use larkline_proto::id::OpenId;
@@ -7,8 +9,8 @@ use larkline_store::job::JOB;
 use larkline_store::task::{Before, ClaimedTask, TaskSettlement};
 
 use super::Dispatch;
-use crate::clock::now_ms;
-use crate::config::OURS;
+use crate::clock::{ms, now_ms};
+use crate::config::{OURS, RetrySettings};
 use crate::handler::{HandlerError, Turn};
 use crate::live::Live;
 use crate::outgoing::Saying;
@@ -16,8 +18,17 @@ use crate::router::{self, Context, Why};
 use crate::words;
 
 /// Attempts in whose midst the process died, after which a task is given up: it may be what ends it.
-/// Fewer than a service manager allows starts.
-const CUT_OFFS_MAX: u32 = 5;
+/// A service manager allows more starts.
+const CUT_OFFS_MAX: u32 = 8;
+/// So many are tried again at once: a kill is no reason to wait.
+const CUT_OFFS_AT_ONCE: u32 = 4;
+/// The waits after that: 5 s to 20 s, so that what died with it, and is not the cause, gets through.
+const ASIDE: RetrySettings = RetrySettings {
+    attempts: CUT_OFFS_MAX,
+    first: Duration::from_secs(5),
+    max: Duration::from_secs(300),
+    factor: 2,
+};
 
 /// Attempts before this one that failed by themselves.
 pub(super) fn failures(task: &ClaimedTask) -> u32 {
@@ -52,8 +63,21 @@ impl Dispatch {
         let over = once || task.cut_offs >= CUT_OFFS_MAX || failures(task) >= attempts;
         over.then(|| match &task.before {
             Before::Failed { code, error } => HandlerError::earlier(code, error),
-            Before::CutOff | Before::Nothing => HandlerError::interrupted(task.cut_offs),
+            Before::CutOff | Before::Nothing if once => HandlerError::interrupted(),
+            Before::CutOff | Before::Nothing => HandlerError::deadly(task.cut_offs),
         })
+    }
+
+    /// A task in whose midst the process died again and again waits.
+    pub(super) fn steps_aside(&self, task: &ClaimedTask) -> Option<TaskSettlement> {
+        let nth = task.cut_offs.saturating_sub(CUT_OFFS_AT_ONCE);
+        if nth == 0 || task.before != Before::CutOff {
+            return None;
+        }
+        let wait = ASIDE.backoff(nth, fastrand::u64(..));
+        tracing::warn!(handler = self.name, event_id = %task.item.event_id, cut_offs = task.cut_offs,
+            wait_ms = wait.as_millis(), "the gateway died while this was handled, again; to be tried later");
+        Some(TaskSettlement::Postpone { due_ms: now_ms() + ms(wait) })
     }
 
     /// The task dies, and its chat is told.

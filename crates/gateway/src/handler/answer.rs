@@ -86,16 +86,15 @@ impl HandlerError {
     }
 
     /// An earlier run was cut off, and no further one is allowed.
-    pub fn interrupted(cut_offs: u32) -> Self {
-        let detail = match cut_offs {
-            0 | 1 => {
-                "a crash or a stop cut its one run off; it may have had its effects".to_owned()
-            }
-            _ => format!(
-                "the gateway died {cut_offs} times while it was handled; it may be what ends it"
-            ),
-        };
+    pub fn interrupted() -> Self {
+        let detail = "a crash or a stop cut its one run off; it may have had its effects";
         Self::new("interrupted", detail).with_retry(Retry::Never)
+    }
+
+    /// The process died so often in its midst that it may be the cause.
+    pub fn deadly(cut_offs: u32) -> Self {
+        let times = format!("the gateway died {cut_offs} times while it was handled");
+        Self::new("interrupted", times + "; it may be what ends it").with_retry(Retry::Never)
     }
 
     /// An earlier run failed so, and no further one is allowed (any more).

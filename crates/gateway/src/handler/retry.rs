@@ -37,7 +37,8 @@ impl RetrySettings {
         Next::Again(self.backoff(attempt, seed).max(wait))
     }
 
-    fn backoff(&self, attempt: u32, seed: u64) -> Duration {
+    /// The wait after the n-th failure (1 is the first).
+    pub fn backoff(&self, attempt: u32, seed: u64) -> Duration {
         let factor = self.factor.checked_pow(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         let plain = self.first.saturating_mul(factor).min(self.max);
         let mut rng = fastrand::Rng::with_seed(seed ^ u64::from(attempt));

@@ -222,13 +222,18 @@ pub async fn a_claim_tells_how_the_attempt_before_ended(store: &dyn Store) {
     assert_eq!(heard(&third), (3, 1, 0, Before::Failed { code, error }));
     let fourth = claim_one(store, 2_000).await;
     assert_eq!(heard(&fourth), (4, 1, 1, Before::CutOff), "its lease lapsed");
+    store.settle_task(fourth.lease, TaskSettlement::Postpone { due_ms: 2_100 }).await.unwrap();
+    assert!(claim(store, 10, 2_099).await.is_empty(), "not before it is due");
+    let fourth = claim_one(store, 2_100).await;
+    let (code, error) = ("exit_1".to_owned(), "exit 1".to_owned());
+    assert_eq!(heard(&fourth), (4, 1, 1, Before::Failed { code, error }), "untouched");
     store.settle_task(fourth.lease, stopped).await.unwrap();
-    let fifth = claim_one(store, 2_001).await;
+    let fifth = claim_one(store, 2_101).await;
     assert_eq!(heard(&fifth), (5, 2, 1, Before::Nothing));
-    store.settle_task(fifth.lease, dead("exit_1", 2_002)).await.unwrap();
+    store.settle_task(fifth.lease, dead("exit_1", 2_102)).await.unwrap();
     let item = DeadItem::Task(fifth.lease.task);
-    assert!(store.retry_dead(item, 2_003).await.unwrap());
-    assert_eq!(heard(&claim_one(store, 2_004).await), (1, 0, 0, Before::Nothing));
+    assert!(store.retry_dead(item, 2_103).await.unwrap());
+    assert_eq!(heard(&claim_one(store, 2_104).await), (1, 0, 0, Before::Nothing));
 }
 
 /// Replies are keyed: a run that wrote them and was cut off writes no second copy.

@@ -200,6 +200,9 @@ pub(super) fn settle(
             return failed(tx, &held, *at_ms, (code, error));
         }
         TaskSettlement::Release => return put_back(tx, &held, 0, held.attempts - 1),
+        TaskSettlement::Postpone { due_ms } => {
+            return put_back(tx, &held, *due_ms, held.attempts - 1);
+        }
         TaskSettlement::Dead { at_ms, code, error, notices } => {
             end(tx, &held, "dead", *at_ms, (code, error))?;
             let sent = replied(tx, held.inbox, held.id, notices)?;

@@ -234,11 +234,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         codes: &["interrupted"],
         texts: &[],
         zh: Words {
-            meaning: "只运行一次的处理器被崩溃或停止打断，或网关在处理此消息时崩溃了五次；可能已有效果，不会重复",
+            meaning: "只运行一次的处理器被崩溃或停止打断，或网关在处理此消息时崩溃了八次；可能已有效果，不会重复",
             remedy: "确认它做了什么，再 `larkline dead retry` 或 `larkline dead drop`",
         },
         en: Words {
-            meaning: "a handler that may run once was cut off by a crash or a stop, or the gateway died five times in its midst; it may have had its effects and is not repeated",
+            meaning: "a handler that may run once was cut off by a crash or a stop, or the gateway died eight times in its midst; it may have had its effects and is not repeated",
             remedy: "look what it did, then `larkline dead retry` or `larkline dead drop`",
         },
         page: "handlers.md#interrupted",
