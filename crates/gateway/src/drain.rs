@@ -42,13 +42,13 @@ pub(crate) async fn watch_work(shared: &Shared, deadline: Instant) {
 
 /// Waits until everything has been said that can be by the deadline.
 pub(crate) async fn wait_for_outbox(shared: &Shared, deadline: Instant) -> Result<(), String> {
-    let apps: Vec<_> = shared.config.load().apps.iter().map(|app| app.name.clone()).collect();
-    // What is due later leaves after the next start.
-    let until_ms = now_ms() + ms(deadline.saturating_duration_since(Instant::now()));
     /// How often the outbox is looked at.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
     /// How long a look may take; a disk that takes longer hangs.
     const LOOK_MAX: Duration = Duration::from_secs(1);
+    let apps: Vec<_> = shared.config.load().apps.iter().map(|app| app.name.clone()).collect();
+    // What is due later leaves after the next start.
+    let until_ms = now_ms() + ms(deadline.saturating_duration_since(Instant::now()));
     loop {
         let looked = timeout(LOOK_MAX, shared.store.leaving(apps.clone(), until_ms)).await;
         let leaving = looked.map_err(|_| "the store does not answer".to_owned())?;

@@ -68,7 +68,7 @@ impl Dispatch {
         })
     }
 
-    /// A task in whose midst the process died again and again waits.
+    /// A task in whose midst the process died again and again waits, each time once.
     pub(super) fn steps_aside(&self, task: &ClaimedTask) -> Option<TaskSettlement> {
         let nth = task.cut_offs.saturating_sub(CUT_OFFS_AT_ONCE);
         if nth == 0 || task.before != Before::CutOff {
